@@ -1,0 +1,1 @@
+"""The artifacts port: immutable blobs by content hash and the manifest that names the promoted ones."""

@@ -1,0 +1,1 @@
+"""The documents port: keyed JSON documents with declared indexes, one document the unit of atomicity."""
