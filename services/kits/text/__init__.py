@@ -1,0 +1,1 @@
+"""Text in Chinese and English: words to index, language, highlights, spelling, identifiers. Imports no service."""
