@@ -17,8 +17,8 @@ FINGERPRINT_BYTES = 16
 _OPTIONS = orjson.OPT_SORT_KEYS | orjson.OPT_PASSTHROUGH_DATACLASS | orjson.OPT_PASSTHROUGH_DATETIME
 
 
-def _plain(value: object) -> dict[str, Any]:
-    # orjson writes only real dicts; read-only views of them are common in frozen dataclasses.
+def plain_mapping(value: object) -> dict[str, Any]:
+    """orjson's ``default``: it writes only real dicts, but read-only views of them are common in frozen dataclasses."""
     if isinstance(value, Mapping):
         return dict(value)
     raise TypeError(f"{type(value).__name__} is no JSON value")
@@ -27,7 +27,7 @@ def _plain(value: object) -> dict[str, Any]:
 def canonical_json(value: object) -> bytes:
     """Return the canonical bytes of a JSON value; raises InvalidArgumentError for what JSON cannot say."""
     try:
-        return orjson.dumps(value, default=_plain, option=_OPTIONS)
+        return orjson.dumps(value, default=plain_mapping, option=_OPTIONS)
     except TypeError as error:  # orjson.JSONEncodeError is one: wrong types, lone surrogates, too deep, beyond 64 bits
         raise InvalidArgumentError(f"not JSON: {error}", field="body") from error
 

@@ -4,7 +4,9 @@ A collection is declared with its indexes; every read is by key, by a declared i
 scans by accident and all adapters answer alike. One document is the unit of atomicity; there are no multi-document
 transactions. An acknowledged write is durable. Bodies are JSON objects (str keys; str, int, float, bool, None, list,
 dict values). Indexed values are str or int (a bool is an int); a path may be dotted (``person.card``). A document that
-lacks an indexed field is in the index under None, except in a unique index, where it is left out.
+lacks an indexed field is in the index under None, except in a unique index, where it is left out. Order: None, then
+numbers, then text bytewise by UTF-8; a range holds values of its bounds' type only, so never None. Where several unique
+values are taken, an error names the key first, then the indexes in declared order.
 """
 
 from collections.abc import Mapping, Sequence
@@ -18,6 +20,7 @@ Scalar = str | int | None
 
 KEY_LIMIT_BYTES = 512
 BODY_LIMIT_BYTES = 8 * 1024 * 1024
+INDEXED_LIMIT_BYTES = 1_024
 PAGE_LIMIT = 1_000
 BATCH_LIMIT = 1_000
 
@@ -100,8 +103,22 @@ class UnknownIndexError(ZhikeError):
     reason = "UNKNOWN_INDEX"
 
 
+class DeclarationError(ZhikeError):
+    """A collection used before it was declared (or after its drop), or declared otherwise than it is stored."""
+
+    kind = ErrorKind.INTERNAL
+    reason = "COLLECTION_DECLARATION"
+
+
+class DocumentFormError(ZhikeError):
+    """A body that is no JSON object, an indexed value that is neither str nor int, or a cursor of another query."""
+
+    kind = ErrorKind.INVALID
+    reason = "DOCUMENT_FORM"
+
+
 class DocumentLimitError(ZhikeError):
-    """A key, body, batch or page past its bound."""
+    """A key, indexed text, body, batch or page past its bound."""
 
     kind = ErrorKind.INVALID
     reason = "DOCUMENT_LIMIT"
@@ -118,7 +135,7 @@ class DocumentStore(Protocol):
     """The port. ``declare`` every collection once before use; it creates or checks the indexes."""
 
     async def declare(self, *collections: Collection) -> None:
-        """Create the collections and their indexes; a declaration that differs from the stored one is an error."""
+        """Create the collections and their indexes; raises DeclarationError if one is stored with other indexes."""
 
     async def get(self, collection: Collection, key: str) -> Document | None:
         """Return the document or None."""
@@ -158,7 +175,7 @@ class DocumentStore(Protocol):
         """
 
     async def scan(self, collection: Collection, *, after: str | None = None, limit: int = 100) -> Page:
-        """Return documents in key order (bytewise)."""
+        """Return documents in key order (bytewise). ``after`` is a key (it need not exist); ``next_after`` is one."""
 
     async def count(
         self, collection: Collection, index: str | None = None, equals: Mapping[str, Scalar] | None = None
@@ -167,6 +184,9 @@ class DocumentStore(Protocol):
 
     async def drop(self, collection: Collection) -> None:
         """Remove the collection and everything in it; silent when absent. Used when a rebuilt generation retires."""
+
+    async def truncate_wal(self) -> None:
+        """Return when no side file holds deleted or replaced content any more (erasure); nothing to do without one."""
 
     async def ping(self) -> None:
         """Return when the store can answer; raises StoreUnavailableError."""
