@@ -1,0 +1,66 @@
+# The project's commands. `make` alone lists them.
+PYTHON ?= python3.11
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed-dev
+RUN_STAMP := $(VENV)/.installed-run
+PYTEST := $(BIN)/python -m pytest
+
+.DEFAULT_GOAL := help
+.PHONY: help run test test-unit test-journeys test-browser bench fmt lint proto openapi clean
+
+help:  ## list the commands
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
+
+$(VENV)/bin/python:
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --upgrade pip
+
+$(RUN_STAMP): pyproject.toml | $(VENV)/bin/python
+	$(BIN)/python -m pip install --quiet --editable '.[demo]'
+	@touch $@
+
+$(STAMP): pyproject.toml | $(VENV)/bin/python
+	$(BIN)/python -m pip install --quiet --editable '.[dev]'
+	@touch $@ $(RUN_STAMP)
+
+run: $(RUN_STAMP)  ## install and start everything on the embedded default with the demo shop (Ctrl-C stops it)
+	$(BIN)/zhike up --demo
+
+test: $(STAMP)  ## install and pass the checks and tests, journeys on the real processes included
+	$(MAKE) --no-print-directory lint
+	$(PYTEST) tests/unit tests/architecture --disable-socket --allow-unix-socket
+	$(PYTEST) tests/contract
+	$(PYTEST) tests/journeys
+
+test-unit: $(STAMP)  ## the fast tests without sockets
+	$(PYTEST) tests/unit tests/architecture --disable-socket --allow-unix-socket
+
+test-journeys: $(STAMP)  ## the journeys on the real processes
+	$(PYTEST) tests/journeys
+
+test-browser: $(STAMP)  ## the pages in a headless browser (needs chromium-headless-shell)
+	$(PYTEST) tests/browser
+
+bench: $(STAMP)  ## the figures that the README quotes (alone on the machine, please)
+	$(BIN)/python -m benchmarks.all
+
+fmt: $(STAMP)  ## format code and protos
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix --quiet .
+
+lint: $(STAMP)  ## formatting, lint, types, import contracts, protos
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy services gateway infra
+	$(BIN)/lint-imports
+	$(BIN)/python protos/generate.py --lint
+
+proto: $(STAMP)  ## generate protos/gen from the .proto files
+	$(BIN)/python protos/generate.py
+
+openapi: $(STAMP)  ## write gateway/openapi.json from the routes
+	$(BIN)/python -m gateway.openapi
+
+clean:  ## remove the environment and the embedded data
+	rm -rf $(VENV) zhike-data
