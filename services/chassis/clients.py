@@ -1,0 +1,213 @@
+"""Calls to other services: one channel each, a deadline on every call, retried only where the method is idempotent.
+
+    SEARCH = declare_method("search", search_service_pb2, "SearchService/Search", SearchRequest, SearchResponse,
+                            idempotent=True)
+    response = await clients.call(SEARCH, request, timeout_ms=800)
+
+Calls wait for the channel inside their deadline, so a restart of the other side shows as latency. What fails raises
+RemoteError with the reason that the other side gave.
+"""
+
+import asyncio
+import random
+import secrets
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from types import ModuleType
+from typing import Any, Generic, TypeVar
+
+import grpc
+from google.protobuf.message import Message
+from grpc import ChannelConnectivity, StatusCode
+
+from services.chassis.errors import ErrorKind
+from services.chassis.interceptors import REQUEST_ID_HEADER, TRACE_HEADER
+from services.chassis.logs import bound_call
+from services.chassis.metrics import Metrics
+from services.chassis.settings import ChassisSettings
+from services.chassis.status import RemoteError, error_from_rpc
+
+MESSAGE_LIMIT_BYTES = 16 * 1024 * 1024
+RETRY_LIMIT = 2  # further attempts of an idempotent call
+RETRY_PAUSE_MS = (10, 60)
+TIMEOUT_LIMIT_MS = 600_000
+RETRY_AFTER_S = 1
+_RETRIED_REASONS = frozenset({"SERVICE_UNAVAILABLE", "NOT_READY", "DRAINING"})
+
+CHANNEL_OPTIONS: tuple[tuple[str, int], ...] = (
+    ("grpc.keepalive_time_ms", 30_000),
+    ("grpc.keepalive_timeout_ms", 10_000),
+    ("grpc.max_send_message_length", MESSAGE_LIMIT_BYTES),
+    ("grpc.max_receive_message_length", MESSAGE_LIMIT_BYTES),
+    # A restart takes well under a second; the default back-off would wait up to two minutes after a longer one.
+    ("grpc.initial_reconnect_backoff_ms", 100),
+    ("grpc.min_reconnect_backoff_ms", 500),
+    ("grpc.max_reconnect_backoff_ms", 1_000),
+    ("grpc.enable_http_proxy", 0),
+)
+
+RequestT = TypeVar("RequestT", bound=Message)
+ResponseT = TypeVar("ResponseT", bound=Message)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Method(Generic[RequestT, ResponseT]):
+    """A remote method. ``idempotent``: calling it twice equals calling it once, so a lost answer may be asked again."""
+
+    service: str
+    path: str
+    request_type: type[RequestT]
+    response_type: type[ResponseT]
+    idempotent: bool
+
+
+def declare_method(  # noqa: PLR0913 - the declaration is these words
+    service: str,
+    module: ModuleType,
+    name: str,
+    request_type: type[RequestT],
+    response_type: type[ResponseT],
+    *,
+    idempotent: bool = False,
+) -> Method[RequestT, ResponseT]:
+    """Declare "Service/Method" of a generated module; a name or type that the proto does not have is a ValueError."""
+    service_name, _, method_name = name.partition("/")
+    services = module.DESCRIPTOR.services_by_name
+    if service_name not in services or method_name not in services[service_name].methods_by_name:
+        raise ValueError(f"{module.__name__} has no method {name}")
+    descriptor = services[service_name].methods_by_name[method_name]
+    declared = (descriptor.input_type.full_name, descriptor.output_type.full_name)
+    given = (request_type.DESCRIPTOR.full_name, response_type.DESCRIPTOR.full_name)
+    if declared != given:
+        raise ValueError(f"{name} takes and answers {declared}, not {given}")
+    path = f"/{services[service_name].full_name}/{method_name}"
+    return Method(service, path, request_type, response_type, idempotent)
+
+
+class Clients:
+    """The channels of one process to the other services."""
+
+    def __init__(self, settings: ChassisSettings, metrics: Metrics, *, chance: random.Random | None = None) -> None:
+        self._settings, self._chance = settings, chance or random.Random()
+        self._calls = metrics.counter("zhike_client_calls_total")
+        self._retries = metrics.counter("zhike_client_retries_total")
+        self._channels: dict[str, grpc.aio.Channel] = {}
+        self._prepared: dict[Method[Any, Any], tuple[Any, Any]] = {}
+
+    async def call(self, method: Method[RequestT, ResponseT], request: RequestT, *, timeout_ms: int) -> ResponseT:
+        """Call once, or again after a lost connection where the method allows it. Raises RemoteError."""
+        invoke, count_ok = self._prepared.get(method) or self._prepare(method)
+        timeout_s = _seconds(timeout_ms)
+        loop = asyncio.get_running_loop()
+        end, metadata, attempts = loop.time() + timeout_s, _metadata(), 0
+        while True:
+            try:
+                response: ResponseT = await invoke(request, timeout=timeout_s, metadata=metadata, wait_for_ready=True)
+            except grpc.aio.AioRpcError as error:
+                attempts += 1
+                await self._pause_or_raise(method, error, attempts, end)
+                timeout_s = end - loop.time()
+            else:
+                count_ok()
+                return response
+
+    async def stream(
+        self, method: Method[RequestT, ResponseT], request: RequestT, *, timeout_ms: int | None
+    ) -> AsyncIterator[ResponseT]:
+        """Yield a server's stream; ``timeout_ms`` None for one that has no end by nature. Raises RemoteError."""
+        invoke = self.channel(method.service).unary_stream(
+            method.path, method.request_type.SerializeToString, method.response_type.FromString
+        )
+        timeout_s = None if timeout_ms is None else _seconds(timeout_ms)
+        call = invoke(request, timeout=timeout_s, metadata=_metadata(), wait_for_ready=True)
+        try:
+            async for message in call:
+                yield message
+        except grpc.aio.AioRpcError as error:
+            raise self._translated(method, error) from None
+        finally:
+            call.cancel()
+
+    async def upload(
+        self, method: Method[RequestT, ResponseT], requests: AsyncIterator[RequestT], *, timeout_ms: int
+    ) -> ResponseT:
+        """Send a stream, return its one answer. Never retried: the stream is spent. Raises RemoteError."""
+        invoke = self.channel(method.service).stream_unary(
+            method.path, method.request_type.SerializeToString, method.response_type.FromString
+        )
+        try:
+            response: ResponseT = await invoke(
+                requests, timeout=_seconds(timeout_ms), metadata=_metadata(), wait_for_ready=True
+            )
+        except grpc.aio.AioRpcError as error:
+            raise self._translated(method, error) from None
+        return response
+
+    def channel(self, service: str) -> grpc.aio.Channel:
+        """Return the one channel to a service. Raises SettingsError when its address is not set."""
+        channel = self._channels.get(service)
+        if channel is None:
+            channel = grpc.aio.insecure_channel(self._settings.address_of(service), options=CHANNEL_OPTIONS)
+            self._channels[service] = channel
+        return channel
+
+    async def close(self) -> None:
+        """Close every channel; calls in flight are cancelled."""
+        channels, self._channels, self._prepared = list(self._channels.values()), {}, {}
+        for channel in channels:
+            await channel.close(None)
+
+    def _prepare(self, method: Method[Any, Any]) -> tuple[Any, Any]:
+        invoke = self.channel(method.service).unary_unary(
+            method.path, method.request_type.SerializeToString, method.response_type.FromString
+        )
+        prepared = (invoke, self._calls.labels(method.path[1:], "OK").inc)
+        self._prepared[method] = prepared
+        return prepared
+
+    async def _pause_or_raise(
+        self, method: Method[Any, Any], error: grpc.aio.AioRpcError, attempts: int, end: float
+    ) -> None:
+        failure = self._translated(method, error)
+        pause_s = self._chance.uniform(*RETRY_PAUSE_MS) / 1_000
+        lost = error.code() is StatusCode.UNAVAILABLE and failure.reason in _RETRIED_REASONS
+        late = asyncio.get_running_loop().time() + pause_s >= end
+        if not method.idempotent or not lost or late or attempts > RETRY_LIMIT:
+            raise failure from None
+        self._retries.labels(method.path[1:]).inc()
+        await asyncio.sleep(pause_s)
+
+    def _translated(self, method: Method[Any, Any], error: grpc.aio.AioRpcError) -> RemoteError:
+        """Count and decode. A deadline that passed while the channel was down is the other side's absence."""
+        code = error.code()
+        self._calls.labels(method.path[1:], code.name).inc()
+        failure = error_from_rpc(error, service=method.service)
+        silent = failure.reason == code.name
+        unreachable = code is StatusCode.DEADLINE_EXCEEDED and (
+            self.channel(method.service).get_state() is not ChannelConnectivity.READY
+        )
+        if silent and (code is StatusCode.UNAVAILABLE or unreachable):
+            return RemoteError(
+                f"{method.service} cannot be reached",
+                kind=ErrorKind.UNAVAILABLE,
+                reason="SERVICE_UNAVAILABLE",
+                service=method.service,
+                retry_after_s=RETRY_AFTER_S,
+            )
+        return failure
+
+
+def _seconds(timeout_ms: int) -> float:
+    if not 0 < timeout_ms <= TIMEOUT_LIMIT_MS:
+        raise ValueError(f"timeout_ms must lie in 1..{TIMEOUT_LIMIT_MS}, not {timeout_ms}")
+    return timeout_ms / 1_000
+
+
+def _metadata() -> tuple[tuple[str, str], ...]:
+    call = bound_call()
+    if call is None:
+        return ()
+    if not call.trace_id:
+        return ((REQUEST_ID_HEADER, call.request_id),)
+    trace = f"00-{call.trace_id}-{secrets.token_hex(8)}-01"
+    return ((REQUEST_ID_HEADER, call.request_id), (TRACE_HEADER, trace))

@@ -1,0 +1,255 @@
+"""What happens around every call that a server answers: context, deadline floor, errors, one access line, metrics.
+
+One interceptor does all of it, because each further one costs a coroutine per call. Health checks pass untouched.
+A call that comes before the process is ready waits inside its own deadline: a restart shows as latency, not as errors.
+"""
+
+import asyncio
+import traceback
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass, field
+from time import perf_counter
+from typing import Any, NoReturn
+
+import grpc
+
+from services.chassis.errors import ErrorKind, UnavailableError, ZhikeError
+from services.chassis.logs import CallContext, bind_call, get_log, new_request_id, trace_id_of, usable_request_id
+from services.chassis.metrics import Metrics
+from services.chassis.status import CODES, grpc_status
+
+REQUEST_ID_HEADER = "x-request-id"
+TRACE_HEADER = "traceparent"
+DEADLINE_FLOOR_S = 0.002  # less time than this cannot carry an answer back
+READY_MARGIN_S = 0.05  # of a deadline is kept to say "not ready" before it passes
+NOT_READY_WAIT_LIMIT_S = 10.0
+STACK_LIMIT = 12  # frames of a defect's stack in the log
+UNTOUCHED_PREFIXES = ("/grpc.health.v1.Health/",)
+EARLY_PREFIXES = ("/zhike.chassis.v1.EventLogService/",)  # readers catch up from a process that is not ready yet
+
+log = get_log("calls")
+
+
+class DeadlineRequiredError(ZhikeError):
+    """A call without a deadline; every caller sets one."""
+
+    kind = ErrorKind.INVALID
+    reason = "DEADLINE_REQUIRED"
+
+
+class DeadlineTooShortError(ZhikeError):
+    """A call whose deadline is over, or nearly, before its work could start."""
+
+    kind = ErrorKind.DEADLINE
+    reason = "DEADLINE_EXCEEDED"
+
+
+class NotReadyError(UnavailableError):
+    """This process has started and cannot answer yet."""
+
+    reason = "NOT_READY"
+
+
+class DrainingError(UnavailableError):
+    """This process stops; the same call elsewhere, or here after its restart, is answered."""
+
+    reason = "DRAINING"
+
+
+class InternalError(ZhikeError):
+    """A defect of ours: the answer says nothing but the request id, the log says where."""
+
+
+@dataclass(slots=True)
+class Gate:
+    """Whether this process answers: closed until it is ready; draining ends the open streams."""
+
+    ready: asyncio.Event = field(default_factory=asyncio.Event)
+    draining: bool = False
+    streams: set[asyncio.Task[Any]] = field(default_factory=set)
+
+    def open(self) -> None:
+        """Let calls through."""
+        self.ready.set()
+
+    def drain(self) -> None:
+        """Tell the open streams to end; unary calls go on."""
+        self.draining = True
+        for task in tuple(self.streams):
+            task.cancel()
+
+
+class CallInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]  # generic in the stubs alone
+    """The combined interceptor of one server. Wrapped handlers are cached: methods are few and known."""
+
+    def __init__(self, service: str, metrics: Metrics, gate: Gate) -> None:
+        self._service, self._gate = service, gate
+        self._calls = metrics.counter("zhike_rpc_calls_total")
+        self._seconds = metrics.histogram("zhike_rpc_seconds")
+        self._errors = metrics.counter("zhike_rpc_errors_total")
+        self._in_flight = metrics.gauge("zhike_rpc_in_flight")
+        self._handlers: dict[str, Any] = {}
+
+    async def intercept_service(
+        self,
+        continuation: Callable[[grpc.HandlerCallDetails], Awaitable[Any]],
+        handler_call_details: grpc.HandlerCallDetails,
+    ) -> Any:
+        """Return the wrapped handler of the called method; None (UNIMPLEMENTED) for one that nobody serves."""
+        method = handler_call_details.method
+        known = self._handlers.get(method)
+        if known is not None:
+            return known
+        handler = await continuation(handler_call_details)
+        if handler is None or method.startswith(UNTOUCHED_PREFIXES):
+            return handler
+        self._handlers[method] = wrapped = self._wrap(method, handler)
+        return wrapped
+
+    def _wrap(self, method: str, handler: Any) -> Any:
+        if handler.response_streaming:
+            make = (
+                grpc.stream_stream_rpc_method_handler
+                if handler.request_streaming
+                else grpc.unary_stream_rpc_method_handler
+            )
+            wrapped: Any = self._streaming(method, handler.stream_stream or handler.unary_stream)
+        else:
+            make = (
+                grpc.stream_unary_rpc_method_handler
+                if handler.request_streaming
+                else grpc.unary_unary_rpc_method_handler
+            )
+            wrapped = self._unary(method, handler.stream_unary or handler.unary_unary)
+        return make(wrapped, handler.request_deserializer, handler.response_serializer)
+
+    def _unary(self, method: str, handle: Any) -> Callable[[Any, Any], Awaitable[Any]]:
+        rpc, ok, seconds = (
+            method[1:],
+            self._calls.labels(method[1:], "OK").inc,
+            self._seconds.labels(method[1:]).observe,
+        )
+        early, gate, in_flight = method.startswith(EARLY_PREFIXES), self._gate, self._in_flight
+
+        async def unary(request: Any, context: Any) -> Any:
+            start = perf_counter()
+            call = _bind(rpc, context)
+            in_flight.inc()
+            try:
+                remaining_s = _checked_deadline(context)
+                if not early and not gate.ready.is_set():
+                    await _wait_until_ready(gate, remaining_s)
+                response = await handle(request, context)
+                elapsed_s = perf_counter() - start
+                ok()
+                seconds(elapsed_s)
+                log.info("call answered", code="OK", ms=round(elapsed_s * 1_000, 2))
+                return response
+            except BaseException as error:  # mapped or re-raised by _refuse, never swallowed
+                await self._refuse(error, rpc, call, context, start=start)
+            finally:
+                in_flight.dec()
+
+        return unary
+
+    def _streaming(self, method: str, handle: Any) -> Callable[[Any, Any], AsyncIterator[Any]]:
+        rpc, early, gate = method[1:], method.startswith(EARLY_PREFIXES), self._gate
+
+        async def stream(request: Any, context: Any) -> AsyncIterator[Any]:
+            start, sent = perf_counter(), 0
+            call = _bind(rpc, context)
+            task = asyncio.current_task()
+            assert task is not None
+            gate.streams.add(task)
+            self._in_flight.inc()
+            try:
+                if not early and not gate.ready.is_set():
+                    await _wait_until_ready(gate, context.time_remaining() or NOT_READY_WAIT_LIMIT_S)
+                if gate.draining:
+                    raise DrainingError("this process stops", retry_after_s=1)
+                async for message in handle(request, context):
+                    yield message
+                    sent += 1
+                self._calls.labels(rpc, "OK").inc()
+                log.info("stream ended", code="OK", ms=_ms_since(start), sent=sent)
+            except GeneratorExit:
+                raise
+            except BaseException as error:  # mapped or re-raised by _refuse, never swallowed
+                if isinstance(error, asyncio.CancelledError) and gate.draining:
+                    task.uncancel()
+                    error = DrainingError("this process stops", retry_after_s=1)
+                await self._refuse(error, rpc, call, context, start=start)
+            finally:
+                gate.streams.discard(task)
+                self._in_flight.dec()
+
+        return stream
+
+    async def _refuse(
+        self, error: BaseException, rpc: str, call: CallContext, context: Any, *, start: float
+    ) -> NoReturn:
+        """End the call with the status of ``error``; cancellations and aborts of the handler's own go on as they are."""
+        if isinstance(error, (asyncio.CancelledError, grpc.aio.AbortError)):
+            remaining_s = context.time_remaining()
+            late = remaining_s is not None and remaining_s <= 0
+            code = context.code() or ("DEADLINE_EXCEEDED" if late else "CANCELLED")
+            self._count(rpc, getattr(code, "name", str(code)), "", start)
+            raise error
+        if not isinstance(error, Exception):
+            raise error
+        if not isinstance(error, ZhikeError):
+            _log_defect(error)
+            error = InternalError("internal error")
+        self._count(rpc, CODES[error.kind].name, error.reason, start)
+        await context.abort_with_status(grpc_status(error, service=self._service, request_id=call.request_id))
+        raise AssertionError("abort_with_status returned")
+
+    def _count(self, rpc: str, code: str, reason: str, start: float) -> None:
+        self._calls.labels(rpc, code).inc()
+        self._seconds.labels(rpc).observe(perf_counter() - start)
+        if reason:
+            self._errors.labels(rpc, reason).inc()
+        write = log.error if code in {"INTERNAL", "DATA_LOSS"} else log.info
+        write("call refused", code=code, reason=reason, ms=_ms_since(start))
+
+
+def _bind(rpc: str, context: Any) -> CallContext:
+    """Set the context of the call. gRPC runs every call in a task of its own, so nothing has to be reset."""
+    request_id = trace_id = ""
+    for key, value in context.invocation_metadata():
+        if key == REQUEST_ID_HEADER:
+            request_id = usable_request_id(value)
+        elif key == TRACE_HEADER:
+            trace_id = trace_id_of(value)
+    call = CallContext(request_id or new_request_id(), trace_id, rpc)
+    bind_call(call)
+    return call
+
+
+def _checked_deadline(context: Any) -> float:
+    """Return the seconds that are left. Raises DeadlineRequiredError, DeadlineTooShortError."""
+    remaining_s: float | None = context.time_remaining()
+    if remaining_s is None:
+        raise DeadlineRequiredError("every call needs a deadline")
+    if remaining_s < DEADLINE_FLOOR_S:
+        raise DeadlineTooShortError("the deadline was over before the work could start")
+    return remaining_s
+
+
+async def _wait_until_ready(gate: Gate, remaining_s: float) -> None:
+    try:
+        await asyncio.wait_for(gate.ready.wait(), min(remaining_s, NOT_READY_WAIT_LIMIT_S) - READY_MARGIN_S)
+    except TimeoutError:
+        raise NotReadyError("this process is not ready yet", retry_after_s=1) from None
+
+
+def _ms_since(start: float) -> float:
+    return round((perf_counter() - start) * 1_000, 2)
+
+
+def _log_defect(error: Exception) -> None:
+    """Log where it broke. The exception's text may quote a customer's data, so it shows at DEBUG only."""
+    frames = traceback.extract_tb(error.__traceback__)[-STACK_LIMIT:]
+    stack = [f"{frame.filename}:{frame.lineno} {frame.name}" for frame in frames]
+    log.error("handler failed", error_type=type(error).__qualname__, stack=stack)
+    log.debug("handler failed with", error=repr(error))

@@ -1,0 +1,161 @@
+"""Log lines: structlog, JSON in production, readable on a terminal, with the call that they belong to.
+
+Lines go to standard error; standard output carries only a process's ready line. The call's context (request_id,
+trace_id, rpc) is one context variable, set once per call and merged into every line written under it.
+"""
+
+import io
+import logging
+import secrets
+import sys
+from collections.abc import Callable, MutableMapping
+from contextvars import ContextVar
+from dataclasses import dataclass
+from typing import Any, TextIO
+
+import orjson
+import structlog
+
+REQUEST_ID_LIMIT = 64  # characters; a longer or unprintable id from outside is replaced
+PERSONAL_FIELDS = frozenset(
+    {
+        "phone",
+        "email",
+        "mail",
+        "address_line",
+        "id_card",
+        "person_name",
+        "query",
+        "query_text",
+    }
+)
+HIDDEN = "[hidden]"
+
+EventDict = MutableMapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class CallContext:
+    """Which call a piece of work belongs to. ``trace_id``: 32 hex digits, "" without a trace."""
+
+    request_id: str
+    trace_id: str = ""
+    rpc: str = ""
+
+
+_CALL: ContextVar[CallContext | None] = ContextVar("zhike_call", default=None)
+
+
+def bind_call(call: CallContext) -> None:
+    """Make ``call`` the context of this task and of what it starts."""
+    _CALL.set(call)
+
+
+def bound_call() -> CallContext | None:
+    """Return the call that this task works for, None outside one."""
+    return _CALL.get()
+
+
+def new_request_id() -> str:
+    """Return a fresh random id for a call that came without a usable one."""
+    return secrets.token_hex(8)
+
+
+def usable_request_id(text: str | bytes | None) -> str:
+    """Return the id that came, or a new one when it is absent, too long or not plain printable ASCII."""
+    if isinstance(text, str) and 0 < len(text) <= REQUEST_ID_LIMIT and text.isascii() and text.isprintable():
+        return text
+    return new_request_id()
+
+
+def trace_id_of(traceparent: str | bytes | None) -> str:
+    """Return the trace id inside a W3C ``traceparent``, "" when it is absent or malformed."""
+    if not isinstance(traceparent, str):
+        return ""
+    parts = traceparent.split("-")
+    if len(parts) < 4 or len(parts[1]) != 32 or parts[1].strip("0123456789abcdef") or not parts[1].strip("0"):
+        return ""
+    return parts[1]
+
+
+def configure_logs(
+    service: str,
+    *,
+    log_format: str = "auto",
+    level: str = "info",
+    stream: TextIO | None = None,
+) -> None:
+    """Set structlog and the standard library's logging up for this process."""
+    target = stream if stream is not None else sys.stderr
+    as_json = log_format == "json" or (log_format == "auto" and not target.isatty())
+    minimum = logging.getLevelNamesMapping()[level.upper()]
+    processors: list[Callable[[Any, str, EventDict], Any]] = [
+        _service_adder(service),
+        _add_call,
+        structlog.processors.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True, key="time"),
+        _hide_personal_fields,
+        structlog.processors.StackInfoRenderer(),
+    ]
+    if as_json:
+        processors += [structlog.processors.format_exc_info, _render_json]
+    else:
+        processors.append(structlog.dev.ConsoleRenderer(colors=target.isatty(), pad_event_to=32))
+    structlog.configure(
+        processors=processors,
+        wrapper_class=structlog.make_filtering_bound_logger(minimum),
+        logger_factory=structlog.WriteLoggerFactory(file=_line_writer(target)),
+        cache_logger_on_first_use=True,
+    )
+    logging.basicConfig(level=max(minimum, logging.WARNING), handlers=[_StructlogHandler()], force=True)
+
+
+def get_log(name: str) -> Any:
+    """Return the logger of a module; ``name`` shows as field ``logger``."""
+    return structlog.get_logger(logger=name)
+
+
+def _line_writer(target: TextIO) -> TextIO:
+    """One write call per line: the stream's own line buffering would flush twice."""
+    if isinstance(target, io.TextIOWrapper):
+        target.reconfigure(line_buffering=False, write_through=True, errors="backslashreplace")
+    return target
+
+
+def _service_adder(service: str) -> Callable[[Any, str, EventDict], EventDict]:
+    def add_service(_logger: Any, _method: str, event: EventDict) -> EventDict:
+        event["service"] = service
+        return event
+
+    return add_service
+
+
+def _add_call(_logger: Any, _method: str, event: EventDict) -> EventDict:
+    call = _CALL.get()
+    if call is not None:
+        event["request_id"] = call.request_id
+        if call.trace_id:
+            event["trace_id"] = call.trace_id
+        if call.rpc:
+            event["rpc"] = call.rpc
+    return event
+
+
+def _hide_personal_fields(_logger: Any, method: str, event: EventDict) -> EventDict:
+    """The last guard, not the rule: nobody should log these fields above DEBUG in the first place."""
+    if method != "debug" and not PERSONAL_FIELDS.isdisjoint(event):
+        for field in PERSONAL_FIELDS & event.keys():
+            event[field] = HIDDEN
+    return event
+
+
+def _render_json(_logger: Any, _method: str, event: EventDict) -> str:
+    return orjson.dumps(event, default=str, option=orjson.OPT_NON_STR_KEYS).decode()
+
+
+class _StructlogHandler(logging.Handler):
+    """Lines of libraries that log through the standard library."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        log = structlog.get_logger(logger=record.name)
+        log.log(record.levelno, record.getMessage(), exc_info=record.exc_info or None)

@@ -1,0 +1,182 @@
+"""Settings of every process: read once from ZHIKE_*, overridden by ZHIKE_<SERVICE>_*, frozen afterwards.
+
+A service subclasses ChassisSettings in its own settings.py and adds fields, each with a description. Nothing else in the
+code reads the environment.
+"""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal, TypeVar, get_origin
+
+from pydantic import AfterValidator, Field, ValidationError
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+)
+
+from services.chassis.errors import ErrorKind, ZhikeError
+
+PREFIX = "ZHIKE_"
+EMBEDDED_LOG_PARTITIONS = 1
+DISTRIBUTED_LOG_PARTITIONS = 8
+
+
+class SettingsError(ZhikeError):
+    """Variables that cannot be used; the message names each one and says why, never its value."""
+
+    kind = ErrorKind.INVALID
+    reason = "SETTINGS_INVALID"
+
+
+def _is_document_store(value: str) -> str:
+    if value in {"sqlite", "memory"} or value.startswith(("mongodb://", "mongodb+srv://")):
+        return value
+    raise ValueError("must be sqlite, memory or a mongodb:// address")
+
+
+def _is_search_index(value: str) -> str:
+    if value == "tantivy" or value.startswith(("http://", "https://")):
+        return value
+    raise ValueError("must be tantivy or the http(s):// address of an Elasticsearch")
+
+
+def _is_address(value: str) -> str:
+    host, _, port = value.rpartition(":")
+    if value and not (host and port.isdecimal() and 0 < int(port) < 65_536):
+        raise ValueError('must be "host:port"')
+    return value
+
+
+Address = Annotated[str, AfterValidator(_is_address)]
+Port = Annotated[int, Field(ge=0, le=65_535)]
+
+
+class ChassisSettings(BaseSettings):
+    """What every process understands."""
+
+    model_config = SettingsConfigDict(frozen=True, extra="forbid")
+
+    data: Path = Field(
+        Path("zhike-data"),
+        description="Directory that holds everything this deployment stores.",
+    )
+    bind: str = Field(
+        "127.0.0.1",
+        min_length=1,
+        description="Address that every port of the process listens on.",
+    )
+    port: Port = Field(0, description="gRPC port; 0 takes a free one.")
+    metrics_port: Port = Field(0, description="Private port of /metrics; 0 takes a free one.")
+    documents: Annotated[str, AfterValidator(_is_document_store)] = Field(
+        "sqlite",
+        description='Document store: "sqlite", "memory" (tests) or mongodb://….',
+    )
+    search_index: Annotated[str, AfterValidator(_is_search_index)] = Field(
+        "tantivy",
+        description='Search index: "tantivy" or the http(s):// address of an Elasticsearch.',
+    )
+    artifacts: Literal["local", "gridfs"] = Field("local", description='Blob store: "local" files or "gridfs".')
+    log_partitions: int | None = Field(
+        None,
+        ge=1,
+        le=64,
+        description="Partitions of a log when it is created; unset: 1 embedded, 8 on MongoDB.",
+    )
+    log_format: Literal["auto", "json", "console"] = Field(
+        "auto",
+        description='Log lines as "json" or for a "console"; "auto" looks whether a terminal reads them.',
+    )
+    log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="Least level that is written.")
+    drain_ms: int = Field(
+        500,
+        ge=0,
+        le=60_000,
+        description="How long a stopping process answers after it called itself NOT_SERVING.",
+    )
+    grace_ms: int = Field(
+        10_000,
+        ge=0,
+        le=600_000,
+        description="How long calls in flight may last after the drain.",
+    )
+    knowledge_address: Address = Field("", description='Where knowledge answers, "host:port".')
+    search_address: Address = Field("", description='Where search answers, "host:port".')
+    recommendation_address: Address = Field("", description='Where recommendation answers, "host:port".')
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Take values from load_settings alone, so that a test's settings never depend on its environment."""
+        return (init_settings,)
+
+    @property
+    def embedded(self) -> bool:
+        """Exactly one process per service, its stores inside its own data directory."""
+        return self.documents in {"sqlite", "memory"}
+
+    @property
+    def partitions(self) -> int:
+        """Partitions that a new log gets."""
+        return self.log_partitions or (EMBEDDED_LOG_PARTITIONS if self.embedded else DISTRIBUTED_LOG_PARTITIONS)
+
+    def address_of(self, service: str) -> str:
+        """Return the "host:port" of a service; raises SettingsError when it is not set."""
+        address = str(getattr(self, f"{service}_address", ""))
+        if not address:
+            raise SettingsError(f"{variable(service + '_address')}: not set, so {service} cannot be reached")
+        return address
+
+
+SettingsT = TypeVar("SettingsT", bound=ChassisSettings)
+
+
+def variable(field: str, service: str = "") -> str:
+    """Return the name of the environment variable of a field, or of its override for one service."""
+    return PREFIX + (f"{service}_{field}" if service else field).upper()
+
+
+def load_settings(cls: type[SettingsT], service: str, env: Mapping[str, str] | None = None) -> SettingsT:
+    """Read ``cls`` from the environment. Raises SettingsError that names every unusable variable."""
+    environment = os.environ if env is None else env
+    _refuse_unknown_overrides(cls, service, environment)
+    values: dict[str, Any] = {}
+    sources: dict[str, str] = {}
+    for field, info in cls.model_fields.items():
+        for name in (variable(field, service), variable(field)):
+            if environment.get(name, "") != "":
+                values[field], sources[field] = (
+                    _parsed(environment[name], info.annotation),
+                    name,
+                )
+                break
+    try:
+        return cls(**values)
+    except ValidationError as error:
+        problems = [
+            f"{sources.get(str(each['loc'][0]), variable(str(each['loc'][0])))}: {each['msg']}"
+            for each in error.errors(include_input=False, include_url=False)
+        ]
+        raise SettingsError("; ".join(problems)) from None
+
+
+def _parsed(text: str, annotation: Any) -> Any:
+    """Split the text of a sequence at its commas; pydantic reads every other text by itself."""
+    if get_origin(annotation) in {tuple, list, frozenset}:
+        return [part.strip() for part in text.split(",") if part.strip()]
+    return text
+
+
+def _refuse_unknown_overrides(cls: type[ChassisSettings], service: str, environment: Mapping[str, str]) -> None:
+    """A misspelt ZHIKE_<SERVICE>_* would otherwise be silently without effect."""
+    known = {variable(field, service) for field in cls.model_fields} | {variable(field) for field in cls.model_fields}
+    unknown = sorted(name for name in environment if name.startswith(variable("", service)) and name not in known)
+    if unknown:
+        raise SettingsError("; ".join(f"{name}: no such setting" for name in unknown))
