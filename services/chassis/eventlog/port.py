@@ -117,9 +117,9 @@ class EventLog(Protocol):
         """Return generation and last numbers."""
 
     def subscribe(self, *, generation: str, after: Mapping[int, int]) -> AsyncIterator[Batch]:
-        """Yield what follows ``after`` per partition, then marks at least every 500 ms. ``generation`` "" = any, first contact.
+        """Yield what follows ``after`` per partition, then marks at least every 500 ms.
 
-        Raises GenerationMismatchError at the first step.
+        ``generation`` "" takes any: the first contact. Raises GenerationMismatchError at the first step.
         """
 
 

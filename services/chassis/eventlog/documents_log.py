@@ -1,0 +1,248 @@
+"""The event log on documents: one document per event, unique by identity and by (log, partition, number).
+
+A log document holds what is fixed at creation (the count of partitions) and the generation, which changes only when the
+log is restored from a backup.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping, Sequence
+from random import Random
+
+from services.chassis.clock import Clock
+from services.chassis.documents.port import Document, DocumentStore, KeyTakenError, Range, Scalar
+from services.chassis.errors import InvalidArgumentError, NotFoundError
+from services.chassis.eventlog.errors import LogClosedError, PartitionCountError
+from services.chassis.eventlog.partition_writer import Entry, PartitionWriter
+from services.chassis.eventlog.port import (
+    APPEND_LIMIT,
+    READ_LIMIT,
+    Batch,
+    Event,
+    GenerationMismatchError,
+    Head,
+    NewEvent,
+    Verdict,
+)
+from services.chassis.eventlog.record import (
+    EVENTS,
+    LOGS,
+    PARTITION_LIMIT,
+    PLACE,
+    body_from_new_event,
+    check_bounds,
+    event_fingerprint,
+    event_from_body,
+    event_key,
+    micros_from_time,
+    partition_of,
+)
+
+MARK_INTERVAL_S = 0.5  # rule 12: a subscription says at least this often where the log stands
+POLL_INTERVAL_S = 0.25  # how soon another replica's append is seen; this process's own wake at once
+GENERATION_BITS = 64
+
+
+class DocumentsLog:
+    """Keeps services.chassis.eventlog.port.EventLog. ``await open()`` before use, ``await close()`` after."""
+
+    def __init__(self, documents: DocumentStore, name: str, partitions: int, clock: Clock, rng: Random) -> None:
+        if not 1 <= partitions <= PARTITION_LIMIT:
+            raise InvalidArgumentError(f"a log has 1 to {PARTITION_LIMIT} partitions", field="partitions")
+        self.name = name
+        self.partitions = partitions
+        self._documents = documents
+        self._clock = clock
+        self._rng = rng
+        self._generation = ""
+        self._changed = asyncio.Event()
+        self._writers = [
+            PartitionWriter(documents, name, partition, rng=rng, on_stored=self._wake)
+            for partition in range(partitions)
+        ]
+
+    async def open(self) -> None:
+        """Create the log or check that it is the one that was created; raises PartitionCountError."""
+        await self._documents.declare(EVENTS, LOGS)
+        body = (await self._log_document()).body
+        if body["partitions"] != self.partitions:
+            raise PartitionCountError(
+                f"log {self.name} was created with {body['partitions']} partitions and is opened with "
+                f"{self.partitions}; the count is fixed",
+                log=self.name,
+                created=body["partitions"],
+                asked=self.partitions,
+            )
+        self._generation = body["generation"]
+
+    async def close(self) -> None:
+        """Finish the appends that were accepted."""
+        await asyncio.gather(*(writer.drain() for writer in self._writers))
+        self._generation = ""
+        self._wake()
+
+    async def append(self, events: Sequence[NewEvent]) -> tuple[Verdict, ...]:
+        """As EventLog.append."""
+        self._check_open()
+        if not 1 <= len(events) <= APPEND_LIMIT:
+            raise InvalidArgumentError(f"an append takes 1 to {APPEND_LIMIT} events", field="events")
+        recorded_time_us = micros_from_time(self._clock.now())
+        entries = [self._entry(event, recorded_time_us) for event in events]
+        await self._write(entries)
+        return tuple(
+            Verdict(status=entry.status, key=entry.key, partition=entry.body["partition"], seq=entry.seq)
+            for entry in entries
+        )
+
+    async def redrive(self, partition: int, seq: int, attempt: str) -> Verdict:
+        """Append the event at (partition, seq) again under a new number (rule 9).
+
+        ``attempt`` names this redrive: the same name again is the same event. ``redrive_of`` is the first of the
+        chain, so that a reader counts the original and all its redrives once.
+        """
+        self._check_open()
+        page = await self._documents.find(EVENTS, PLACE, {"log": self.name, "partition": partition, "seq": seq})
+        if not page.documents:
+            raise NotFoundError(f"log {self.name} has no {partition}/{seq}", resource="event", id=f"{partition}/{seq}")
+        original = page.documents[0]
+        root = original.body.get("redrive_of") or original.key
+        entry = Entry(
+            event_key(self.name, original.body["shop"], f"redrive:{root}", attempt),
+            original.body["fingerprint"],
+            {**original.body, "redrive_of": root, "recorded_time_us": micros_from_time(self._clock.now())},
+        )
+        await self._writers[partition].write([entry])
+        return Verdict(status=entry.status, key=entry.key, partition=partition, seq=entry.seq)
+
+    async def read(self, partition: int, *, after: int, limit: int = READ_LIMIT) -> tuple[Event, ...]:
+        """As EventLog.read. Where the number after+1 is missing for good, what follows the hole is returned."""
+        self._check_open()
+        if not (0 <= partition < self.partitions and after >= 0 and 1 <= limit <= READ_LIMIT):
+            raise InvalidArgumentError(f"log {self.name}: no such place to read from", field="after")
+        found = await self._find_after(partition, after, limit)
+        if found and found[0].body["seq"] != after + 1:
+            # A store may walk past a place an instant before it is filled; a second look tells that from a hole.
+            found = await self._find_after(partition, after, limit)
+        events = []
+        expected = found[0].body["seq"] if found else 0
+        for seq, document in enumerate(found, expected):
+            if document.body["seq"] != seq:
+                break
+            events.append(event_from_body(document.key, document.body))
+        return tuple(events)
+
+    async def head(self) -> Head:
+        """As EventLog.head; always asked from the store, for other replicas append as well."""
+        self._check_open()
+        return Head(self._generation, tuple([await writer.read_tail() for writer in self._writers]))
+
+    async def subscribe(self, *, generation: str, after: Mapping[int, int]) -> AsyncIterator[Batch]:
+        """As EventLog.subscribe."""
+        await self._check_position(generation, after)
+        positions = {partition: after.get(partition, 0) for partition in range(self.partitions)}
+        marked = dict.fromkeys(positions, float("-inf"))
+        while True:
+            changed = self._changed  # taken before reading, so that no append falls between the two
+            more = False
+            for partition in positions:
+                batch = await self._next_batch(partition, positions[partition])
+                due = self._clock.monotonic() - marked[partition] >= MARK_INTERVAL_S - POLL_INTERVAL_S
+                if batch.events or due:
+                    marked[partition] = self._clock.monotonic()
+                    yield batch
+                if batch.events:
+                    positions[partition] = batch.events[-1].seq
+                    more = more or batch.head_seq > positions[partition]
+            if not more:
+                await _wait(changed, POLL_INTERVAL_S)
+            self._check_open()
+
+    async def start_generation(self) -> str:
+        """Give the log a new generation, so that every reader rebuilds: what a restore does before it serves."""
+        document = await self._log_document()
+        generation = self._new_generation()
+        await self._documents.replace(
+            LOGS, self.name, {**document.body, "generation": generation}, expected_revision=document.revision
+        )
+        self._generation = generation
+        return generation
+
+    def _entry(self, event: NewEvent, recorded_time_us: int) -> Entry:
+        check_bounds(event)
+        occurred_time_us = micros_from_time(event.occurred_time)
+        fingerprint = event_fingerprint(event, occurred_time_us)
+        body = body_from_new_event(
+            event,
+            log=self.name,
+            partition=partition_of(event.subject, self.partitions),
+            occurred_time_us=occurred_time_us,
+            recorded_time_us=recorded_time_us,
+        )
+        body["fingerprint"] = fingerprint
+        return Entry(event_key(self.name, event.shop, event.owner, event.client_event_id), fingerprint, body)
+
+    async def _write(self, entries: list[Entry]) -> None:
+        if self.partitions == 1:
+            await self._writers[0].write(entries)
+            return
+        by_partition: dict[int, list[Entry]] = {}
+        for entry in entries:
+            by_partition.setdefault(entry.body["partition"], []).append(entry)
+        await asyncio.gather(*(self._writers[partition].write(own) for partition, own in by_partition.items()))
+
+    async def _find_after(self, partition: int, after: int, limit: int) -> tuple[Document, ...]:
+        place: dict[str, Scalar] = {"log": self.name, "partition": partition}
+        page = await self._documents.find(EVENTS, PLACE, place, range_=Range(at_least=after + 1), limit=limit)
+        return page.documents
+
+    async def _next_batch(self, partition: int, after: int) -> Batch:
+        events = await self.read(partition, after=after)
+        head_seq = events[-1].seq if events else after
+        if len(events) == READ_LIMIT:
+            head_seq = await self._writers[partition].read_tail()
+        return Batch(
+            partition=partition,
+            events=events,
+            head_seq=head_seq,
+            marked_time=self._clock.now(),
+            generation=self._generation,
+        )
+
+    async def _check_position(self, generation: str, after: Mapping[int, int]) -> None:
+        head = await self.head()
+        known = all(0 <= partition < self.partitions for partition in after)
+        if known and generation in ("", head.generation) and all(head.seqs[p] >= seq for p, seq in after.items()):
+            return
+        raise GenerationMismatchError(
+            f"log {self.name} stands at generation {head.generation}, {list(head.seqs)}; the reader stands elsewhere",
+            log=self.name,
+            generation=head.generation,
+        )
+
+    async def _log_document(self) -> Document:
+        document = await self._documents.get(LOGS, self.name)
+        if document is not None:
+            return document
+        body = {"partitions": self.partitions, "generation": self._new_generation()}
+        try:
+            return await self._documents.insert(LOGS, self.name, body)
+        except KeyTakenError:  # another replica was first
+            return await self._log_document()
+
+    def _new_generation(self) -> str:
+        return f"{self._rng.getrandbits(GENERATION_BITS):016x}"
+
+    def _check_open(self) -> None:
+        if not self._generation:
+            raise LogClosedError(f"log {self.name} is not open", log=self.name)
+
+    def _wake(self) -> None:
+        changed, self._changed = self._changed, asyncio.Event()
+        changed.set()
+
+
+async def _wait(changed: asyncio.Event, timeout_s: float) -> None:
+    try:
+        async with asyncio.timeout(timeout_s):
+            await changed.wait()
+    except TimeoutError:
+        pass
