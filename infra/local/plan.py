@@ -1,0 +1,104 @@
+"""Which processes make up the platform and with which settings each starts."""
+
+import socket
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+SERVICES = ("knowledge", "search", "recommendation")
+GATEWAY = "gateway"
+DEFAULT_HTTP_PORT = 8080
+
+
+@dataclass(frozen=True, slots=True)
+class Process:
+    """One process to run. ``health``: "grpc" asks the health service of ``port``, "http" asks /healthz."""
+
+    name: str
+    command: tuple[str, ...]
+    environment: Mapping[str, str]
+    port: int
+    metrics_port: int
+    health: str
+    after: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """The processes of one deployment on this machine, in start order."""
+
+    data: Path
+    bind: str
+    http_port: int
+    demo: bool
+    processes: tuple[Process, ...]
+
+    @property
+    def url(self) -> str:
+        """Return the gateway's address for a person's browser."""
+        return f"http://{_connect_host(self.bind)}:{self.http_port}"
+
+
+def free_ports(count: int, bind: str = "127.0.0.1") -> tuple[int, ...]:
+    """Return ``count`` different free TCP ports. They are only kept free by nobody else wanting them meanwhile."""
+    held = [socket.socket(socket.AF_INET, socket.SOCK_STREAM) for _ in range(count)]
+    try:
+        for each in held:
+            each.bind((bind, 0))
+        return tuple(each.getsockname()[1] for each in held)
+    finally:
+        for each in held:
+            each.close()
+
+
+def plan_deployment(data: Path, *, bind: str, http_port: int, demo: bool, environment: Mapping[str, str]) -> Plan:
+    """Lay out every process with its ports; ``environment`` is what all of them inherit."""
+    ports = free_ports(2 * len(SERVICES) + 2, bind)
+    grpc_ports = dict(zip(SERVICES, ports, strict=False))
+    metrics_ports = dict(zip((*SERVICES, GATEWAY), ports[len(SERVICES) :], strict=False))
+    shared = {
+        **environment,
+        "ZHIKE_DATA": str(data),
+        "ZHIKE_BIND": bind,
+        "PYTHONUNBUFFERED": "1",
+        **{f"ZHIKE_{name.upper()}_ADDRESS": f"{_connect_host(bind)}:{port}" for name, port in grpc_ports.items()},
+    }
+    if demo:
+        shared["ZHIKE_DEMO"] = "true"
+        # The demo's households have agreed to be known; a real shop's customers are asked first.
+        shared.setdefault("ZHIKE_DEFAULT_CONSENT", "granted")
+    services = tuple(
+        _service(name, shared, port=grpc_ports[name], metrics_port=metrics_ports[name]) for name in SERVICES
+    )
+    gateway = Process(
+        name=GATEWAY,
+        command=(sys.executable, "-m", "gateway.main"),
+        environment={
+            **shared,
+            "ZHIKE_HTTP_PORT": str(http_port),
+            "ZHIKE_GATEWAY_METRICS_PORT": str(metrics_ports[GATEWAY]),
+        },
+        port=http_port,
+        metrics_port=metrics_ports[GATEWAY],
+        health="http",
+        after=SERVICES,
+    )
+    return Plan(data=data, bind=bind, http_port=http_port, demo=demo, processes=(*services, gateway))
+
+
+def _service(name: str, shared: Mapping[str, str], *, port: int, metrics_port: int) -> Process:
+    prefix = f"ZHIKE_{name.upper()}"
+    return Process(
+        name=name,
+        command=(sys.executable, "-m", f"services.{name}.main"),
+        environment={**shared, f"{prefix}_PORT": str(port), f"{prefix}_METRICS_PORT": str(metrics_port)},
+        port=port,
+        metrics_port=metrics_port,
+        health="grpc",
+    )
+
+
+def _connect_host(bind: str) -> str:
+    """A process that listens everywhere is reached at the loopback address."""
+    return "127.0.0.1" if bind in {"0.0.0.0", "::"} else bind  # noqa: S104 - compared, not bound

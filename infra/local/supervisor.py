@@ -1,0 +1,184 @@
+"""Runs a plan: readiness-gated start, restart after a crash, clean stop, no orphans."""
+
+import asyncio
+import contextlib
+import ctypes
+import os
+import signal
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from infra.local.health import wait_until_ready
+from infra.local.log_output import LINE_LIMIT_BYTES, LogOutput
+from infra.local.plan import Plan, Process
+from infra.local.restarts import CrashHistory
+from infra.local.run_file import RunFile, own_start_time, remove_run_file, write_run_file
+from services.chassis.errors import ErrorKind, ZhikeError
+
+READY_LIMIT_S = 120.0
+STOP_LIMIT_S = 15.0
+_PR_SET_PDEATHSIG = 1
+
+
+class StartFailedError(ZhikeError):
+    """A process did not become ready; its log says why."""
+
+    kind = ErrorKind.UNAVAILABLE
+    reason = "START_FAILED"
+
+
+@dataclass
+class _Child:
+    """A process of the plan while it runs."""
+
+    process: Process
+    running: asyncio.subprocess.Process | None = None
+    output: asyncio.Task[None] | None = None
+    history: CrashHistory = field(default_factory=CrashHistory)
+    ever_ready: bool = False
+
+
+class Supervisor:
+    """Starts the plan's processes and keeps them up until ``stop``."""
+
+    def __init__(self, plan: Plan, output: LogOutput) -> None:
+        self._plan = plan
+        self._output = output
+        self._children = {each.name: _Child(each) for each in plan.processes}
+        self._stopping = asyncio.Event()
+        self._guards: list[asyncio.Task[None]] = []
+        self._ready = False
+
+    async def start(self) -> None:
+        """Start everything in order and return when all of it is ready. Raises StartFailedError."""
+        self._write_run_file()
+        try:
+            await asyncio.wait_for(self._start_in_order(), READY_LIMIT_S)
+        except TimeoutError:
+            waiting = sorted(name for name, child in self._children.items() if not child.ever_ready)
+            raise StartFailedError(
+                f"not ready after {READY_LIMIT_S:.0f} s: {', '.join(waiting)}; see {self._output.path(waiting[0])}"
+            ) from None
+        self._ready = True
+        self._write_run_file()
+
+    async def run_until_stopped(self) -> None:
+        """Keep the processes up until ``request_stop``."""
+        await self._stopping.wait()
+
+    def request_stop(self) -> None:
+        """Ask for the stop; a signal handler may call this."""
+        self._stopping.set()
+
+    async def stop(self) -> None:
+        """Drain: the gateway first, then the services; whoever does not end in time is killed."""
+        self._stopping.set()
+        for guard in self._guards:
+            guard.cancel()
+        await asyncio.gather(*self._guards, return_exceptions=True)
+        gateways = [child for child in self._children.values() if child.process.after]
+        services = [child for child in self._children.values() if not child.process.after]
+        for wave in (gateways, services):
+            await asyncio.gather(*(self._end(child) for child in wave))
+        remove_run_file(self._plan.data)
+
+    async def _start_in_order(self) -> None:
+        started: set[str] = set()
+        while len(started) < len(self._children):
+            wave = [
+                child
+                for name, child in self._children.items()
+                if name not in started and started.issuperset(child.process.after)
+            ]
+            await asyncio.gather(*(self._start_one(child) for child in wave))
+            started.update(child.process.name for child in wave)
+
+    async def _start_one(self, child: _Child) -> None:
+        await self._spawn(child)
+        ready = asyncio.ensure_future(wait_until_ready(child.process, "127.0.0.1"))
+        assert child.running is not None
+        ended = asyncio.ensure_future(child.running.wait())
+        done, pending = await asyncio.wait({ready, ended}, return_when=asyncio.FIRST_COMPLETED)
+        for each in pending:
+            each.cancel()
+        if ready not in done:
+            name = child.process.name
+            raise StartFailedError(
+                f"{name} ended with {ended.result()} before it was ready; see {self._output.path(name)}"
+            )
+        child.ever_ready = True
+        self._guards.append(asyncio.create_task(self._keep_up(child), name=f"keep {child.process.name} up"))
+
+    async def _keep_up(self, child: _Child) -> None:
+        """Start the process again whenever it ends by itself."""
+        while not self._stopping.is_set():
+            assert child.running is not None
+            code = await child.running.wait()
+            if self._stopping.is_set():
+                return
+            child.history = child.history.with_crash(time.monotonic())
+            pause_s = child.history.pause_s
+            later = f" in {pause_s:.0f} s" if pause_s else ""
+            self._output.say(f"{child.process.name} ended with {code}; starting it again{later}", style="bold red")
+            await asyncio.sleep(pause_s)
+            await self._spawn(child)
+            self._write_run_file()
+
+    async def _spawn(self, child: _Child) -> None:
+        if child.output is not None:
+            await child.output
+        process = child.process
+        child.running = await asyncio.create_subprocess_exec(
+            *process.command,
+            env=dict(process.environment),
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.STDOUT,
+            limit=LINE_LIMIT_BYTES,
+            start_new_session=True,  # Ctrl-C reaches the supervisor alone, which then drains in order
+            preexec_fn=_end_with_parent(),
+        )
+        assert child.running.stdout is not None
+        child.output = asyncio.create_task(self._output.follow(process.name, child.running.stdout))
+
+    async def _end(self, child: _Child) -> None:
+        running = child.running
+        if running is None:
+            return
+        if running.returncode is None:
+            with contextlib.suppress(ProcessLookupError):
+                running.send_signal(signal.SIGTERM)
+            try:
+                await asyncio.wait_for(running.wait(), STOP_LIMIT_S)
+            except TimeoutError:
+                self._output.say(f"{child.process.name} did not stop in {STOP_LIMIT_S:.0f} s; killed", style="bold red")
+                running.kill()
+                await running.wait()
+        if child.output is not None:
+            await child.output
+
+    def _write_run_file(self) -> None:
+        children = self._children.values()
+        host = "127.0.0.1"
+        run = RunFile(
+            supervisor_pid=os.getpid(),
+            started=own_start_time(),
+            url=self._plan.url,
+            demo=self._plan.demo,
+            addresses={each.process.name: f"{host}:{each.process.port}" for each in children},
+            metrics={each.process.name: f"{host}:{each.process.metrics_port}" for each in children},
+            pids={each.process.name: each.running.pid for each in children if each.running is not None},
+            ready=self._ready,
+        )
+        write_run_file(self._plan.data, run)
+
+
+def _end_with_parent() -> Callable[[], Any] | None:
+    """On Linux a child gets SIGTERM when the supervisor dies, even by kill -9, so that no orphan stays."""
+    if not sys.platform.startswith("linux"):
+        return None
+    libc = ctypes.CDLL(None, use_errno=True)
+    return lambda: libc.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
