@@ -1,4 +1,4 @@
-"""What every adapter does alike before it touches its store: check limits, take index values, plan a find, read cursors.
+"""What every adapter does before it touches its store: check limits, take index values, plan a find, read cursors.
 
 Values order as None < int < str, str bytewise by UTF-8 (which is code-point order). ``sort_key`` says so for Python.
 """
@@ -241,6 +241,12 @@ def _check_text(text: str, path: str) -> None:
             f"{path}: an indexed text of {length_bytes} bytes; at most {INDEXED_LIMIT_BYTES} are allowed",
             limit=INDEXED_LIMIT_BYTES,
         )
+
+
+def check_text(text: str) -> None:
+    """Raise DocumentFormError for text that UTF-8 cannot say."""
+    if not text.isascii():
+        _utf8(text)
 
 
 def _utf8(text: str) -> bytes:
