@@ -5,7 +5,7 @@ log is restored from a backup.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from random import Random
 
 from services.chassis.clock import Clock
@@ -135,7 +135,7 @@ class DocumentsLog:
         self._check_open()
         return Head(self._generation, tuple([await writer.read_tail() for writer in self._writers]))
 
-    async def subscribe(self, *, generation: str, after: Mapping[int, int]) -> AsyncIterator[Batch]:
+    async def subscribe(self, *, generation: str, after: Mapping[int, int]) -> AsyncGenerator[Batch, None]:
         """As EventLog.subscribe."""
         await self._check_position(generation, after)
         positions = {partition: after.get(partition, 0) for partition in range(self.partitions)}

@@ -41,7 +41,7 @@ class LogHoleError(ZhikeError):
 class CursorSupersededError(ZhikeError):
     """Another holder began this projection anew, so this one's position means nothing any more."""
 
-    kind = ErrorKind.ABORTED
+    kind = ErrorKind.PRECONDITION
     reason = "CURSOR_SUPERSEDED"
 
 

@@ -5,7 +5,7 @@ is hash(log, shop, owner, client event id): the same id with the same canonical 
 another body it is EVENT_ID_REUSED. docs/consistency.md, rules 1-9.
 """
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -116,7 +116,7 @@ class EventLog(Protocol):
     async def head(self) -> Head:
         """Return generation and last numbers."""
 
-    def subscribe(self, *, generation: str, after: Mapping[int, int]) -> AsyncIterator[Batch]:
+    def subscribe(self, *, generation: str, after: Mapping[int, int]) -> AsyncGenerator[Batch, None]:
         """Yield what follows ``after`` per partition, then marks at least every 500 ms.
 
         ``generation`` "" takes any: the first contact. Raises GenerationMismatchError at the first step.
@@ -131,5 +131,5 @@ class EventSource(Protocol):
     async def head(self) -> Head:
         """Return generation and last numbers."""
 
-    def subscribe(self, *, generation: str, after: Mapping[int, int]) -> AsyncIterator[Batch]:
+    def subscribe(self, *, generation: str, after: Mapping[int, int]) -> AsyncGenerator[Batch, None]:
         """As EventLog.subscribe."""

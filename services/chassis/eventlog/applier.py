@@ -1,0 +1,140 @@
+"""What to do when a projection fails: wait while something is away, set aside what fails by itself (rule 9)."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from itertools import groupby
+from random import Random
+from typing import Protocol, TypeVar
+
+import structlog
+
+from services.chassis.errors import ZhikeError
+from services.chassis.eventlog.backoff import Backoff, is_passing
+from services.chassis.eventlog.dead_letters import DeadLetters
+from services.chassis.eventlog.port import Event
+from services.chassis.metrics import Metrics
+
+log = structlog.get_logger(__name__)
+
+T = TypeVar("T")
+
+
+class Projection(Protocol):
+    """What a reader keeps up to date. Applying an event that was applied before changes nothing."""
+
+    @property
+    def name(self) -> str:
+        """The name under which cursors and dead letters are kept."""
+
+    async def apply(self, events: Sequence[Event]) -> None:
+        """Apply 1..READ_LIMIT events of one partition in order, and return when all is saved."""
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """How often and how long to try."""
+
+    tries: int = 5  # of an event that fails by itself, before it becomes a dead letter
+    try_again_s: float = 0.05
+    away: Backoff = field(default_factory=Backoff)  # while a store or the log's owner is away
+
+
+class Applier:
+    """Hands events to a projection until each is applied or set aside."""
+
+    def __init__(
+        self,
+        projection: Projection,
+        dead_letters: DeadLetters,
+        *,
+        log_name: str,
+        rng: Random,
+        metrics: Metrics,
+        patience: Patience,
+    ) -> None:
+        self._projection = projection
+        self._dead_letters = dead_letters
+        self._rng = rng
+        self._patience = patience
+        labels = {"projection": projection.name, "log": log_name}
+        self._retries = metrics.counter("zhike_reader_retries_total").labels(**labels)
+        self._set_aside = metrics.counter("zhike_reader_dead_letters_total").labels(**labels)
+        self._log = log.bind(projection=projection.name, log=log_name)
+
+    async def apply(self, events: Sequence[Event]) -> None:
+        """Return when every event is applied, set aside, or a redrive that this projection does not need."""
+        for is_redrive, group in groupby(events, key=_is_redrive):
+            if not is_redrive:
+                await self._apply_all(list(group))
+                continue
+            for event in group:
+                if await self.ask_until_there(partial(self._dead_letters.claim, self._projection.name, event)):
+                    await self._apply_all([event])
+
+    async def ask_until_there(self, act: Callable[[], Awaitable[T]]) -> T:
+        """Return what ``act`` returns; what is away is asked again for ever, with growing waits."""
+        attempt = 0
+        while True:
+            try:
+                return await act()
+            except ZhikeError as error:
+                if not is_passing(error):
+                    raise
+                await self._wait_while_away(error, attempt)
+                attempt += 1
+
+    async def _apply_all(self, events: Sequence[Event]) -> None:
+        """Apply; halve a batch that fails by itself until the failing event stands alone."""
+        error = await self._try(events)
+        if error is None:
+            return
+        if len(events) > 1:
+            middle = len(events) // 2
+            await self._apply_all(events[:middle])
+            await self._apply_all(events[middle:])
+            return
+        for _ in range(self._patience.tries - 1):
+            await asyncio.sleep(self._patience.try_again_s)
+            failure = await self._try(events)
+            if failure is None:
+                return
+            error = failure
+        await self._set_aside_as_dead(events[0], error)
+
+    async def _try(self, events: Sequence[Event]) -> Exception | None:
+        """Return None when applied, the error when the events themselves are at fault; wait out everything else."""
+        attempt = 0
+        while True:
+            try:
+                await self._projection.apply(events)
+            except Exception as error:  # noqa: BLE001 - a job loop: any failure is either waited out or set aside
+                if not is_passing(error):
+                    return error
+                await self._wait_while_away(error, attempt)
+                attempt += 1
+            else:
+                return None
+
+    async def _set_aside_as_dead(self, event: Event, error: Exception) -> None:
+        name = self._projection.name
+        await self.ask_until_there(partial(self._dead_letters.record, name, event, error))
+        self._set_aside.inc()
+        self._log.error(
+            "event set aside as dead letter",
+            partition=event.partition,
+            seq=event.seq,
+            type=event.type,
+            error=type(error).__name__,
+        )
+        self._log.debug("why it was set aside", exc_info=error)  # may hold personal data
+
+    async def _wait_while_away(self, error: Exception, attempt: int) -> None:
+        self._retries.inc()
+        self._log.warning("trying again", error=type(error).__name__, attempt=attempt)
+        await asyncio.sleep(self._patience.away.wait_s(attempt, self._rng))
+
+
+def _is_redrive(event: Event) -> bool:
+    return event.redrive_of != ""
