@@ -14,7 +14,7 @@ PROBE_PAUSE_S = 0.1
 
 async def wait_until_ready(process: Process, host: str) -> None:
     """Return once the process serves. The caller bounds the wait."""
-    while not await is_ready(process, host):  # noqa: ASYNC110 - the other end is another process
+    while not await is_ready(process, host):  # noqa: ASYNC110 - what it waits for is another process
         await asyncio.sleep(PROBE_PAUSE_S)
 
 

@@ -1,0 +1,56 @@
+"""``zhike tour``: walks through the running platform and shows evidence for every step."""
+
+import asyncio
+from typing import Annotated
+
+import httpx
+import orjson
+import typer
+from rich.markup import escape
+
+from infra.cli.api import Api
+from infra.cli.catalog import t
+from infra.cli.deployment import Deployment, running_deployment
+from infra.cli.screen import output
+from infra.tour.visit import Visit
+from infra.tour.walk import StepReport, walk
+
+TIMEOUT_S = 15.0
+KEYS = (
+    ("publishable", {"kind": "publishable"}),
+    ("shop", {"kind": "secret", "scope": "shop"}),
+    ("staff", {"kind": "secret", "scope": "staff"}),
+)
+
+
+def tour(json: Annotated[bool, typer.Option("--json", help=t("tour.json"))] = False) -> None:
+    """Walk; exit 0 only if every step held."""
+    reports = asyncio.run(_tour(running_deployment(), show=not json))
+    held = sum(each.ok for each in reports)
+    if json:
+        output.print(orjson.dumps({"steps": [each.as_json() for each in reports]}).decode(), markup=False)
+    else:
+        output.print(f"\n[bold]{t('tour.held', held=held, total=len(reports))}")
+    raise typer.Exit(0 if held == len(reports) else 1)
+
+
+async def _tour(deployment: Deployment, *, show: bool) -> tuple[StepReport, ...]:
+    async with Api(deployment) as api:
+        created = [(name, await api.post("/v1/keys", {"name": f"tour-{name}", **body})) for name, body in KEYS]
+        try:
+            async with httpx.AsyncClient(base_url=api.url, timeout=TIMEOUT_S, trust_env=False) as client:
+                keys = {name: key["key"] for name, key in created} | {"operator": deployment.token}
+                return await walk(Visit(client, keys), _show if show else lambda _: None)
+        finally:
+            for _, key in created:
+                await api.delete(f"/v1/keys/{key['id']}")
+
+
+def _show(report: StepReport) -> None:
+    mark = "[bold green]✓[/]" if report.ok else "[bold red]✗[/]"
+    output.print(f"{mark} [bold]{report.name}[/]  {escape(report.purpose)}")
+    if not report.ok:
+        output.print(f"    [red]{escape(report.seen)}")
+    for exchange in report.evidence[-2:]:
+        excerpt = escape(exchange.excerpt[:160].replace("\n", " "))
+        output.print(f"    [dim]{escape(exchange.request)} → {exchange.status}  {excerpt}")

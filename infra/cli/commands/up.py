@@ -1,0 +1,183 @@
+"""``zhike up`` and ``zhike down``: start everything here, or in the background, and stop it."""
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Annotated
+
+import psutil
+import typer
+
+from infra.cli.catalog import t
+from infra.cli.commands.demo import load_demo
+from infra.cli.deployment import data_directory, default_http_port, running_deployment
+from infra.cli.screen import output, people
+from infra.local.log_output import LogOutput
+from infra.local.plan import Plan, plan_deployment
+from infra.local.run_file import read_run_file
+from infra.local.supervisor import StartFailedError, Supervisor
+from services.chassis.errors import ErrorKind, ZhikeError
+
+DETACHED_START_LIMIT_S = 150.0
+DETACHED_LOG_TAIL_LINES = 20
+POLL_S = 0.1
+DOWN_LIMIT_S = 60.0
+
+
+class AlreadyRunsError(ZhikeError):
+    """A second start on the same data directory."""
+
+    kind = ErrorKind.CONFLICT
+    reason = "ALREADY_RUNS"
+
+
+class ProfileUnknownError(ZhikeError):
+    """A profile that this version does not know."""
+
+    kind = ErrorKind.INVALID
+    reason = "PROFILE_UNKNOWN"
+
+
+def up(
+    demo: Annotated[bool, typer.Option("--demo", help=t("up.demo"))] = False,
+    detach: Annotated[bool, typer.Option("--detach", help=t("up.detach"))] = False,
+    port: Annotated[int, typer.Option("--port", help=t("up.port"), min=1, max=65_535)] = default_http_port(),
+    households: Annotated[int, typer.Option("--households", help=t("up.households"), min=1)] = 0,
+    profile: Annotated[str, typer.Option("--profile", help=t("up.profile"))] = "embedded",
+) -> None:
+    """Start the platform."""
+    if profile != "embedded":
+        raise ProfileUnknownError(t("up.profile_unknown"))
+    data = data_directory()
+    _refuse_second_start(data)
+    if detach:
+        _start_detached(data, port=port, demo=demo)
+        if demo:
+            asyncio.run(load_demo(households or None))
+        _print_addresses(data)
+        people.print(t("up.detached_hint"), style="dim")
+        return
+    asyncio.run(_run_here(data, port=port, demo=demo, households=households or None))
+
+
+def down() -> None:
+    """Stop the platform."""
+    run = running_deployment().run
+    supervisor = psutil.Process(run.supervisor_pid)
+    people.print(t("up.stopping"))
+    supervisor.send_signal(signal.SIGTERM)
+    supervisor.wait(DOWN_LIMIT_S)
+    people.print(t("down.done"))
+
+
+def supervise(port: int, *, demo: bool) -> None:
+    """Run the supervisor without a terminal; what ``up --detach`` starts in the background."""
+    asyncio.run(_supervise_quietly(data_directory(), port=port, demo=demo))
+
+
+def _plan(data: Path, *, port: int, demo: bool) -> Plan:
+    bind = os.environ.get("ZHIKE_BIND") or "127.0.0.1"
+    return plan_deployment(data, bind=bind, http_port=port, demo=demo, environment=os.environ)
+
+
+def _refuse_second_start(data: Path) -> None:
+    run = read_run_file(data)
+    if run is not None:
+        raise AlreadyRunsError(t("app.already_runs", data=data, pid=run.supervisor_pid))
+
+
+async def _run_here(data: Path, *, port: int, demo: bool, households: int | None) -> None:
+    started = time.monotonic()
+    plan = _plan(data, port=port, demo=demo)
+    supervisor = Supervisor(plan, LogOutput(data / "logs", people))
+    _stop_on_signals(supervisor)
+    people.print(t("up.starting", names=", ".join(each.name for each in plan.processes)))
+    try:
+        await _start_unless_stopped(supervisor)
+        people.print(t("up.ready", seconds=time.monotonic() - started), style="bold green")
+        _print_addresses(data)
+        work = asyncio.ensure_future(load_demo(households)) if demo else None
+        if work is not None:
+            await asyncio.wait(
+                {work, stop := asyncio.ensure_future(supervisor.run_until_stopped())},
+                return_when=asyncio.FIRST_COMPLETED,
+            )
+            stop.cancel()
+            if work.done():
+                work.result()
+                _print_addresses(data)
+            else:
+                work.cancel()
+        people.print(t("up.stop_hint"), style="dim")
+        await supervisor.run_until_stopped()
+    finally:
+        people.print(t("up.stopping"))
+        await supervisor.stop()
+        people.print(t("up.stopped"))
+
+
+async def _supervise_quietly(data: Path, *, port: int, demo: bool) -> None:
+    supervisor = Supervisor(_plan(data, port=port, demo=demo), LogOutput(data / "logs", None))
+    _stop_on_signals(supervisor)
+    try:
+        await _start_unless_stopped(supervisor)
+        await supervisor.run_until_stopped()
+    finally:
+        await supervisor.stop()
+
+
+async def _start_unless_stopped(supervisor: Supervisor) -> None:
+    """Start, but give up at once when somebody asks for the stop meanwhile."""
+    start = asyncio.ensure_future(supervisor.start())
+    stop = asyncio.ensure_future(supervisor.run_until_stopped())
+    await asyncio.wait({start, stop}, return_when=asyncio.FIRST_COMPLETED)
+    stop.cancel()
+    if not start.done():
+        start.cancel()
+        return
+    start.result()
+
+
+def _stop_on_signals(supervisor: Supervisor) -> None:
+    loop = asyncio.get_running_loop()
+    for each in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(each, supervisor.request_stop)
+
+
+def _start_detached(data: Path, *, port: int, demo: bool) -> None:
+    """Start a supervisor in a session of its own and wait until it says that all is ready."""
+    data.mkdir(parents=True, exist_ok=True)
+    log = data / "logs" / "supervisor.log"
+    log.parent.mkdir(parents=True, exist_ok=True)
+    started = time.monotonic()
+    command = [sys.executable, "-m", "infra.cli.main", "supervise", "--port", str(port), *(["--demo"] if demo else [])]
+    with log.open("wb") as sink:
+        background = subprocess.Popen(
+            command, stdin=subprocess.DEVNULL, stdout=sink, stderr=sink, start_new_session=True, env=os.environ
+        )
+    with people.status(t("up.starting", names=str(data))):
+        while time.monotonic() - started < DETACHED_START_LIMIT_S and background.poll() is None:
+            run = read_run_file(data)
+            if run is not None and run.ready:
+                people.print(t("up.ready", seconds=time.monotonic() - started), style="bold green")
+                return
+            time.sleep(POLL_S)
+    if background.poll() is None:
+        background.send_signal(signal.SIGTERM)
+    tail = log.read_text(encoding="utf-8", errors="replace").splitlines()[-DETACHED_LOG_TAIL_LINES:]
+    raise StartFailedError("\n".join([t("up.detach_failed", log=log), *tail]))
+
+
+def _print_addresses(data: Path) -> None:
+    run = read_run_file(data)
+    if run is None:
+        return
+    if run.demo:
+        output.print(f"  {t('up.shop'):<20} {run.url}/shop")
+    output.print(f"  {t('up.api'):<20} {run.url}/docs")
+    output.print(f"  {t('up.logs'):<20} {data / 'logs'}")
+    output.print(f"  {t('up.data'):<20} {data}")

@@ -1,0 +1,54 @@
+"""The ``zhike`` command: composes the families of commands; errors are one line and an exit code."""
+
+import sys
+from typing import Annotated
+
+import typer
+
+from infra.cli.api import ApiProblem
+from infra.cli.catalog import t
+from infra.cli.commands import demo, imports, keys, rebuild, status, tour, train, up
+from infra.cli.screen import people
+from services.chassis.errors import ErrorKind, ZhikeError
+
+app = typer.Typer(help=t("app.help"), no_args_is_help=True, pretty_exceptions_enable=False)
+app.command("up", help=t("up.help"))(up.up)
+app.command("down", help=t("down.help"))(up.down)
+app.command("status", help=t("status.help"))(status.status)
+app.command("logs", help=t("logs.help"))(status.logs)
+app.add_typer(imports.app, name="import")
+app.add_typer(demo.app, name="demo")
+app.command("train", help=t("train.help"))(train.train)
+app.add_typer(keys.app, name="keys")
+app.command("rebuild", help=t("rebuild.help"))(rebuild.rebuild)
+app.command("tour", help=t("tour.help"))(tour.tour)
+
+# sysexits(3), so that a script can tell a wrong call from a platform that is away.
+EXIT_CODES = {ErrorKind.UNAVAILABLE: 69, ErrorKind.CONFLICT: 75, ErrorKind.NOT_FOUND: 66}
+EXIT_USAGE = 64
+
+
+@app.command("supervise", hidden=True)
+def supervise(
+    port: Annotated[int, typer.Option("--port")], demo_shop: Annotated[bool, typer.Option("--demo")] = False
+) -> None:
+    """What ``zhike up --detach`` leaves running."""
+    up.supervise(port, demo=demo_shop)
+
+
+def main() -> None:
+    """Run the command."""
+    try:
+        app()
+    except ApiProblem as problem:
+        people.print(f"[bold red]✗[/] {problem.message}")
+        for error in problem.problem.get("errors", []):
+            people.print(f"  {error.get('field', '')}: {error.get('message', '')}", markup=False)
+        sys.exit(EXIT_CODES.get(problem.kind, EXIT_USAGE))
+    except ZhikeError as error:
+        people.print(f"[bold red]✗[/] {error.message}")
+        sys.exit(EXIT_CODES.get(error.kind, EXIT_USAGE))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,73 @@
+"""The steps in order, and the report of a walk."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any
+
+import httpx
+
+from infra.tour import identity, refusals, shopping
+from infra.tour.visit import Exchange, StepFailedError, Visit
+
+KEPT_EXCHANGES = 6
+
+Step = Callable[[Visit], Awaitable[None]]
+
+STEPS: tuple[Step, ...] = (
+    shopping.zh_query_finds_products,
+    shopping.en_query_finds_products,
+    shopping.suggestion_completes_a_beginning,
+    shopping.typo_is_repaired,
+    shopping.click_and_purchase_change_the_list,
+    identity.card_login_and_phone_are_one_customer,
+    identity.unmerge_is_exact_and_lasts,
+    refusals.unknown_product_is_a_404,
+    refusals.malformed_batch_is_a_400,
+    refusals.wrong_key_is_a_401,
+    refusals.another_shoppers_cart_is_a_403,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class StepReport:
+    """One step's outcome. ``evidence`` holds its last exchanges; ``seen`` says what failed."""
+
+    name: str
+    purpose: str
+    ok: bool
+    seen: str
+    evidence: tuple[Exchange, ...]
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the public form."""
+        shown = [each.as_json() for each in self.evidence]
+        return {"name": self.name, "ok": self.ok, "evidence": {"seen": self.seen, "exchanges": shown}}
+
+
+async def walk(visit: Visit, on_step: Callable[[StepReport], None] = lambda _: None) -> tuple[StepReport, ...]:
+    """Take every step; a step that fails does not stop the walk."""
+    reports = []
+    for step in STEPS:
+        report = await take_step(visit, step)
+        on_step(report)
+        reports.append(report)
+    return tuple(reports)
+
+
+async def take_step(visit: Visit, step: Step) -> StepReport:
+    """Take one step and report it."""
+    visit.shown.clear()
+    seen = ""
+    try:
+        await step(visit)
+    except StepFailedError as failure:
+        seen = str(failure)
+    except (httpx.HTTPError, KeyError, TypeError, IndexError) as failure:
+        seen = f"{type(failure).__name__}: {failure}"
+    return StepReport(
+        name=step.__name__.replace("_", "-"),
+        purpose=(step.__doc__ or "").strip(),
+        ok=not seen,
+        seen=seen or "as promised",
+        evidence=tuple(visit.shown[-KEPT_EXCHANGES:]),
+    )

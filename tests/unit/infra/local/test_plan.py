@@ -1,0 +1,41 @@
+"""The plan names every process, its ports and what it must wait for."""
+
+from pathlib import Path
+
+from infra.local.plan import SERVICES, plan_deployment
+
+
+def _plan(**changes: object):  # type: ignore[no-untyped-def]
+    arguments = {"bind": "127.0.0.1", "http_port": 8080, "demo": False, "environment": {}} | changes
+    return plan_deployment(Path("/data"), **arguments)  # type: ignore[arg-type]
+
+
+def test_the_gateway_starts_after_every_service() -> None:
+    gateway = _plan().processes[-1]
+    assert gateway.name == "gateway"
+    assert gateway.after == SERVICES
+
+
+def test_no_two_processes_share_a_port() -> None:
+    processes = _plan().processes
+    ports = [each.port for each in processes] + [each.metrics_port for each in processes]
+    assert len(set(ports)) == len(ports)
+
+
+def test_every_process_knows_where_every_service_answers() -> None:
+    plan = _plan()
+    ports = {each.name: each.port for each in plan.processes}
+    for process in plan.processes:
+        for service in SERVICES:
+            assert process.environment[f"ZHIKE_{service.upper()}_ADDRESS"] == f"127.0.0.1:{ports[service]}"
+
+
+def test_the_demo_says_yes_to_consent_unless_the_operator_said_otherwise() -> None:
+    asked = _plan(demo=True, environment={"ZHIKE_DEFAULT_CONSENT": "denied"})
+    assert asked.processes[0].environment["ZHIKE_DEFAULT_CONSENT"] == "denied"
+    assert _plan(demo=True).processes[0].environment["ZHIKE_DEFAULT_CONSENT"] == "granted"
+    assert "ZHIKE_DEFAULT_CONSENT" not in _plan().processes[0].environment
+
+
+def test_a_deployment_that_listens_everywhere_is_reached_at_loopback() -> None:
+    assert _plan(bind="0.0.0.0").url == "http://127.0.0.1:8080"
