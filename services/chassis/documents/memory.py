@@ -183,7 +183,7 @@ class MemoryDocuments:
         table.remove(key)
         return True
 
-    async def find(  # noqa: PLR0913 - the query is these words
+    async def find(
         self,
         collection: Collection,
         index: str,

@@ -158,7 +158,7 @@ class DocumentStore(Protocol):
     async def delete(self, collection: Collection, key: str, *, expected_revision: int | None = None) -> bool:
         """Remove; True if it was there. Raises RevisionMismatchError when a revision is expected and differs."""
 
-    async def find(  # noqa: PLR0913 - the query is these words
+    async def find(
         self,
         collection: Collection,
         index: str,

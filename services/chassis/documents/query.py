@@ -190,7 +190,7 @@ def plan_equals(
     return index, tuple([index_value(equals[field], field) for field in leading])
 
 
-def plan_find(  # noqa: PLR0913 - the words of the port
+def plan_find(
     collection: Collection,
     index_name: str,
     equals: Mapping[str, Scalar],

@@ -153,7 +153,7 @@ class SqliteDocuments:
         deleted: bool = await self._writer.submit(work)
         return deleted
 
-    async def find(  # noqa: PLR0913 - the query is these words
+    async def find(
         self,
         collection: Collection,
         index: str,
