@@ -17,7 +17,7 @@ from services.kits.text.language import HAN_RANGES, KANA_RANGES
 from services.kits.text.stem import stem
 
 MAX_TEXT_CHARACTERS: Final = 20_000
-MAX_QUERY_CHARACTERS: Final = 200
+MAX_QUERY_CHARACTERS: Final = 256
 MAX_QUERY_WORDS: Final = 16
 MAX_TOKEN_CHARACTERS: Final = 64
 

@@ -1,0 +1,243 @@
+"""Owns reading one tantivy snapshot: the candidates of a page, their order, their facets."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import tantivy
+
+from services.chassis.searchindex.port import (
+    RELEVANCE_DEPTH,
+    RERANK_WINDOW,
+    Bucket,
+    Facet,
+    Hit,
+    IndexCursorError,
+    IndexPage,
+    IndexQuery,
+    Sort,
+)
+from services.chassis.searchindex.ranking import (
+    boosted,
+    decode_cursor,
+    decode_relevance_key,
+    encode_cursor,
+    relevance_page,
+)
+from services.chassis.searchindex.tantivy_query import TIER_SCORE, QueryCompiler, aggregation, buckets
+
+_SORT_PARTS = 2
+
+
+class Reading:
+    """One search on one snapshot."""
+
+    def __init__(self, searcher: tantivy.Searcher, compiler: QueryCompiler) -> None:
+        self._searcher = searcher
+        self._compiler = compiler
+
+    def page(self, query: IndexQuery) -> IndexPage:
+        """Return the page of ``query``; limits are checked already."""
+        if query.sort:
+            hits, total, next_after = self._sorted_page(query, query.sort)
+        elif query.text is None:
+            hits, total, next_after = self._browsed_page(query)
+        else:
+            hits, total, next_after = self._relevance_page(query)
+        return IndexPage(tuple(hits), total, self._facets(query), next_after)
+
+    def entries(self, ids: Sequence[str], engine_schema: tantivy.Schema) -> dict[str, Hit]:
+        """Return the entries of ``ids`` that exist."""
+        wanted = tantivy.Query.term_set_query(engine_schema, "id", list(ids))
+        found = self._searcher.search(wanted, limit=len(ids), count=False)
+        hits = (self._hit(address) for _, address in found.hits)
+        return {hit.id: hit for hit in hits}
+
+    def _relevance_page(self, query: IndexQuery) -> tuple[list[Hit], int, str | None]:
+        after = decode_relevance_key(query.after) if query.after else None
+        compiled = self._compiler.ranked(query)
+        depth = RELEVANCE_DEPTH if after and after[0] else RERANK_WINDOW
+        while True:
+            candidates = _Candidates(self._searcher, compiled, depth, tiered=bool(query.tiers))
+            scores = candidates.scores
+            window = slice(0, RERANK_WINDOW)
+            if query.boosts:
+                columns = [self._column(boost.field, candidates.addresses[window]) for boost in query.boosts]
+                scores = scores.copy()
+                scores[window] = boosted(scores[window], query.boosts, columns)
+            page = relevance_page(
+                candidates.tiers, scores.tolist(), candidates.entry_id, after=after, limit=query.limit + 1
+            )
+            exhausted = candidates.total <= len(candidates.addresses) or depth >= RELEVANCE_DEPTH
+            if len(page) > query.limit or exhausted:
+                break
+            depth = RELEVANCE_DEPTH
+        shown = page[: query.limit]
+        next_after = encode_cursor("relevance", *shown[-1].key) if len(page) > query.limit else None
+        hits = [
+            self._hit(candidates.addresses[ranked.candidate], ranked.score, candidates.tiers[ranked.candidate])
+            for ranked in shown
+        ]
+        return hits, candidates.total, next_after
+
+    def _browsed_page(self, query: IndexQuery) -> tuple[list[Hit], int, str | None]:
+        matching = self._compiler.matching(query)
+        after_id = ""
+        if query.after:
+            position = decode_cursor(query.after, "id")
+            if len(position) != 1 or not isinstance(position[0], str):
+                raise IndexCursorError("cursor belongs to another query")
+            after_id = position[0]
+        total = _count(self._searcher.search(matching, limit=1))
+        addresses = self._by_id(matching, after_id, query.limit + 1, total)
+        hits = [self._hit(address) for address in addresses[: query.limit]]
+        return hits, total, encode_cursor("id", hits[-1].id) if len(addresses) > query.limit else None
+
+    def _sorted_page(self, query: IndexQuery, sort: Sort) -> tuple[list[Hit], int, str | None]:
+        kind = f"sort:{sort.field}:{'desc' if sort.descending else 'asc'}"
+        matching = self._compiler.matching(query)
+        total = _count(self._searcher.search(matching, limit=1))
+        wanted = query.limit + 1
+        found: list[tuple[int | None, tantivy.DocAddress]] = []
+        beyond: tantivy.Query | None = matching
+        if query.after:
+            value, after_id = _sort_position(query.after, kind)
+            found += [(value, address) for address in self._tied(matching, sort.field, value, after_id, wanted)]
+            beyond = (
+                None
+                if value is None
+                else self._compiler.beyond_value(matching, sort.field, value, descending=sort.descending)
+            )
+        if beyond and len(found) < wanted:
+            found += self._ordered(beyond, sort, wanted - len(found))
+        if len(found) < wanted and not (query.after and value is None):
+            missing = self._tied(matching, sort.field, None, "", wanted - len(found))
+            found += [(None, address) for address in missing]
+        hits = [self._hit(address) for _, address in found[: query.limit]]
+        next_after = encode_cursor(kind, found[query.limit - 1][0], hits[-1].id) if len(found) > query.limit else None
+        return hits, total, next_after
+
+    def _ordered(self, query: tantivy.Query, sort: Sort, wanted: int) -> list[tuple[int | None, tantivy.DocAddress]]:
+        """Return up to ``wanted`` entries that have a value, by value then id.
+
+        The engine orders by value alone, so the run of equal values that the cut goes through is fetched by id.
+        """
+        direction = tantivy.Order.Desc if sort.descending else tantivy.Order.Asc
+        found = self._searcher.search(query, limit=wanted, count=False, order_by_field=sort.field, order=direction)
+        valued = [(value, address) for value, address in found.hits if value is not None]
+        if not valued:
+            return []
+        runs: dict[int, list[tantivy.DocAddress]] = {}
+        for value, address in valued:
+            runs.setdefault(value, []).append(address)
+        last = valued[-1][0]
+        ordered: list[tuple[int | None, tantivy.DocAddress]] = []
+        for value, run in runs.items():
+            whole = run if value != last else self._tied(query, sort.field, value, "", len(run))
+            ordered += [(value, address) for address in (sorted(whole, key=self._id_of) if value != last else whole)]
+        return ordered
+
+    def _tied(
+        self, query: tantivy.Query, field: str, value: int | None, after_id: str, wanted: int
+    ) -> list[tantivy.DocAddress]:
+        """Return up to ``wanted`` entries whose ``field`` is exactly ``value``, by id, after ``after_id``."""
+        if value is None:
+            narrowed = self._compiler.without_value(query, field)
+        else:
+            narrowed = self._compiler.with_value(query, field, value)
+        tied = _count(self._searcher.search(narrowed, limit=1))
+        return self._by_id(narrowed, after_id, wanted, tied)
+
+    def _by_id(self, query: tantivy.Query, after_id: str, wanted: int, total: int) -> list[tantivy.DocAddress]:
+        """Return up to ``wanted`` entries by id after ``after_id``.
+
+        The engine has no range over strings: with a cursor the run is read from its beginning, doubling as needed.
+        """
+        if not total:
+            return []
+        limit = wanted if not after_id else min(total, max(1_024, wanted))
+        while True:
+            found = self._searcher.search(
+                query, limit=limit, count=False, order_by_field="id", order=tantivy.Order.Asc
+            ).hits
+            later = [address for entry_id, address in found if entry_id > after_id]
+            if len(later) >= wanted or limit >= total:
+                return later[:wanted]
+            limit = min(total, limit * 4)
+
+    def _facets(self, query: IndexQuery) -> dict[str, tuple[Bucket, ...]]:
+        """Count facets: those without a filter of their own in one pass, each other one without its filter."""
+        filtered = {condition.field for condition in query.filters}
+        free = [facet for facet in query.facets if facet.field not in filtered]
+        answers: dict[str, Any] = {}
+        if free:
+            answers |= self._aggregated(query, free, without=None)
+        for facet in query.facets:
+            if facet.field in filtered:
+                answers |= self._aggregated(query, [facet], without=facet.field)
+        return {facet.field: buckets(facet, answers[facet.field]) for facet in query.facets}
+
+    def _aggregated(self, query: IndexQuery, facets: Sequence[Facet], *, without: str | None) -> dict[str, Any]:
+        matching = self._compiler.matching(query, without_filters_on=without)
+        answer: dict[str, Any] = self._searcher.aggregate(
+            matching, {facet.field: aggregation(facet) for facet in facets}
+        )
+        return answer
+
+    def _column(self, field: str, addresses: Sequence[tantivy.DocAddress]) -> np.ndarray[Any, np.dtype[np.float64]]:
+        values = self._searcher.fast_field_values(field, list(addresses))
+        return np.array([0.0 if value is None else float(value) for value in values])
+
+    def _hit(self, address: tantivy.DocAddress, score: float = 0.0, tier: int = 0) -> Hit:
+        document = self._searcher.doc(address)
+        return Hit(str(document.get_first("id")), bytes(document.get_first("payload") or b""), score, tier)
+
+    def _id_of(self, address: tantivy.DocAddress) -> str:
+        return str(self._searcher.doc(address).get_first("id"))
+
+
+class _Candidates:
+    """The engine's best hits. Where the window cuts a run of equal scores, ids and not segments decide who is inside."""
+
+    def __init__(self, searcher: tantivy.Searcher, query: tantivy.Query, depth: int, *, tiered: bool) -> None:
+        self._searcher = searcher
+        found = searcher.search(query, limit=min(depth + 1, RELEVANCE_DEPTH))
+        hits = found.hits
+        self.total = _count(found)
+        if len(hits) > RERANK_WINDOW and hits[RERANK_WINDOW - 1][0] == hits[RERANK_WINDOW][0]:
+            if depth < RELEVANCE_DEPTH:
+                hits = searcher.search(query, limit=RELEVANCE_DEPTH, count=False).hits
+            hits = self._with_edge_by_id(hits)
+        hits = hits[:depth]
+        raw = np.array([score for score, _ in hits], dtype=np.float64)
+        levels = np.floor(raw / TIER_SCORE) if tiered else np.zeros_like(raw)
+        self.tiers: list[int] = levels.astype(int).tolist()
+        self.scores = raw - levels * TIER_SCORE
+        self.addresses: list[tantivy.DocAddress] = [address for _, address in hits]
+
+    def entry_id(self, place: int) -> str:
+        """Return the id of the candidate at ``place``."""
+        return self._id(self.addresses[place])
+
+    def _with_edge_by_id(self, hits: list[tuple[float, tantivy.DocAddress]]) -> list[tuple[float, tantivy.DocAddress]]:
+        edge = hits[RERANK_WINDOW][0]
+        above = [hit for hit in hits if hit[0] > edge]
+        tied = sorted((hit for hit in hits if hit[0] == edge), key=lambda hit: self._id(hit[1]))
+        return [*above, *tied, *(hit for hit in hits if hit[0] < edge)]
+
+    def _id(self, address: tantivy.DocAddress) -> str:
+        return str(self._searcher.doc(address).get_first("id"))
+
+
+def _sort_position(cursor: str, kind: str) -> tuple[int | None, str]:
+    position = decode_cursor(cursor, kind)
+    if len(position) == _SORT_PARTS:
+        value, entry_id = position
+        if (value is None or isinstance(value, int)) and isinstance(entry_id, str):
+            return value, entry_id
+    raise IndexCursorError("cursor belongs to another query")
+
+
+def _count(found: tantivy.SearchResult) -> int:
+    """Return how many entries match; the engine's type stubs leave the attribute out."""
+    return int(found.count)  # type: ignore[attr-defined]
