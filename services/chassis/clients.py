@@ -61,7 +61,7 @@ class Method(Generic[RequestT, ResponseT]):
     idempotent: bool
 
 
-def declare_method(  # noqa: PLR0913 - the declaration is these words
+def declare_method(
     service: str,
     module: ModuleType,
     name: str,

@@ -1,20 +1,30 @@
 """What happens around every call that a server answers: context, deadline floor, errors, one access line, metrics.
 
-One interceptor does all of it, because each further one costs a coroutine per call. Health checks pass untouched.
+One interceptor does all of it, because each further one costs a coroutine per call. Health checks pass
+untouched.
 A call that comes before the process is ready waits inside its own deadline: a restart shows as latency, not as errors.
 """
 
 import asyncio
-import traceback
 from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass, field
+from inspect import iscoroutinefunction
 from time import perf_counter
 from typing import Any, NoReturn
 
 import grpc
 
 from services.chassis.errors import ErrorKind, UnavailableError, ZhikeError
-from services.chassis.logs import CallContext, bind_call, get_log, new_request_id, trace_id_of, usable_request_id
+from services.chassis.logs import (
+    CallContext,
+    bind_call,
+    get_log,
+    log_defect,
+    new_request_id,
+    trace_id_of,
+    usable_request_id,
+)
 from services.chassis.metrics import Metrics
 from services.chassis.status import CODES, grpc_status
 
@@ -23,9 +33,9 @@ TRACE_HEADER = "traceparent"
 DEADLINE_FLOOR_S = 0.002  # less time than this cannot carry an answer back
 READY_MARGIN_S = 0.05  # of a deadline is kept to say "not ready" before it passes
 NOT_READY_WAIT_LIMIT_S = 10.0
-STACK_LIMIT = 12  # frames of a defect's stack in the log
-UNTOUCHED_PREFIXES = ("/grpc.health.v1.Health/",)
-EARLY_PREFIXES = ("/zhike.chassis.v1.EventLogService/",)  # readers catch up from a process that is not ready yet
+UNTOUCHED_METHODS = frozenset({"/grpc.health.v1.Health/Check"})
+# Answered before the process is ready: readers elsewhere catch up from it, an operator asks what it waits for.
+EARLY_PREFIXES = ("/grpc.health.v1.Health/", "/zhike.chassis.v1.EventLogService/", "/zhike.chassis.v1.SystemService/")
 
 log = get_log("calls")
 
@@ -101,35 +111,26 @@ class CallInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]  # 
         if known is not None:
             return known
         handler = await continuation(handler_call_details)
-        if handler is None or method.startswith(UNTOUCHED_PREFIXES):
+        if handler is None or method in UNTOUCHED_METHODS:
             return handler
         self._handlers[method] = wrapped = self._wrap(method, handler)
         return wrapped
 
     def _wrap(self, method: str, handler: Any) -> Any:
-        if handler.response_streaming:
-            make = (
-                grpc.stream_stream_rpc_method_handler
-                if handler.request_streaming
-                else grpc.unary_stream_rpc_method_handler
-            )
-            wrapped: Any = self._streaming(method, handler.stream_stream or handler.unary_stream)
+        sends, takes = handler.response_streaming, handler.request_streaming
+        handle = handler.unary_unary or handler.unary_stream or handler.stream_unary or handler.stream_stream
+        wrapped: Any
+        if not sends:
+            make = grpc.stream_unary_rpc_method_handler if takes else grpc.unary_unary_rpc_method_handler
+            wrapped = self._unary(method, handle)
         else:
-            make = (
-                grpc.stream_unary_rpc_method_handler
-                if handler.request_streaming
-                else grpc.unary_unary_rpc_method_handler
-            )
-            wrapped = self._unary(method, handler.stream_unary or handler.unary_unary)
+            make = grpc.stream_stream_rpc_method_handler if takes else grpc.unary_stream_rpc_method_handler
+            wrapped = self._writing(method, handle) if iscoroutinefunction(handle) else self._yielding(method, handle)
         return make(wrapped, handler.request_deserializer, handler.response_serializer)
 
     def _unary(self, method: str, handle: Any) -> Callable[[Any, Any], Awaitable[Any]]:
-        rpc, ok, seconds = (
-            method[1:],
-            self._calls.labels(method[1:], "OK").inc,
-            self._seconds.labels(method[1:]).observe,
-        )
-        early, gate, in_flight = method.startswith(EARLY_PREFIXES), self._gate, self._in_flight
+        rpc, early, gate, in_flight = method[1:], method.startswith(EARLY_PREFIXES), self._gate, self._in_flight
+        count_ok, observe = self._calls.labels(rpc, "OK").inc, self._seconds.labels(rpc).observe
 
         async def unary(request: Any, context: Any) -> Any:
             start = perf_counter()
@@ -141,54 +142,65 @@ class CallInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]  # 
                     await _wait_until_ready(gate, remaining_s)
                 response = await handle(request, context)
                 elapsed_s = perf_counter() - start
-                ok()
-                seconds(elapsed_s)
+                count_ok()
+                observe(elapsed_s)
                 log.info("call answered", code="OK", ms=round(elapsed_s * 1_000, 2))
                 return response
-            except BaseException as error:  # mapped or re-raised by _refuse, never swallowed
+            except BaseException as error:  # noqa: BLE001 - mapped or re-raised by _refuse, never swallowed
                 await self._refuse(error, rpc, call, context, start=start)
             finally:
                 in_flight.dec()
 
         return unary
 
-    def _streaming(self, method: str, handle: Any) -> Callable[[Any, Any], AsyncIterator[Any]]:
-        rpc, early, gate = method[1:], method.startswith(EARLY_PREFIXES), self._gate
-
+    def _yielding(self, method: str, handle: Any) -> Callable[[Any, Any], AsyncIterator[Any]]:
         async def stream(request: Any, context: Any) -> AsyncIterator[Any]:
-            start, sent = perf_counter(), 0
-            call = _bind(rpc, context)
-            task = asyncio.current_task()
-            assert task is not None
-            gate.streams.add(task)
-            self._in_flight.inc()
-            try:
-                if not early and not gate.ready.is_set():
-                    await _wait_until_ready(gate, context.time_remaining() or NOT_READY_WAIT_LIMIT_S)
-                if gate.draining:
-                    raise DrainingError("this process stops", retry_after_s=1)
-                async for message in handle(request, context):
+            async with self._stream_call(method, context), aclosing(handle(request, context)) as messages:
+                async for message in messages:
                     yield message
-                    sent += 1
-                self._calls.labels(rpc, "OK").inc()
-                log.info("stream ended", code="OK", ms=_ms_since(start), sent=sent)
-            except GeneratorExit:
-                raise
-            except BaseException as error:  # mapped or re-raised by _refuse, never swallowed
-                if isinstance(error, asyncio.CancelledError) and gate.draining:
-                    task.uncancel()
-                    error = DrainingError("this process stops", retry_after_s=1)
-                await self._refuse(error, rpc, call, context, start=start)
-            finally:
-                gate.streams.discard(task)
-                self._in_flight.dec()
 
         return stream
+
+    def _writing(self, method: str, handle: Any) -> Callable[[Any, Any], Awaitable[None]]:
+        """A handler that writes to the context instead of yielding, as the health service does."""
+
+        async def stream(request: Any, context: Any) -> None:
+            async with self._stream_call(method, context):
+                await handle(request, context)
+
+        return stream
+
+    @asynccontextmanager
+    async def _stream_call(self, method: str, context: Any) -> AsyncIterator[None]:
+        """What happens around a stream. It needs no deadline, and ends when the process drains."""
+        rpc, start, gate, task = method[1:], perf_counter(), self._gate, asyncio.current_task()
+        assert task is not None
+        call = _bind(rpc, context)
+        gate.streams.add(task)
+        self._in_flight.inc()
+        try:
+            if not method.startswith(EARLY_PREFIXES) and not gate.ready.is_set():
+                await _wait_until_ready(gate, context.time_remaining() or NOT_READY_WAIT_LIMIT_S)
+            if gate.draining:
+                raise DrainingError("this process stops", retry_after_s=1)
+            yield
+            self._calls.labels(rpc, "OK").inc()
+            log.info("stream ended", code="OK", ms=_ms_since(start))
+        except GeneratorExit:
+            raise
+        except BaseException as error:  # noqa: BLE001 - mapped or re-raised by _refuse, never swallowed
+            if isinstance(error, asyncio.CancelledError) and gate.draining:
+                task.uncancel()
+                error = DrainingError("this process stops", retry_after_s=1)
+            await self._refuse(error, rpc, call, context, start=start)
+        finally:
+            gate.streams.discard(task)
+            self._in_flight.dec()
 
     async def _refuse(
         self, error: BaseException, rpc: str, call: CallContext, context: Any, *, start: float
     ) -> NoReturn:
-        """End the call with the status of ``error``; cancellations and aborts of the handler's own go on as they are."""
+        """End the call with the status of ``error``; cancellations and the handler's own aborts go on as they are."""
         if isinstance(error, (asyncio.CancelledError, grpc.aio.AbortError)):
             remaining_s = context.time_remaining()
             late = remaining_s is not None and remaining_s <= 0
@@ -198,7 +210,7 @@ class CallInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]  # 
         if not isinstance(error, Exception):
             raise error
         if not isinstance(error, ZhikeError):
-            _log_defect(error)
+            log_defect(log, "handler failed", error)
             error = InternalError("internal error")
         self._count(rpc, CODES[error.kind].name, error.reason, start)
         await context.abort_with_status(grpc_status(error, service=self._service, request_id=call.request_id))
@@ -245,11 +257,3 @@ async def _wait_until_ready(gate: Gate, remaining_s: float) -> None:
 
 def _ms_since(start: float) -> float:
     return round((perf_counter() - start) * 1_000, 2)
-
-
-def _log_defect(error: Exception) -> None:
-    """Log where it broke. The exception's text may quote a customer's data, so it shows at DEBUG only."""
-    frames = traceback.extract_tb(error.__traceback__)[-STACK_LIMIT:]
-    stack = [f"{frame.filename}:{frame.lineno} {frame.name}" for frame in frames]
-    log.error("handler failed", error_type=type(error).__qualname__, stack=stack)
-    log.debug("handler failed with", error=repr(error))

@@ -8,6 +8,7 @@ import io
 import logging
 import secrets
 import sys
+import traceback
 from collections.abc import Callable, MutableMapping
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -30,6 +31,7 @@ PERSONAL_FIELDS = frozenset(
     }
 )
 HIDDEN = "[hidden]"
+STACK_LIMIT = 12  # innermost frames of a defect's stack
 
 EventDict = MutableMapping[str, Any]
 
@@ -111,8 +113,16 @@ def configure_logs(
 
 
 def get_log(name: str) -> Any:
-    """Return the logger of a module; ``name`` shows as field ``logger``."""
-    return structlog.get_logger(logger=name)
+    """Return the logger of a module; ``name`` shows as field ``logger_name``."""
+    return structlog.get_logger(logger_name=name)
+
+
+def log_defect(log: Any, event: str, error: BaseException, **fields: Any) -> None:
+    """Log where something broke. The exception's text may quote a customer's data, so it shows at DEBUG only."""
+    frames = traceback.extract_tb(error.__traceback__)[-STACK_LIMIT:]
+    stack = [f"{frame.filename}:{frame.lineno} {frame.name}" for frame in frames]
+    log.error(event, error_type=type(error).__qualname__, stack=stack, **fields)
+    log.debug(event, error=repr(error), **fields)
 
 
 def _line_writer(target: TextIO) -> TextIO:
@@ -157,5 +167,5 @@ class _StructlogHandler(logging.Handler):
     """Lines of libraries that log through the standard library."""
 
     def emit(self, record: logging.LogRecord) -> None:
-        log = structlog.get_logger(logger=record.name)
+        log = structlog.get_logger(logger_name=record.name)
         log.log(record.levelno, record.getMessage(), exc_info=record.exc_info or None)

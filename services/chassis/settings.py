@@ -1,7 +1,7 @@
 """Settings of every process: read once from ZHIKE_*, overridden by ZHIKE_<SERVICE>_*, frozen afterwards.
 
-A service subclasses ChassisSettings in its own settings.py and adds fields, each with a description. Nothing else in the
-code reads the environment.
+A service subclasses ChassisSettings in its own settings.py and adds fields, each with a description. Nothing else
+in the code reads the environment.
 """
 
 import os
@@ -108,11 +108,11 @@ class ChassisSettings(BaseSettings):
     @classmethod
     def settings_customise_sources(
         cls,
-        settings_cls: type[BaseSettings],
+        settings_cls: type[BaseSettings],  # noqa: ARG003
         init_settings: PydanticBaseSettingsSource,
-        env_settings: PydanticBaseSettingsSource,
-        dotenv_settings: PydanticBaseSettingsSource,
-        file_secret_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Take values from load_settings alone, so that a test's settings never depend on its environment."""
         return (init_settings,)

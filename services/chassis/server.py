@@ -1,0 +1,375 @@
+"""The life of a service: settings, logs, ports, readiness, a two-step drain, and a clean end.
+
+What a service's main.py looks like, in full::
+
+    from zhike.search.v1 import search_service_pb2_grpc
+
+    from services.chassis.eventlog.reader import Reader
+    from services.chassis.jobs import Job, JobKind
+    from services.chassis.server import Runtime, Service, run_service
+    from services.search.projections import CustomersCopy
+    from services.search.servicer import SearchServicer
+    from services.search.settings import SearchSettings
+    from services.search.store import ProductStore
+
+
+    async def build(runtime: Runtime[SearchSettings]) -> Service:
+        products = ProductStore(runtime.documents)
+        await products.declare()
+        changes = runtime.event_log("products")  # opened by the chassis as soon as build returns
+        customers = Reader(
+            runtime.source("customers", "knowledge"), CustomersCopy(runtime.documents), runtime.documents,
+            runtime.clock, rng=runtime.chance, metrics=runtime.metrics,
+        )
+        servicer = SearchServicer(products, changes, runtime.clock, runtime.operations)
+        runtime.operations.register("import-products", servicer.run_import, repeatable=True)
+        return Service(
+            servicers=[(search_service_pb2_grpc.add_SearchServiceServicer_to_server, servicer)],
+            jobs=[Job("customers-copy", customers.run, JobKind.SINGLETON)],
+            ready=[products.load],
+            close=[products.close],
+        )
+
+
+    if __name__ == "__main__":
+        run_service("search", SearchSettings, build)
+
+The order of a start: settings, logs, lock, stores, ``build``, logs opened, operations recovered, gRPC server up (health
+NOT_SERVING; other services may already read this one's logs), jobs, ``ready`` all returned, SERVING, one ready line.
+The order of a stop: NOT_SERVING, ``drain_ms`` for callers to notice, streams ended, calls in flight finished within
+``grace_ms``, jobs, operations, ``close`` backwards, stores. SIGTERM and SIGINT stop.
+"""
+
+import asyncio
+import os
+import signal
+import sys
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from random import Random, SystemRandom
+from typing import Any, Generic, NoReturn, TypeVar
+
+import grpc
+import uvloop
+from google.longrunning import operations_pb2_grpc
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+from grpc_health.v1._async import HealthServicer
+from prometheus_client import CollectorRegistry
+from zhike.chassis.v1 import event_log_service_pb2_grpc, system_service_pb2_grpc
+
+from services.chassis.adapters import Adapters, open_adapters
+from services.chassis.artifacts.manifest import Manifests
+from services.chassis.artifacts.port import ArtifactStore
+from services.chassis.clients import MESSAGE_LIMIT_BYTES, Clients
+from services.chassis.clock import Clock, SystemClock
+from services.chassis.documents.port import DocumentStore
+from services.chassis.errors import ErrorKind, ZhikeError
+from services.chassis.eventlog.documents_log import DocumentsLog
+from services.chassis.eventlog.metrics import EVENTLOG_METRICS
+from services.chassis.eventlog.port import EventSource
+from services.chassis.idempotency import IdempotentCreates
+from services.chassis.interceptors import CallInterceptor, Gate
+from services.chassis.jobs import Job, JobRunner
+from services.chassis.leases import Leases
+from services.chassis.logs import configure_logs, get_log
+from services.chassis.metrics import CHASSIS_METRICS, Metrics
+from services.chassis.operations import Operations, Worker
+from services.chassis.operations_servicer import OperationsServicer
+from services.chassis.settings import ChassisSettings, SettingsError, load_settings
+from services.chassis.system_servicer import ReaderFace, SystemServicer, rebuild_kind
+
+try:  # the reading half over the wire lands next
+    from services.chassis.eventlog.subscription import EventLogServicer, RemoteSource
+except ModuleNotFoundError:
+    EventLogServicer = RemoteSource = None
+
+CONCURRENT_CALLS_LIMIT = 2_000
+LOOP_LAG_INTERVAL_S = 1.0
+EXIT_SETTINGS, EXIT_START = 2, 3
+
+SERVER_OPTIONS: tuple[tuple[str, int], ...] = (
+    ("grpc.http2.min_recv_ping_interval_without_data_ms", 10_000),
+    ("grpc.keepalive_permit_without_calls", 1),
+    ("grpc.max_send_message_length", MESSAGE_LIMIT_BYTES),
+    ("grpc.max_receive_message_length", MESSAGE_LIMIT_BYTES),
+    ("grpc.so_reuseport", 0),  # a second process on a taken port is an error, not a lottery
+)
+
+SettingsT = TypeVar("SettingsT", bound=ChassisSettings)
+
+log = get_log("server")
+
+
+class StartError(ZhikeError):
+    """The process cannot start; the message says what to change."""
+
+    kind = ErrorKind.PRECONDITION
+    reason = "CANNOT_START"
+
+
+@dataclass(frozen=True, slots=True)
+class Runtime(Generic[SettingsT]):
+    """What the chassis hands a service to build itself from."""
+
+    name: str
+    settings: SettingsT
+    folder: Path  # the service's own place for files
+    clock: Clock
+    chance: Random
+    instance: str  # names this process; new with every start
+    documents: DocumentStore
+    artifacts: ArtifactStore
+    manifests: Manifests
+    leases: Leases
+    metrics: Metrics
+    clients: Clients
+    operations: Operations
+    idempotency: IdempotentCreates
+    logs: dict[str, DocumentsLog] = field(default_factory=dict)
+
+    @property
+    def registry(self) -> CollectorRegistry:
+        """The registry that /metrics shows."""
+        return self.metrics.registry
+
+    def event_log(self, name: str) -> DocumentsLog:
+        """Return a log that this service owns, always the same one; the chassis opens, serves and closes it."""
+        if name not in self.logs:
+            partitions = self.settings.partitions
+            self.logs[name] = DocumentsLog(self.documents, name, partitions, self.clock, self.chance)
+        return self.logs[name]
+
+    def source(self, log_name: str, owner_service: str) -> EventSource:
+        """Return the reading half of a log, its owner's own one or over the wire."""
+        if owner_service == self.name:
+            return self.event_log(log_name)
+        return RemoteSource(self.clients, owner_service, log_name)
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """What a service is made of. ``close`` runs backwards, before the stores close."""
+
+    servicers: Sequence[tuple[Callable[..., None], object]]
+    jobs: Sequence[Job] = ()
+    ready: Sequence[Callable[[], Awaitable[None]]] = ()
+    close: Sequence[Callable[[], Awaitable[None]]] = ()
+    readers: Sequence[ReaderFace] = ()  # shown to an operator
+    rebuilds: Mapping[str, Worker] = field(default_factory=dict)  # projection -> what rebuilds it
+    facts: Callable[[], Awaitable[Mapping[str, object]]] | None = None  # shown to an operator
+
+
+Build = Callable[[Runtime[SettingsT]], Awaitable[Service]]
+
+
+@dataclass(frozen=True, slots=True)
+class Running(Generic[SettingsT]):
+    """A started process. ``port`` and ``metrics_port`` are the real ones."""
+
+    runtime: Runtime[SettingsT]
+    port: int
+    metrics_port: int
+    become_ready: Callable[[], Awaitable[None]]
+
+    @property
+    def address(self) -> str:
+        """Where the service answers, as a client needs it."""
+        return f"{self.runtime.settings.bind}:{self.port}"
+
+
+def run_service(name: str, settings_class: type[SettingsT], build: Build[SettingsT]) -> NoReturn:
+    """Run a service until it is told to stop, then exit: 0, 2 (settings) or 3 (cannot start)."""
+    try:
+        settings = load_settings(settings_class, name)
+    except SettingsError as error:
+        sys.stderr.write(f"{name} cannot start: {error.message}\n")
+        sys.exit(EXIT_SETTINGS)
+    configure_logs(name, log_format=settings.log_format, level=settings.log_level)
+    try:
+        uvloop.run(_run(name, settings, build))
+    except ZhikeError as error:
+        log.error("cannot start", reason=error.reason, message=error.message)
+        sys.exit(EXIT_SETTINGS if isinstance(error, SettingsError) else EXIT_START)
+    sys.exit(0)
+
+
+async def _run(name: str, settings: SettingsT, build: Build[SettingsT]) -> None:
+    """Start, say so when ready, wait for a signal, stop."""
+    started, stop, loop = time.perf_counter(), asyncio.Event(), asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    async with running(name, settings, build) as process:
+        ready = asyncio.ensure_future(process.become_ready())
+        stopped = asyncio.ensure_future(stop.wait())
+        await asyncio.wait({ready, stopped}, return_when=asyncio.FIRST_COMPLETED)
+        if ready.done():
+            ready.result()
+            start_ms = round((time.perf_counter() - started) * 1_000)
+            metrics_address = f"{settings.bind}:{process.metrics_port}"
+            log.info("ready", address=process.address, metrics=metrics_address, pid=os.getpid(), start_ms=start_ms)
+        ready.cancel()
+        await stopped
+        log.info("stopping")
+    log.info("stopped")
+
+
+@asynccontextmanager
+async def running(
+    name: str,
+    settings: SettingsT,
+    build: Build[SettingsT],
+    *,
+    clock: Clock | None = None,
+    chance: Random | None = None,
+) -> AsyncIterator[Running[SettingsT]]:
+    """Start a service in this event loop and stop it at the end of the block. Tests use it as run_service does."""
+    async with AsyncExitStack() as stack:
+        metrics = Metrics((CHASSIS_METRICS, EVENTLOG_METRICS))
+        adapters = await open_adapters(settings, name)
+        stack.push_async_callback(adapters.close)
+        runtime = _runtime(name, settings, adapters, metrics, clock=clock or SystemClock(), chance=chance or Random())
+        stack.push_async_callback(runtime.clients.close)
+        for each in (runtime.manifests, runtime.leases, runtime.idempotency, runtime.operations):
+            await each.open()
+        stack.push_async_callback(_close_logs, runtime)
+        service = await build(runtime)
+        for close in service.close:
+            stack.push_async_callback(close)
+        for event_log in runtime.logs.values():
+            await event_log.open()
+        stack.push_async_callback(runtime.operations.close)
+        yield await _serve(stack, runtime, service)
+
+
+def _runtime(
+    name: str, settings: SettingsT, adapters: Adapters, metrics: Metrics, *, clock: Clock, chance: Random
+) -> Runtime[SettingsT]:
+    documents, artifacts = adapters.documents, adapters.artifacts
+    instance = f"{name}-{SystemRandom().getrandbits(64):016x}"
+    return Runtime(
+        name=name,
+        settings=settings,
+        folder=adapters.folder,
+        clock=clock,
+        chance=chance,
+        instance=instance,
+        documents=documents,
+        artifacts=artifacts,
+        manifests=Manifests(documents, artifacts, clock),
+        leases=Leases(documents, clock, instance, exclusive=settings.embedded),
+        metrics=metrics,
+        clients=Clients(settings, metrics, chance=chance),
+        operations=Operations(name, documents, artifacts, clock=clock, metrics=metrics, instance=instance),
+        idempotency=IdempotentCreates(documents),
+    )
+
+
+async def _serve(stack: AsyncExitStack, runtime: Runtime[SettingsT], service: Service) -> Running[SettingsT]:
+    """Bring jobs, /metrics and the gRPC server up; what stops them goes onto ``stack``."""
+    settings, metrics, gate = runtime.settings, runtime.metrics, Gate()
+    for projection, worker in service.rebuilds.items():
+        runtime.operations.register(rebuild_kind(projection), worker, repeatable=True)
+    jobs = JobRunner(runtime.leases, metrics, chance=runtime.chance)
+    stack.push_async_callback(jobs.stop)
+    metrics_port = _serve_metrics(stack, runtime)
+    health_servicer = HealthServicer()
+    server = grpc.aio.server(
+        interceptors=(CallInterceptor(runtime.name, metrics, gate),),
+        options=SERVER_OPTIONS,
+        maximum_concurrent_rpcs=CONCURRENT_CALLS_LIMIT,
+    )
+    health_pb2_grpc.add_HealthServicer_to_server(health_servicer, server)
+    await _set_health(health_servicer, health_pb2.HealthCheckResponse.NOT_SERVING)
+    for add, servicer in (*service.servicers, *_own_servicers(runtime, service, gate, jobs)):
+        add(servicer, server)
+    port = _bind(server, settings)
+    await server.start()
+    lag = asyncio.create_task(_watch_loop(metrics), name="event loop lag")
+    stack.callback(lag.cancel)
+
+    async def drain() -> None:
+        metrics.gauge("zhike_ready").set(0)
+        await _set_health(health_servicer, health_pb2.HealthCheckResponse.NOT_SERVING)
+        await asyncio.sleep(settings.drain_ms / 1_000)
+        gate.drain()
+        await server.stop(settings.grace_ms / 1_000)
+
+    async def become_ready() -> None:
+        await asyncio.gather(*(ready() for ready in service.ready))
+        gate.open()
+        metrics.gauge("zhike_ready").set(1)
+        await _set_health(health_servicer, health_pb2.HealthCheckResponse.SERVING)
+
+    stack.push_async_callback(drain)
+    await runtime.operations.recover()
+    jobs.start(service.jobs)
+    return Running(runtime, port, metrics_port, become_ready)
+
+
+def _own_servicers(
+    runtime: Runtime[Any], service: Service, gate: Gate, jobs: JobRunner
+) -> Sequence[tuple[Callable[..., None], object]]:
+    """What every service serves besides its own."""
+    system = SystemServicer(
+        runtime.name,
+        gate=gate,
+        jobs=jobs,
+        readers=service.readers,
+        rebuilds=tuple(service.rebuilds),
+        operations=runtime.operations,
+        artifacts=runtime.artifacts,
+        start_time=runtime.clock.now(),
+        facts=service.facts,
+    )
+    return (
+        (operations_pb2_grpc.add_OperationsServicer_to_server, OperationsServicer(runtime.operations, runtime.name)),
+        (system_service_pb2_grpc.add_SystemServiceServicer_to_server, system),
+        *(
+            ((event_log_service_pb2_grpc.add_EventLogServiceServicer_to_server, EventLogServicer(runtime.logs)),)
+            if EventLogServicer
+            else ()
+        ),
+    )
+
+
+def _serve_metrics(stack: AsyncExitStack, runtime: Runtime[Any]) -> int:
+    settings = runtime.settings
+    try:
+        server, port = runtime.metrics.serve(settings.bind, settings.metrics_port)
+    except OSError as error:
+        raise StartError(f"/metrics cannot listen on {settings.bind}:{settings.metrics_port}: {error}") from error
+    stack.callback(server.server_close)
+    stack.push_async_callback(asyncio.to_thread, server.shutdown)
+    return port
+
+
+def _bind(server: grpc.aio.Server, settings: ChassisSettings) -> int:
+    address = f"{settings.bind}:{settings.port}"
+    try:
+        port = server.add_insecure_port(address)
+    except RuntimeError as error:
+        raise StartError(f"gRPC cannot listen on {address}; is the port taken?") from error
+    if port == 0:
+        raise StartError(f"gRPC cannot listen on {address}; is the port taken?")
+    return port
+
+
+async def _set_health(servicer: Any, status: Any) -> None:
+    await servicer.set("", status)
+
+
+async def _close_logs(runtime: Runtime[Any]) -> None:
+    for event_log in runtime.logs.values():
+        await event_log.close()
+
+
+async def _watch_loop(metrics: Metrics) -> None:
+    """Show how late the event loop wakes up: heavy work on it delays every call."""
+    loop, gauge = asyncio.get_running_loop(), metrics.gauge("zhike_event_loop_lag_seconds")
+    while True:
+        due = loop.time() + LOOP_LAG_INTERVAL_S
+        await asyncio.sleep(LOOP_LAG_INTERVAL_S)
+        gauge.set(max(0.0, loop.time() - due))

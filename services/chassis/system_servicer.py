@@ -1,0 +1,116 @@
+"""zhike.chassis.v1.SystemService: what an operator asks of any service."""
+
+import os
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from datetime import datetime
+from math import isfinite
+from typing import Any, Protocol
+
+from google.longrunning import operations_pb2
+from zhike.chassis.v1 import system_service_pb2 as pb
+from zhike.chassis.v1 import system_service_pb2_grpc
+
+from services.chassis.artifacts.port import ArtifactStore
+from services.chassis.errors import NotFoundError
+from services.chassis.interceptors import Gate
+from services.chassis.jobs import JobRunner
+from services.chassis.operations import Operations
+from services.chassis.operations_servicer import operation_to_pb
+
+CHUNK_BYTES = 1024 * 1024
+REBUILD_KIND = "rebuild"
+
+Facts = Callable[[], Awaitable[Mapping[str, object]]]
+
+
+class ReaderFace(Protocol):
+    """What the status page shows of a log reader (services.chassis.eventlog.reader.Reader)."""
+
+    @property
+    def projection_name(self) -> str: ...
+
+    @property
+    def log_name(self) -> str: ...
+
+    @property
+    def applied(self) -> int: ...
+
+    def lag_events(self) -> int: ...
+
+    def staleness_s(self) -> float: ...
+
+    async def count_dead_letters(self) -> int: ...
+
+
+class SystemServicer(system_service_pb2_grpc.SystemServiceServicer):
+    """How the process stands, rebuilds, and blobs for those who may read them (the gateway decides)."""
+
+    def __init__(
+        self,
+        service: str,
+        *,
+        gate: Gate,
+        jobs: JobRunner,
+        readers: Sequence[ReaderFace],
+        rebuilds: Sequence[str],
+        operations: Operations,
+        artifacts: ArtifactStore,
+        start_time: datetime,
+        facts: Facts | None,
+    ) -> None:
+        self._service, self._gate, self._jobs, self._facts = service, gate, jobs, facts
+        self._readers, self._rebuilds = readers, frozenset(rebuilds)
+        self._operations, self._artifacts, self._start_time = operations, artifacts, start_time
+
+    async def GetSystemStatus(self, request: pb.GetSystemStatusRequest, context: Any) -> pb.SystemStatus:
+        facts = {} if self._facts is None else await self._facts()
+        status = pb.SystemStatus(
+            service=self._service,
+            ready=self._gate.ready.is_set() and not self._gate.draining,
+            readers=[await _reader_to_pb(each) for each in self._readers],
+            jobs=[
+                pb.JobStatus(name=each.name, state=each.state, last_error=each.last_error)
+                for each in self._jobs.standings
+            ],
+            pid=os.getpid(),
+            facts={name: str(value) for name, value in facts.items()},
+        )
+        status.start_time.FromDatetime(self._start_time)
+        return status
+
+    async def RebuildProjection(self, request: pb.RebuildProjectionRequest, context: Any) -> operations_pb2.Operation:
+        if request.projection not in self._rebuilds:
+            known = ", ".join(sorted(self._rebuilds)) or "none"
+            raise NotFoundError(
+                f"{self._service} rebuilds no projection of this name; it has: {known}",
+                resource="projection",
+                id=request.projection,
+            )
+        operation = await self._operations.start(
+            rebuild_kind(request.projection), {"projection": request.projection}, request_id=request.request_id
+        )
+        return operation_to_pb(operation, self._service)
+
+    async def ReadArtifact(
+        self, request: pb.ReadArtifactRequest, context: Any
+    ) -> AsyncIterator[pb.ReadArtifactResponse]:
+        content = memoryview(await self._artifacts.read(request.digest))
+        for start in range(0, len(content), CHUNK_BYTES):
+            yield pb.ReadArtifactResponse(chunk=bytes(content[start : start + CHUNK_BYTES]))
+
+
+def rebuild_kind(projection: str) -> str:
+    """Return the kind of operation that rebuilds a projection."""
+    return f"{REBUILD_KIND}-{projection}"
+
+
+async def _reader_to_pb(reader: ReaderFace) -> pb.ReaderStatus:
+    staleness_s = reader.staleness_s()
+    return pb.ReaderStatus(
+        projection=reader.projection_name,
+        log=reader.log_name,
+        lag_events=reader.lag_events(),
+        staleness_s=staleness_s if isfinite(staleness_s) else -1.0,
+        dead_letters=await reader.count_dead_letters(),
+        applied=reader.applied,
+    )
