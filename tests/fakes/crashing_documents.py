@@ -1,7 +1,9 @@
 """A document store that dies at a chosen write: before it, half-way through it, or after it with the answer lost."""
 
-from collections.abc import Mapping, Sequence
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from enum import StrEnum
+from typing import TypeVar
 
 from services.chassis.documents.port import (
     Body,
@@ -13,6 +15,8 @@ from services.chassis.documents.port import (
     Scalar,
     StoreUnavailableError,
 )
+
+T = TypeVar("T")
 
 
 class CrashPoint(StrEnum):
@@ -38,25 +42,32 @@ class CrashingDocuments:
         self.once = once  # a store that was away for one call, instead of a process that died
         self.writes = 0
         self.crashed = False
+        self.died = asyncio.Event()
 
     def _check(self) -> None:
         if self.crashed and not self.once:
             raise StoreUnavailableError("the process died")
 
-    def _strikes(self, point: CrashPoint) -> bool:
-        if self.writes != self.crash_at or self.point != point:
+    def _strikes(self, number: int, *points: CrashPoint) -> bool:
+        if number != self.crash_at or self.point not in points:
             return False
-        self.crashed = True
+        self._die()
         return True
 
-    async def _write(self, call):
+    def _die(self) -> None:
+        self.crashed = True
+        self.died.set()
+
+    async def _write(self, call: Callable[[], Awaitable[T]]) -> T:
         self._check()
         self.writes += 1
-        if self._strikes(CrashPoint.BEFORE) or self._strikes(CrashPoint.HALF_WAY):
+        number = self.writes
+        if self._strikes(number, CrashPoint.BEFORE, CrashPoint.HALF_WAY):
             raise StoreUnavailableError("died before the write")
         result = await call()
-        if self._strikes(CrashPoint.AFTER):
+        if self._strikes(number, CrashPoint.AFTER):
             raise StoreUnavailableError("died before the answer")
+        self._check()  # another write may have killed the process while this one was under way
         return result
 
     async def declare(self, *collections: Collection) -> None:
@@ -78,7 +89,7 @@ class CrashingDocuments:
         self._check()
         if self.writes + 1 == self.crash_at and self.point == CrashPoint.HALF_WAY and len(items) > 1:
             self.writes += 1
-            self.crashed = True
+            self._die()
             await self.inner.insert_many(collection, items[: len(items) // 2])
             raise StoreUnavailableError("died half-way")
         await self._write(lambda: self.inner.insert_many(collection, items))

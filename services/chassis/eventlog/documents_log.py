@@ -45,7 +45,16 @@ GENERATION_BITS = 64
 class DocumentsLog:
     """Keeps services.chassis.eventlog.port.EventLog. ``await open()`` before use, ``await close()`` after."""
 
-    def __init__(self, documents: DocumentStore, name: str, partitions: int, clock: Clock, rng: Random) -> None:
+    def __init__(
+        self,
+        documents: DocumentStore,
+        name: str,
+        partitions: int,
+        clock: Clock,
+        rng: Random,
+        *,
+        poll_interval_s: float = POLL_INTERVAL_S,
+    ) -> None:
         if not 1 <= partitions <= PARTITION_LIMIT:
             raise InvalidArgumentError(f"a log has 1 to {PARTITION_LIMIT} partitions", field="partitions")
         self.name = name
@@ -53,6 +62,7 @@ class DocumentsLog:
         self._documents = documents
         self._clock = clock
         self._rng = rng
+        self._poll_interval_s = poll_interval_s
         self._generation = ""
         self._changed = asyncio.Event()
         self._writers = [
@@ -145,7 +155,7 @@ class DocumentsLog:
             more = False
             for partition in positions:
                 batch = await self._next_batch(partition, positions[partition])
-                due = self._clock.monotonic() - marked[partition] >= MARK_INTERVAL_S - POLL_INTERVAL_S
+                due = self._clock.monotonic() - marked[partition] >= MARK_INTERVAL_S - self._poll_interval_s
                 if batch.events or due:
                     marked[partition] = self._clock.monotonic()
                     yield batch
@@ -153,7 +163,7 @@ class DocumentsLog:
                     positions[partition] = batch.events[-1].seq
                     more = more or batch.head_seq > positions[partition]
             if not more:
-                await _wait(changed, POLL_INTERVAL_S)
+                await _wait(changed, self._poll_interval_s)
             self._check_open()
 
     async def start_generation(self) -> str:

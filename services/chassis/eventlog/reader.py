@@ -173,8 +173,8 @@ class Reader:
         self._hole.set(0)
         self._heads[batch.partition] = batch.head_seq
         self._show_lag(batch)
-        self._announce()
         await self._save_cursors()
+        self._announce()
 
     def _check_contiguous(self, events: Sequence[Event], position: int) -> None:
         for expected, event in enumerate(events, position + 1):

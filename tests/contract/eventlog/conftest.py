@@ -1,6 +1,7 @@
 """Logs over whatever document store the run is parameterised with."""
 
 from collections.abc import AsyncIterator, Callable
+from pathlib import Path
 from random import Random
 from typing import Any
 
@@ -9,6 +10,7 @@ import pytest
 from services.chassis.clock import SystemClock
 from services.chassis.documents.memory import MemoryDocuments
 from services.chassis.documents.port import DocumentStore
+from services.chassis.documents.sqlite import SqliteDocuments
 from services.chassis.eventlog.documents_log import DocumentsLog
 
 
@@ -34,8 +36,10 @@ async def log(make_log: Callable[..., Any]) -> DocumentsLog:
     return await make_log()
 
 
-@pytest.fixture
-async def documents() -> AsyncIterator[DocumentStore]:
-    store = MemoryDocuments()
+@pytest.fixture(params=["memory", "sqlite"])
+async def documents(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[DocumentStore]:
+    store: DocumentStore = (
+        MemoryDocuments() if request.param == "memory" else SqliteDocuments.open(tmp_path / "documents.db")
+    )
     yield store
     await store.close()
