@@ -26,6 +26,7 @@ from services.chassis.documents.query import (
     check_declared,
     check_key,
     check_page_limit,
+    check_text,
     encode_body,
     index_values,
     is_indexed,
@@ -204,6 +205,7 @@ class MemoryDocuments:
     async def scan(self, collection: Collection, *, after: str | None = None, limit: int = 100) -> Page:
         table = self._table(collection)
         check_page_limit(limit)
+        check_text(after or "")
         start = 0 if after is None else bisect_right(table.keys, after)
         keys = table.keys[start : start + limit]
         more = len(table.keys) > start + limit
