@@ -59,10 +59,13 @@ class DeadLetters:
     def __init__(self, documents: DocumentStore, clock: Clock) -> None:
         self._documents = documents
         self._clock = clock
+        self._declared = False
 
     async def declare(self) -> None:
-        """Create the collection."""
-        await self._documents.declare(DEAD_LETTERS)
+        """Create the collection; again costs nothing."""
+        if not self._declared:
+            await self._documents.declare(DEAD_LETTERS)
+            self._declared = True
 
     async def record(self, projection: str, event: Event, error: Exception) -> None:
         """Set the event aside; again is the same letter. A redrive that fails opens its letter again."""
@@ -107,6 +110,11 @@ class DeadLetters:
         equals = {"projection": projection, "claimed_by": OPEN}
         page = await self._documents.find(DEAD_LETTERS, BY_PROJECTION, equals, after=after, limit=limit)
         return tuple(_letter(document) for document in page.documents), page.next_after
+
+    async def count_open(self, projection: str) -> int:
+        """Return how many letters of the projection wait for a redrive."""
+        equals = {"projection": projection, "claimed_by": OPEN}
+        return await self._documents.count(DEAD_LETTERS, BY_PROJECTION, equals)
 
     async def redrive(self, letter: DeadLetter, log: RedrivableLog) -> Verdict:
         """Append the event again. Asked twice before the outcome is known, it is appended once."""

@@ -52,6 +52,9 @@ class Reader:
         cursors: Cursors | None = None,
         timing: ReaderTiming | None = None,
     ) -> None:
+        self.projection_name = projection.name
+        self.log_name = source.name
+        self.applied = 0  # events since this process started
         self._source = source
         self._clock = clock
         self._rng = rng
@@ -75,7 +78,7 @@ class Reader:
         self._unsaved: set[int] = set()
         self._moved = asyncio.Event()
         labels = {"projection": projection.name, "log": source.name}
-        self._applied = metrics.counter("zhike_reader_applied_events_total").labels(**labels)
+        self._applied_total = metrics.counter("zhike_reader_applied_events_total").labels(**labels)
         self._resubscriptions = metrics.counter("zhike_reader_resubscriptions_total").labels(**labels)
         self._hole = metrics.gauge("zhike_reader_hole").labels(**labels)
         self._lag_events = metrics.gauge("zhike_reader_lag_events").labels(**labels)
@@ -121,6 +124,11 @@ class Reader:
     def staleness_s(self) -> float:
         """Return the time since the owner last told a head at which this reader stood; infinite before the first."""
         return self._freshness.staleness_s()
+
+    async def count_dead_letters(self) -> int:
+        """Return how many events wait for a redrive."""
+        await self._dead_letters.declare()
+        return await self._dead_letters.count_open(self.projection_name)
 
     async def caught_up(self, head: Head | None = None) -> None:
         """Return when the reader has applied all up to ``head``; without one, up to where the log stands now."""
@@ -169,7 +177,8 @@ class Reader:
             await self._applier.apply(events)
             self._positions[batch.partition] = events[-1].seq
             self._unsaved.add(batch.partition)
-            self._applied.inc(len(events))
+            self.applied += len(events)
+            self._applied_total.inc(len(events))
         self._hole.set(0)
         self._heads[batch.partition] = batch.head_seq
         self._show_lag(batch)

@@ -12,6 +12,7 @@ from services.chassis.documents.memory import MemoryDocuments
 from services.chassis.documents.port import DocumentStore
 from services.chassis.documents.sqlite import SqliteDocuments
 from services.chassis.eventlog.documents_log import DocumentsLog
+from tests.fakes.projections import SUBJECTS
 
 
 @pytest.fixture(params=[1, 8], ids=["1-partition", "8-partitions"])
@@ -43,3 +44,10 @@ async def documents(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIter
     )
     yield store
     await store.close()
+
+
+@pytest.fixture
+async def subjects(documents: DocumentStore) -> DocumentStore:
+    """The store with the tally projection's collection."""
+    await documents.declare(SUBJECTS)
+    return documents

@@ -1,8 +1,6 @@
 """What a reader promises: docs/consistency.md, rules 7, 8, 9 and 12, each with the accident that tries to break it."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import timedelta
 from random import Random
@@ -11,14 +9,10 @@ import pytest
 
 from services.chassis.clock import SystemClock
 from services.chassis.documents.port import StoreUnavailableError
-from services.chassis.eventlog.applier import Patience
-from services.chassis.eventlog.backoff import Backoff
 from services.chassis.eventlog.cursors import DocumentCursors, MemoryCursors
 from services.chassis.eventlog.dead_letters import DeadLetters
 from services.chassis.eventlog.metrics import EVENTLOG_METRICS
 from services.chassis.eventlog.port import Batch, GenerationMismatchError, Head
-from services.chassis.eventlog.projection import live_body
-from services.chassis.eventlog.reader import Reader, ReaderTiming
 from services.chassis.eventlog.record import EVENTS
 from services.chassis.metrics import Metrics
 from tests.fakes.clock import ManualClock
@@ -26,47 +20,7 @@ from tests.fakes.crashing_documents import CrashingDocuments, CrashPoint
 from tests.fakes.event_sources import ChoppedSource, ScriptedSource
 from tests.fakes.events import new_event, stored_events
 from tests.fakes.projections import SUBJECTS, all_documents, expected_tally, tally_projection
-
-QUICK = ReaderTiming(
-    patience=Patience(try_again_s=0.001, away=Backoff(first_s=0.001, limit_s=0.01)),
-    hole_wait_s=0.01,
-    cursor_interval_s=0.0,
-)
-
-
-@pytest.fixture
-async def subjects(documents):
-    await documents.declare(SUBJECTS)
-    return documents
-
-
-def make_reader(source, documents, projection=None, **options):
-    options = {"rng": Random(3), "metrics": Metrics([EVENTLOG_METRICS]), "timing": QUICK, **options}
-    clock = options.pop("clock", SystemClock())
-    return Reader(source, projection or tally_projection(documents), documents, clock, **options)
-
-
-@asynccontextmanager
-async def running(*readers: Reader) -> AsyncIterator[None]:
-    tasks = [asyncio.create_task(reader.run()) for reader in readers]
-    try:
-        yield
-    finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-
-
-async def until(holds: Callable[[], bool]) -> None:
-    async with asyncio.timeout(10):
-        while not holds():  # noqa: ASYNC110 - what is waited for is a metric or a count, which tell nobody
-            await asyncio.sleep(0.001)
-
-
-async def live_documents(documents):
-    page = await documents.scan(SUBJECTS, limit=1_000)
-    bodies = {document.key: live_body(document) for document in page.documents}
-    return {key: body for key, body in bodies.items() if body is not None}
+from tests.fakes.readers import live_documents, make_reader, running, until
 
 
 async def test_a_reader_applies_what_was_there_and_what_comes(log, subjects):
