@@ -86,8 +86,12 @@ def configure_logs(
     log_format: str = "auto",
     level: str = "info",
     stream: TextIO | None = None,
+    for_good: bool = True,
 ) -> None:
-    """Set structlog and the standard library's logging up for this process."""
+    """Set structlog and the standard library's logging up for this process.
+
+    ``for_good``: loggers remember this set-up from their first line on, which spares each later line its assembly.
+    """
     target = stream if stream is not None else sys.stderr
     as_json = log_format == "json" or (log_format == "auto" and not target.isatty())
     minimum = logging.getLevelNamesMapping()[level.upper()]
@@ -107,7 +111,7 @@ def configure_logs(
         processors=processors,
         wrapper_class=structlog.make_filtering_bound_logger(minimum),
         logger_factory=structlog.WriteLoggerFactory(file=_line_writer(target)),
-        cache_logger_on_first_use=True,
+        cache_logger_on_first_use=for_good,
     )
     logging.basicConfig(level=max(minimum, logging.WARNING), handlers=[_StructlogHandler()], force=True)
 
@@ -119,9 +123,9 @@ def get_log(name: str) -> Any:
 
 def log_defect(log: Any, event: str, error: BaseException, **fields: Any) -> None:
     """Log where something broke. The exception's text may quote a customer's data, so it shows at DEBUG only."""
-    frames = traceback.extract_tb(error.__traceback__)[-STACK_LIMIT:]
-    stack = [f"{frame.filename}:{frame.lineno} {frame.name}" for frame in frames]
-    log.error(event, error_type=type(error).__qualname__, stack=stack, **fields)
+    innermost = traceback.extract_tb(error.__traceback__)[-STACK_LIMIT:]
+    frames = [f"{frame.filename}:{frame.lineno} {frame.name}" for frame in innermost]
+    log.error(event, error_type=type(error).__qualname__, frames=frames, **fields)
     log.debug(event, error=repr(error), **fields)
 
 
