@@ -1,0 +1,88 @@
+// The public API and nothing else. The shop's backend (/shop/session) gives a browser key, and for a known guest a token.
+import { currentLanguage } from "./words.js";
+
+const VISITOR = "zhike.visitor";
+let session = null;
+
+export class Problem extends Error {
+  constructor(status, body) {
+    super(body.detail || body.title || `HTTP ${status}`);
+    this.status = status;
+    this.reason = body.reason || "";
+    this.requestId = body.request_id || "";
+  }
+}
+
+export const guest = () => session;
+
+export async function enter(persona) {
+  const answer = await fetch(`/shop/session?persona=${encodeURIComponent(persona || "")}`, { method: "POST" });
+  const body = await answer.json();
+  if (!answer.ok) throw new Problem(answer.status, body);
+  session = { ...body, visitorId: visitorId(body.persona?.id || "new") };
+  return session;
+}
+
+// Each guest of the demo is a browser of its own, so each has a visitor id of its own.
+function visitorId(persona) {
+  const key = `${VISITOR}.${persona}`;
+  let id = localStorage.getItem(key);
+  if (!id) {
+    const bytes = crypto.getRandomValues(new Uint8Array(24));
+    id = `v-${btoa(String.fromCharCode(...bytes)).replaceAll("+", "-").replaceAll("/", "_")}`;
+    localStorage.setItem(key, id);
+  }
+  return id;
+}
+
+export function forgetVisitor() {
+  localStorage.removeItem(`${VISITOR}.new`);
+}
+
+function headers() {
+  const known = session.token ? { Authorization: `Bearer ${session.token}` } : { "X-Api-Key": session.key };
+  return { ...known, "X-Visitor-Id": session.visitorId };
+}
+
+async function call(path, { retried = false, ...options } = {}) {
+  const answer = await fetch(path, { ...options, headers: { ...headers(), ...options.headers } });
+  if (answer.status === 401 && !retried) {
+    await enter(session.persona?.id);
+    return call(path, { ...options, retried: true });
+  }
+  const body = answer.status === 204 ? {} : await answer.json();
+  if (!answer.ok) throw new Problem(answer.status, body);
+  return body;
+}
+
+const query = (values) => {
+  const pairs = new URLSearchParams();
+  for (const [name, value] of Object.entries({ language: currentLanguage(), ...values })) {
+    for (const each of Array.isArray(value) ? value : [value]) if (each !== "" && each !== undefined) pairs.append(name, each);
+  }
+  return pairs.toString();
+};
+
+export const search = (values) => call(`/v1/search?${query(values)}`);
+export const suggest = (q, signal) => call(`/v1/suggest?${query({ q })}`, { signal });
+export const product = (id) => call(`/v1/products/${encodeURIComponent(id)}`);
+export const recommend = (placement, values = {}) => call(`/v1/recommendations/${placement}?${query(values)}`);
+export const cart = () => call(`/v1/cart?${query({})}`);
+
+let counter = 0;
+
+export function write(type, facts = {}) {
+  counter += 1;
+  const event = {
+    id: `${session.visitorId.slice(2, 14)}-${Date.now().toString(36)}-${counter}`,
+    type, time: new Date().toISOString(), channel: "web", language: currentLanguage(),
+    attributes: { shop_page: "demo" }, ...facts,
+  };
+  if (!session.token) event.visitor_id = session.visitorId;
+  return call("/v1/events", {
+    method: "POST", keepalive: true, headers: { "Content-Type": "application/json" }, body: JSON.stringify({ events: [event] }),
+  });
+}
+
+// What is merely told may fail without troubling the guest; what changes the cart may not.
+export const tell = (type, facts) => write(type, facts).catch(() => undefined);

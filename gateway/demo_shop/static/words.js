@@ -1,0 +1,62 @@
+// The shop's words in both languages. A test holds the two to the same keys.
+export const WORDS = {
+  en: {
+    "skip": "Skip to the products", "shop.name": "Zhike Market", "shop.tagline": "knows its guests",
+    "find": "Search groceries, brands, 奶酪…", "theme": "Light or dark", "who": "Who am I", "cart": "Cart", "language": "中文",
+    "foot": "A demo on simulated data (Complete Journey, for research and education). Searches, clicks, stock and identities are simulated. Nothing here can be bought.",
+    "hello": "Welcome", "hello.known": "Good to see you, {name}", "hello.text": "Search, click and buy: the shop learns with every step. Change who you are at the top right.",
+    "hello.same": "The shop knows you by these names, in the store, in the app and on the phone:",
+    "who.text": "The same shop, seen by different guests. A guest's token is made by the shop's own backend.", "who.new": "New visitor", "who.new.text": "Nobody has met you yet",
+    "recommended-for-you": "Recommended for you", "buy-it-again": "Buy it again", "recently-viewed": "Recently viewed", "popular": "Popular now",
+    "similar-items": "Similar items", "frequently-bought-together": "Often bought together",
+    "source.als": "from your history", "source.popular": "popular in the shop", "source.ease": "from baskets", "source.item-to-item": "from what you looked at",
+    "fallback.NO_HISTORY": "not personal yet: nothing seen so far", "fallback.NO_CONSENT": "not personal: no consent", "fallback.CONSENT_STALE": "not personal just now", "fallback.NO_MODEL": "no model in force yet",
+    "results": "{count} products for “{query}”", "results.all": "{count} products", "results.none": "Nothing found for “{query}”", "results.none.text": "Try fewer or other words, or one of these:",
+    "corrected": "Showing results for “{query}”.", "corrected.not": "Search for “{query}” instead", "any": "Not every word was found together; these match some of them.",
+    "sort": "Sort by", "sort.relevance": "Best match", "sort.price": "Price, low to high", "sort.-price": "Price, high to low", "sort.popularity": "Most bought",
+    "facets": "Filter", "facet.category": "Category", "facet.brand": "Brand", "facet.price": "Price", "facet.tag": "Marks", "more": "Show more",
+    "tag.own-label": "Own label", "tag.made-to-order": "Made to order", "tag.untranslated": "Name not translated", "clear": "Clear filters",
+    "kind.query": "search", "kind.category": "category", "kind.brand": "brand", "kind.product": "product",
+    "add": "Add to cart", "added": "In the cart: {title}", "less": "One less", "one-more": "One more", "in-stock": "In stock", "in-stock.count": "{count} in stock", "out-of-stock": "Sold out", "backorder": "Made to order",
+    "brand": "Brand", "category": "Category", "size": "Size", "department": "Department", "maker": "Maker", "number": "Number",
+    "cart.empty": "The cart is empty", "cart.empty.text": "What you put in here stays, whichever way you come back.", "cart.total": "Total", "checkout": "Buy (demo)", "checkout.note": "Writes a purchase to the demo. No money moves.", "bought": "Bought. The next recommendations know it.",
+    "remove": "Remove", "problem": "That did not work", "try": "Try again", "home": "To the start page", "loading": "Loading",
+  },
+  zh: {
+    "skip": "跳到商品", "shop.name": "知客市集", "shop.tagline": "记得每一位客人",
+    "find": "搜索商品、品牌、cheese…", "theme": "浅色或深色", "who": "我是谁", "cart": "购物车", "language": "English",
+    "foot": "演示数据为模拟数据（Complete Journey，供研究与教学）。搜索、点击、库存与身份均为模拟，此处商品不可购买。",
+    "hello": "欢迎光临", "hello.known": "{name}，欢迎回来", "hello.text": "搜索、点击、购买，每一步都会被记住并立刻生效。可在右上角切换身份。",
+    "hello.same": "无论在门店、App 还是电话里，您都是同一位客人：",
+    "who.text": "同一家店，不同客人眼中的样子。客人的令牌由商店自己的后台签发。", "who.new": "新访客", "who.new.text": "还没有人认识您",
+    "recommended-for-you": "为您推荐", "buy-it-again": "再次购买", "recently-viewed": "最近看过", "popular": "大家都在买",
+    "similar-items": "相似商品", "frequently-bought-together": "经常一起购买",
+    "source.als": "根据您的购买记录", "source.popular": "全店热门", "source.ease": "根据购物篮", "source.item-to-item": "根据您看过的商品",
+    "fallback.NO_HISTORY": "尚无记录，暂非个性化", "fallback.NO_CONSENT": "未获同意，不作个性化", "fallback.CONSENT_STALE": "暂不作个性化", "fallback.NO_MODEL": "尚无生效模型",
+    "results": "“{query}”共 {count} 件商品", "results.all": "共 {count} 件商品", "results.none": "没有找到“{query}”", "results.none.text": "换个说法试试，或看看这些：",
+    "corrected": "已显示“{query}”的结果。", "corrected.not": "仍然搜索“{query}”", "any": "没有商品同时包含所有词，以下匹配其中一部分。",
+    "sort": "排序", "sort.relevance": "最匹配", "sort.price": "价格从低到高", "sort.-price": "价格从高到低", "sort.popularity": "最多人买",
+    "facets": "筛选", "facet.category": "分类", "facet.brand": "品牌", "facet.price": "价格", "facet.tag": "标记", "more": "显示更多",
+    "tag.own-label": "自有品牌", "tag.made-to-order": "按单制作", "tag.untranslated": "名称未翻译", "clear": "清除筛选",
+    "kind.query": "搜索", "kind.category": "分类", "kind.brand": "品牌", "kind.product": "商品",
+    "add": "加入购物车", "added": "已加入：{title}", "less": "减一件", "one-more": "加一件", "in-stock": "有货", "in-stock.count": "有货，剩 {count} 件", "out-of-stock": "售罄", "backorder": "按单制作",
+    "brand": "品牌", "category": "分类", "size": "规格", "department": "部门", "maker": "厂商", "number": "编号",
+    "cart.empty": "购物车还是空的", "cart.empty.text": "无论您从哪里回来，放进来的商品都在。", "cart.total": "合计", "checkout": "购买（演示）", "checkout.note": "只写入一条演示购买记录，不产生任何付款。", "bought": "已购买，接下来的推荐会知道。",
+    "remove": "移除", "problem": "没有成功", "try": "重试", "home": "回到首页", "loading": "载入中",
+  },
+};
+
+let language = localStorage.getItem("zhike.language") || (navigator.language.startsWith("zh") ? "zh" : "en");
+
+export const currentLanguage = () => language;
+
+export function chooseLanguage(next) {
+  language = next;
+  localStorage.setItem("zhike.language", next);
+}
+
+export function t(key, values = {}) {
+  const words = WORDS[language][key];
+  if (words === undefined) return "";
+  return words.replace(/\{(\w+)\}/g, (_, name) => values[name] ?? "");
+}
