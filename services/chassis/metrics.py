@@ -4,6 +4,7 @@
 A service declares its own table of Metric and hands it to ``Metrics.declare``.
 """
 
+import threading
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -154,7 +155,7 @@ class Metrics:
         return made
 
     def serve(self, bind: str, port: int) -> tuple[WSGIServer, int]:
-        """Answer /metrics from a thread; return the server (``shutdown`` ends it) and its port."""
+        """Answer /metrics from a thread; return the server (for ``stop_serving``) and its port."""
         server, _ = start_http_server(port, addr=bind, registry=self.registry)
         return server, int(server.server_port)
 
@@ -170,3 +171,13 @@ class Metrics:
             registry=self.registry,
             buckets=metric.buckets,
         )
+
+
+def stop_serving(server: WSGIServer) -> None:
+    """End the thread behind /metrics without waiting for it: it looks whether it should end every half second."""
+
+    def stop() -> None:
+        server.shutdown()
+        server.server_close()
+
+    threading.Thread(target=stop, name="metrics stop", daemon=True).start()

@@ -70,21 +70,17 @@ from services.chassis.errors import ErrorKind, ZhikeError
 from services.chassis.eventlog.documents_log import DocumentsLog
 from services.chassis.eventlog.metrics import EVENTLOG_METRICS
 from services.chassis.eventlog.port import EventSource
+from services.chassis.eventlog.subscription import EventLogServicer, RemoteSource
 from services.chassis.idempotency import IdempotentCreates
 from services.chassis.interceptors import CallInterceptor, Gate
 from services.chassis.jobs import Job, JobRunner
 from services.chassis.leases import Leases
 from services.chassis.logs import configure_logs, get_log
-from services.chassis.metrics import CHASSIS_METRICS, Metrics
+from services.chassis.metrics import CHASSIS_METRICS, Metrics, stop_serving
 from services.chassis.operations import Operations, Worker
 from services.chassis.operations_servicer import OperationsServicer
 from services.chassis.settings import ChassisSettings, SettingsError, load_settings
 from services.chassis.system_servicer import ReaderFace, SystemServicer, rebuild_kind
-
-try:  # the reading half over the wire lands next
-    from services.chassis.eventlog.subscription import EventLogServicer, RemoteSource
-except ModuleNotFoundError:
-    EventLogServicer = RemoteSource = None
 
 CONCURRENT_CALLS_LIMIT = 2_000
 LOOP_LAG_INTERVAL_S = 1.0
@@ -146,7 +142,7 @@ class Runtime(Generic[SettingsT]):
         """Return the reading half of a log, its owner's own one or over the wire."""
         if owner_service == self.name:
             return self.event_log(log_name)
-        return RemoteSource(self.clients, owner_service, log_name)
+        return RemoteSource(self.clients, owner_service, log_name, rng=self.chance)
 
 
 @dataclass(frozen=True, slots=True)
@@ -327,11 +323,7 @@ def _own_servicers(
     return (
         (operations_pb2_grpc.add_OperationsServicer_to_server, OperationsServicer(runtime.operations, runtime.name)),
         (system_service_pb2_grpc.add_SystemServiceServicer_to_server, system),
-        *(
-            ((event_log_service_pb2_grpc.add_EventLogServiceServicer_to_server, EventLogServicer(runtime.logs)),)
-            if EventLogServicer
-            else ()
-        ),
+        (event_log_service_pb2_grpc.add_EventLogServiceServicer_to_server, EventLogServicer(runtime.logs)),
     )
 
 
@@ -341,8 +333,7 @@ def _serve_metrics(stack: AsyncExitStack, runtime: Runtime[Any]) -> int:
         server, port = runtime.metrics.serve(settings.bind, settings.metrics_port)
     except OSError as error:
         raise StartError(f"/metrics cannot listen on {settings.bind}:{settings.metrics_port}: {error}") from error
-    stack.callback(server.server_close)
-    stack.push_async_callback(asyncio.to_thread, server.shutdown)
+    stack.callback(stop_serving, server)
     return port
 
 
