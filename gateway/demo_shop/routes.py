@@ -1,7 +1,8 @@
 """The demo shop's routes: the page, its files, and the small backend that a shop would run itself.
 
-Mounted with ``demo`` only. The backend stands for the shop's own server: it holds a secret key of scope shop, decides who
-the guest is (here by a switch, in a shop by its sign-in) and mints a shopper token. The page itself uses the public API.
+Mounted with ``demo`` only. The backend stands for the shop's own server: it holds a secret key of scope shop, decides
+who the guest is (here by a switch, in a shop by its sign-in) and mints a shopper token. The page itself uses the
+public API.
 """
 
 from collections.abc import Sequence
@@ -78,6 +79,6 @@ class DemoShop:
         return await self._keys.create(wanted)
 
 
-async def _page(request: Request) -> Response:
+async def _page(_request: Request) -> Response:
     """Every address of the shop is the same page; its script shows what the address names."""
     return FileResponse(STATIC / "shop.html", headers={"Content-Security-Policy": CSP, "Cache-Control": "no-cache"})
