@@ -1,0 +1,1 @@
+"""Background work: log readers, snapshots, and training in a process of its own."""

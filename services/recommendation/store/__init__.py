@@ -1,0 +1,1 @@
+"""What the service remembers: documents of models, and in-memory copies that snapshots and logs bring back."""
