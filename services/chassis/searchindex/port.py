@@ -208,10 +208,14 @@ Filter = KeywordFilter | RangeFilter
 
 @dataclass(frozen=True, slots=True)
 class TermsFacet:
-    """Counts the values of a keyword field, most frequent first, equal counts by value."""
+    """Counts the values of a keyword field, most frequent first, equal counts by value.
+
+    ``ignoring``: the field whose filters do not narrow the count; None: its own.
+    """
 
     field: str
     size: int = 20
+    ignoring: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,6 +227,7 @@ class RangesFacet:
 
     field: str
     bounds: tuple[int, ...]
+    ignoring: str | None = None
 
 
 # A facet ignores filters on its own field, so that a shopper sees the other values that could be chosen.

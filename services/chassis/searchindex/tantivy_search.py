@@ -166,15 +166,15 @@ class Reading:
             limit = min(total, limit * 4)
 
     def _facets(self, query: IndexQuery) -> dict[str, tuple[Bucket, ...]]:
-        """Count facets: those without a filter of their own in one pass, each other one without its filter."""
+        """Count facets: those that ignore no filter of this query in one pass, the others each without theirs."""
         filtered = {condition.field for condition in query.filters}
-        free = [facet for facet in query.facets if facet.field not in filtered]
+        free = [facet for facet in query.facets if (facet.ignoring or facet.field) not in filtered]
         answers: dict[str, Any] = {}
         if free:
             answers |= self._aggregated(query, free, without=None)
         for facet in query.facets:
-            if facet.field in filtered:
-                answers |= self._aggregated(query, [facet], without=facet.field)
+            if facet not in free:
+                answers |= self._aggregated(query, [facet], without=facet.ignoring or facet.field)
         return {facet.field: buckets(facet, answers[facet.field]) for facet in query.facets}
 
     def _aggregated(self, query: IndexQuery, facets: Sequence[Facet], *, without: str | None) -> dict[str, Any]:
@@ -197,7 +197,7 @@ class Reading:
 
 
 class _Candidates:
-    """The engine's best hits. Where the window cuts a run of equal scores, ids and not segments decide who is inside."""
+    """The engine's best hits. Where the window cuts a run of equal scores, ids, not segments, decide who is inside."""
 
     def __init__(self, searcher: tantivy.Searcher, query: tantivy.Query, depth: int, *, tiered: bool) -> None:
         self._searcher = searcher

@@ -85,6 +85,14 @@ class Segmenter:
                 extras.extend(compounds)
         return " ".join(token[:MAX_TOKEN_CHARACTERS] for token in (*words, *extras))
 
+    def phrase(self, text: str) -> tuple[str, ...]:
+        """Return the tokens that stand in a row in the index stream of any text that holds ``text`` in one piece."""
+        words: list[str] = []
+        for match in _RUN.finditer(fold(text[:MAX_QUERY_CHARACTERS])):
+            run = match.group()
+            words.extend(self._jieba.cut(run) if match.lastgroup == "cjk" else _cut_compound(run)[0])
+        return tuple(word[:MAX_TOKEN_CHARACTERS] for word in words[:MAX_QUERY_WORDS])
+
     def character_stream(self, text: str) -> str:
         """Return the CJK characters of ``text`` joined by spaces."""
         runs = (match.group() for match in _RUN.finditer(fold(text[:MAX_TEXT_CHARACTERS])) if match.lastgroup == "cjk")
@@ -121,6 +129,11 @@ class Segmenter:
                 words.setdefault(word.token, word)
         telling = [word for word in words.values() if word.token not in _STOP_WORDS]
         return tuple((telling or list(words.values()))[:MAX_QUERY_WORDS])
+
+    def character_words(self, text: str) -> tuple[QueryWord, ...]:
+        """Return the distinct CJK characters of a query as words: what is left to ask when nothing has its words."""
+        characters = dict.fromkeys(self.character_stream(text[:MAX_QUERY_CHARACTERS]).split())
+        return tuple(QueryWord(char, single=True, surface=char) for char in list(characters)[:MAX_QUERY_WORDS])
 
     def _cjk_query_words(self, run: str) -> list[QueryWord]:
         words: list[QueryWord] = []

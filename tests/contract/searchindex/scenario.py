@@ -108,4 +108,4 @@ def _bound(bound: Any) -> int | datetime | None:
 def _facet(facet: dict[str, Any]) -> Facet:
     if "bounds" in facet:
         return RangesFacet(facet["field"], tuple(facet["bounds"]))
-    return TermsFacet(facet["field"], facet.get("size", 20))
+    return TermsFacet(facet["field"], facet.get("size", 20), facet.get("ignoring"))

@@ -1,0 +1,1 @@
+"""Figures that the README quotes: one command each, ratios in one run; ``--json`` prints one object, last."""

@@ -1,0 +1,1 @@
+"""What search decides, as pure functions over frozen dataclasses."""

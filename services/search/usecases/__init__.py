@@ -1,0 +1,1 @@
+"""What search does for its callers; ports, clock and ids are arguments."""

@@ -1,0 +1,117 @@
+"""Finds products for a query: all its words, then a repaired spelling, then some of its words, then its characters."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Final
+
+from services.chassis.searchindex.port import IndexPage
+from services.kits.text.segment import QueryWord, Segmenter
+from services.kits.text.spelling import Vocabulary, repaired_queries
+from services.search.domain.query import Condition, FacetField, MatchedTerms, OrderBy
+from services.search.domain.relevance import RELAX_BELOW, words_required
+from services.search.store.product_index import ProductIndex, ProductSearch
+
+MIN_WORDS_TO_RELAX: Final = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """A search, checked."""
+
+    query: str
+    language: str
+    limit: int
+    conditions: tuple[Condition, ...] = ()
+    facets: tuple[FacetField, ...] = ()
+    order_by: OrderBy = OrderBy.RELEVANCE
+    exact_spelling: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """How the first page was found, so that later pages are found the same way."""
+
+    query: str  # the one that is run: as typed or repaired
+    matched: MatchedTerms
+    characters: bool = False  # every character is a word of its own: nothing had the words
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A page, how it was found, and the words that it answers."""
+
+    page: IndexPage
+    plan: Plan
+    words: tuple[QueryWord, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Finder:
+    """What finding needs: the index, the shop's words, the price bounds of facets."""
+
+    index: ProductIndex
+    segmenter: Segmenter
+    vocabulary: Callable[[], Vocabulary]
+    price_bounds: Callable[[], tuple[int, ...]]
+
+    async def first_page(self, request: Request) -> Found:
+        """Find the first page and settle the plan."""
+        plan = Plan(request.query, MatchedTerms.ALL)
+        found = await self.next_page(request, plan, after=None)
+        if not found.words:
+            return replace(found, plan=replace(plan, matched=MatchedTerms.NONE))
+        if not found.page.total and not request.exact_spelling:
+            repaired = await self._repaired(request)
+            if repaired:
+                return repaired
+        if not self._should_relax(request, found):
+            return found
+        relaxed = await self.next_page(request, replace(plan, matched=MatchedTerms.ANY), after=None)
+        if relaxed.page.total or found.page.total:
+            return relaxed if relaxed.page.total > found.page.total else found
+        by_character = Plan(request.query, MatchedTerms.ANY, characters=True)
+        found_by_character = await self.next_page(request, by_character, after=None)
+        return found_by_character if found_by_character.page.total else found
+
+    async def next_page(self, request: Request, plan: Plan, *, after: str | None) -> Found:
+        """Find the page after ``after`` by the plan of the first."""
+        words = self._words(plan)
+        if not words and plan.query.strip():
+            return Found(IndexPage((), 0), plan, ())  # punctuation asks for nothing; only an empty query browses
+        relaxed = plan.matched is MatchedTerms.ANY
+        # One character of several says too little: where characters are asked for, all of them are.
+        required = words_required(len(words)) if relaxed and not plan.characters else len(words)
+        search = ProductSearch(
+            words=words,
+            required=required,
+            relaxed=relaxed,
+            phrase=self.segmenter.phrase(plan.query) if len(words) > 1 and not plan.characters else (),
+            conditions=request.conditions,
+            facets=request.facets,
+            price_bounds=self.price_bounds() if FacetField.PRICE in request.facets else (),
+            order_by=request.order_by,
+            language=request.language,
+            limit=request.limit,
+            after=after,
+        )
+        return Found(await self.index.search(search), plan, words)
+
+    async def _repaired(self, request: Request) -> Found | None:
+        """Return the first repaired spelling that finds all its words; one that finds nothing is no repair."""
+        for query in repaired_queries(request.query, self.vocabulary()):
+            found = await self.next_page(request, Plan(query, MatchedTerms.ALL), after=None)
+            if found.page.total:
+                return found
+        return None
+
+    def _words(self, plan: Plan) -> tuple[QueryWord, ...]:
+        if plan.characters:
+            return self.segmenter.character_words(plan.query)
+        return self.segmenter.query_words(plan.query)
+
+    def _should_relax(self, request: Request, found: Found) -> bool:
+        """Few hits with all the words are followed by near ones, unless a filter or a chosen order explains the few."""
+        if not found.page.total:
+            return True
+        free = not request.conditions and request.order_by is OrderBy.RELEVANCE
+        return free and len(found.words) >= MIN_WORDS_TO_RELAX and found.page.total < RELAX_BELOW
