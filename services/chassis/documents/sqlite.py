@@ -136,7 +136,7 @@ class SqliteDocuments:
         row = table.row(key, body)
 
         def work(connection: sqlite3.Connection) -> None:
-            with _translated(collection):
+            with _declared(collection):
                 _replace(connection, table, row, expected_revision)
 
         await self._writer.submit(work, size_bytes=len(row.encoded))
@@ -147,7 +147,7 @@ class SqliteDocuments:
         check_key(key)
 
         def work(connection: sqlite3.Connection) -> bool:
-            with _translated(collection):
+            with _declared(collection):
                 return _delete(connection, table, key, expected_revision)
 
         deleted: bool = await self._writer.submit(work)
@@ -224,7 +224,7 @@ class SqliteDocuments:
 
     async def _insert(self, collection: Collection, table: Table, rows: Sequence[Row]) -> None:
         def work(connection: sqlite3.Connection) -> None:
-            with _translated(collection):
+            with _declared(collection):
                 _insert(connection, table, rows)
 
         await self._writer.submit(work, size_bytes=sum(len(row.encoded) for row in rows))
@@ -255,14 +255,22 @@ class SqliteDocuments:
 
 
 @contextmanager
-def _translated(collection: Collection) -> Iterator[None]:
-    """Turn what SQLite raises about one collection into the port's errors."""
+def _declared(collection: Collection) -> Iterator[None]:
+    """Tell a collection that was dropped between an operation's start and its turn from a store that is away."""
     try:
         yield
     except sqlite3.OperationalError as error:
-        if str(error).startswith("no such table"):  # dropped between this operation's start and its turn
+        if str(error).startswith("no such table"):
             raise undeclared(collection) from error
-        raise unavailable(error) from error
+        raise
+
+
+@contextmanager
+def _translated(collection: Collection) -> Iterator[None]:
+    """Turn what a read raises into the port's errors; the writer does so for writes."""
+    try:
+        with _declared(collection):
+            yield
     except sqlite3.Error as error:
         raise unavailable(error) from error
 

@@ -2,7 +2,7 @@
 
 An operation is acknowledged after the commit (and its fsync) that holds it. Operations of a group do not see each
 other's failures: a refused statement undoes itself alone, and when the group as a whole fails (disk full, an I/O error)
-each operation is tried again in a transaction of its own.
+its halves are tried by themselves, down to the single operation that fails.
 """
 
 import asyncio
@@ -140,8 +140,9 @@ class GroupWriter:
                 for operation in group:
                     operation.error = unavailable(error)
                 return
-            for operation in group:
-                self._carry_out([operation])
+            middle = len(group) // 2
+            self._carry_out(group[:middle])
+            self._carry_out(group[middle:])
 
     def _carry_out_alone(self, operation: Operation) -> None:
         try:
