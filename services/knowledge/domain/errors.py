@@ -1,0 +1,89 @@
+"""What a caller of knowledge can do wrong, each failure with its stable reason."""
+
+from typing import ClassVar
+
+from services.chassis.errors import ErrorKind, InvalidArgumentError, NotFoundError, UnavailableError, ZhikeError
+
+
+class EventRefusedError(InvalidArgumentError):
+    """One event of a batch that cannot be kept; ``reason`` says why, metadata ``field`` where."""
+
+    def __init__(self, reason: str, message: str, *, field: str) -> None:
+        super().__init__(message, field=field)
+        self.__dict__["reason"] = reason  # one class for the many reasons of an item's verdict
+        self.field = field
+
+
+class MalformedBatchError(InvalidArgumentError):
+    """The body is no JSON object with a list of events."""
+
+    reason = "MALFORMED_BATCH"
+
+
+class BatchSizeError(InvalidArgumentError):
+    """A batch without events or with more than its bound."""
+
+    reason = "BATCH_SIZE"
+
+
+class IdentifierInvalidError(InvalidArgumentError):
+    """A text that names nobody: unknown kind, or a value that its kind does not allow."""
+
+    reason = "IDENTIFIER_INVALID"
+
+
+class CustomerNotFoundError(NotFoundError):
+    """Nothing is known of this id or identifier."""
+
+    reason = "CUSTOMER_NOT_FOUND"
+
+
+class AccountNotFoundError(NotFoundError):
+    """No customer belongs to this account."""
+
+    reason = "ACCOUNT_NOT_FOUND"
+
+
+class UnmergeGroupsError(InvalidArgumentError):
+    """The groups of an unmerge do not both hold identifiers of the customer."""
+
+    reason = "UNMERGE_GROUPS"
+
+
+class MergeRefusedError(ZhikeError):
+    """These two cannot be joined: one has only identifiers that join nobody."""
+
+    kind: ClassVar[ErrorKind] = ErrorKind.PRECONDITION
+    reason = "MERGE_REFUSED"
+
+
+class RequestIdReusedError(ZhikeError):
+    """The request id came with another request before."""
+
+    kind: ClassVar[ErrorKind] = ErrorKind.CONFLICT
+    reason = "REQUEST_ID_REUSED"
+
+
+class ProjectionLateError(UnavailableError):
+    """The change is kept, but is not readable yet; read again in a moment."""
+
+    reason = "PROJECTION_LATE"
+
+
+class ImportConfigError(InvalidArgumentError):
+    """An import's configuration that names a field, option or format that this importer does not have."""
+
+    reason = "IMPORT_CONFIG"
+
+
+class ImportTooLargeError(InvalidArgumentError):
+    """An upload past its bound."""
+
+    reason = "IMPORT_TOO_LARGE"
+
+
+class StagingFailedError(ZhikeError):
+    """The process that reads an imported file died."""
+
+    kind: ClassVar[ErrorKind] = ErrorKind.INTERNAL
+    reason = "STAGING_FAILED"

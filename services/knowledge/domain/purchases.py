@@ -1,0 +1,230 @@
+"""Orders, each counted once by (shop, kind, number), and what they tell of habits (docs/consistency.md rule 17).
+
+A browser reports a purchase, the shop's own books report it again under the same number: the books replace the browser.
+Among equals the later recorded one holds, so a corrected import replaces the earlier.
+"""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import tzinfo
+from hashlib import blake2b
+from itertools import pairwise
+from statistics import median
+from typing import Any, Final
+
+from services.knowledge.domain.money import minor_units
+from services.knowledge.domain.times import DAY_US, time_of
+
+SALE: Final = "sale"
+RETURN: Final = "return"
+GOODS: Final = "goods"
+CHARGE: Final = "charge"
+BROWSER: Final = 0
+SHOP: Final = 1
+AUTHORITY_NAMES: Final = {"browser": BROWSER, "shop": SHOP}
+
+HABITS_SHOWN: Final = 20
+MIN_TENURE_DAYS: Final = 30.0
+_NO_CURRENCY: Final = "XXX"  # ISO 4217: no currency involved
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One line of an order. Money in minor units of the order's currency; ``discount`` is money off the line."""
+
+    product_id: str
+    quantity: int
+    price_minor: int = 0
+    discount_minor: int = 0
+    coupon_minor: int = 0
+    is_charge: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """One order or return as it stands. ``subject``: the strongest identifier that it came with."""
+
+    shop: str
+    kind: str
+    number: str
+    subject: str
+    time_us: int
+    channel: str
+    currency: str
+    total_minor: int
+    lines: tuple[Line, ...]
+    authority: int
+    recorded_us: int
+    event_key: str
+
+    def outranks(self, other: "Order") -> bool:
+        """Tell whether this report of the order holds against the other."""
+        return self._rank() > other._rank()
+
+    def _rank(self) -> tuple[int, int, str]:
+        return (self.authority, self.recorded_us, self.event_key)
+
+
+@dataclass(frozen=True, slots=True)
+class Habit:
+    """A product that is bought again and again."""
+
+    product_id: str
+    orders: int
+    quantity: int
+    median_interval_days: float
+    last_us: int
+
+
+@dataclass(frozen=True, slots=True)
+class PurchaseSummary:
+    """What a person buys. Spend is net of returns, in ``currency``: the one of most orders."""
+
+    orders: int = 0
+    currency: str = ""
+    spend_minor: int = 0
+    average_order_minor: int = 0
+    median_interval_days: float = 0.0
+    orders_per_30_days: float = 0.0
+    median_lines: float = 0.0
+    first_us: int | None = None
+    last_us: int | None = None
+    usual_hour: int = -1
+    usual_weekday: int = 0
+    habits: tuple[Habit, ...] = ()
+    returned_units: int = 0
+
+
+def order_key(shop: str, kind: str, number: str) -> str:
+    """Return the key of the one fact that an order is."""
+    return blake2b(f"{len(shop)}:{shop}{kind}:{number}".encode(), digest_size=16).hexdigest()
+
+
+def order_from_payload(
+    payload: Mapping[str, Any], *, subject: str, time_us: int, recorded_us: int, event_key: str
+) -> Order:
+    """Read the order out of a ``purchase-complete`` event's payload. Without a number, the event is the order."""
+    order = payload.get("order") or {}
+    products = payload.get("products") or ()
+    currency = _currency(order, products)
+    lines = tuple(_line(product, currency) for product in products)
+    total = order.get("total")
+    return Order(
+        shop=payload.get("shop", ""),
+        kind=order.get("kind", SALE),
+        number=order.get("number") or f"event:{event_key}",
+        subject=subject,
+        time_us=time_us,
+        channel=payload.get("channel", ""),
+        currency=currency,
+        total_minor=minor_units(total["amount"], currency) if total else sum(x.price_minor * x.quantity for x in lines),
+        lines=lines,
+        authority=AUTHORITY_NAMES.get(order.get("source", ""), BROWSER),
+        recorded_us=recorded_us,
+        event_key=event_key,
+    )
+
+
+def summarise_purchases(orders: Iterable[Order], zone: tzinfo) -> PurchaseSummary:
+    """Fold a person's orders, in any order. Hours and weekdays are those of the shop's zone."""
+    known = sorted(orders, key=lambda order: (order.time_us, order.shop, order.kind, order.number))
+    sales = [order for order in known if order.kind == SALE]
+    returned_units = sum(
+        line.quantity for order in known if order.kind == RETURN for line in order.lines if not line.is_charge
+    )
+    currency = main_currency(known)
+    if not sales:
+        return PurchaseSummary(currency=currency, spend_minor=net_spend(known, currency), returned_units=returned_units)
+    counted = [order.total_minor for order in sales if order.currency == currency]
+    times = [order.time_us for order in sales]
+    tenure_days = max(MIN_TENURE_DAYS, (times[-1] - times[0]) / DAY_US)
+    local = [time_of(time_us).astimezone(zone) for time_us in times]
+    return PurchaseSummary(
+        orders=len(sales),
+        currency=currency,
+        spend_minor=net_spend(known, currency),
+        average_order_minor=round(sum(counted) / len(counted)) if counted else 0,
+        median_interval_days=_median_interval_days(times),
+        orders_per_30_days=round(len(sales) * 30 / tenure_days, 4),
+        median_lines=float(median(len(order.lines) for order in sales)),
+        first_us=times[0],
+        last_us=times[-1],
+        usual_hour=_most_common([time.hour for time in local]),
+        usual_weekday=_most_common([time.isoweekday() for time in local]),
+        habits=_habits(sales),
+        returned_units=returned_units,
+    )
+
+
+def main_currency(orders: Sequence[Order]) -> str:
+    """Return the currency of most orders, the first by name on a tie; "" without orders."""
+    counts = Counter(order.currency for order in orders)
+    return min(counts, key=lambda currency: (-counts[currency], currency)) if counts else ""
+
+
+def net_spend(orders: Iterable[Order], currency: str) -> int:
+    """Return what was paid less what was given back, in minor units of ``currency``."""
+    return sum(
+        -order.total_minor if order.kind == RETURN else order.total_minor
+        for order in orders
+        if order.currency == currency
+    )
+
+
+def _currency(order: Mapping[str, Any], products: Sequence[Mapping[str, Any]]) -> str:
+    if order.get("total"):
+        return str(order["total"]["currency"])
+    for product in products:
+        if product.get("price"):
+            return str(product["price"]["currency"])
+    return _NO_CURRENCY
+
+
+def _line(product: Mapping[str, Any], currency: str) -> Line:
+    return Line(
+        product_id=product["id"],
+        quantity=product.get("quantity", 1),
+        price_minor=_minor(product.get("price"), currency),
+        discount_minor=_minor(product.get("discount"), currency),
+        coupon_minor=_minor(product.get("coupon_discount"), currency),
+        is_charge=product.get("kind") == CHARGE,
+    )
+
+
+def _minor(money: Mapping[str, str] | None, currency: str) -> int:
+    return minor_units(money["amount"], currency) if money else 0
+
+
+def _median_interval_days(times: Sequence[int]) -> float:
+    """``times`` ascending, microseconds; 0 when fewer than two."""
+    if len(times) < 2:
+        return 0.0
+    return round(median(later - earlier for earlier, later in pairwise(times)) / DAY_US, 4)
+
+
+def _most_common(values: Iterable[int]) -> int:
+    counts = Counter(values)
+    return min(counts, key=lambda value: (-counts[value], value))
+
+
+def _habits(sales: Sequence[Order]) -> tuple[Habit, ...]:
+    times: dict[str, list[int]] = defaultdict(list)
+    units: Counter[str] = Counter()
+    for order in sales:
+        goods = [line for line in order.lines if not line.is_charge]
+        for line in goods:
+            units[line.product_id] += line.quantity
+        for product_id in {line.product_id for line in goods}:
+            times[product_id].append(order.time_us)
+    ranked = sorted(times, key=lambda product_id: (-len(times[product_id]), -units[product_id], product_id))
+    return tuple(
+        Habit(
+            product_id,
+            len(times[product_id]),
+            units[product_id],
+            _median_interval_days(times[product_id]),
+            times[product_id][-1],
+        )
+        for product_id in ranked[:HABITS_SHOWN]
+    )
