@@ -1,16 +1,13 @@
 """Logs over whatever document store the run is parameterised with."""
 
-from collections.abc import AsyncIterator, Callable
-from pathlib import Path
+from collections.abc import Callable
 from random import Random
 from typing import Any
 
 import pytest
 
 from services.chassis.clock import SystemClock
-from services.chassis.documents.memory import MemoryDocuments
 from services.chassis.documents.port import DocumentStore
-from services.chassis.documents.sqlite import SqliteDocuments
 from services.chassis.eventlog.documents_log import DocumentsLog
 from tests.fakes.projections import SUBJECTS
 
@@ -35,15 +32,6 @@ def make_log(documents: DocumentStore, partitions: int) -> Callable[..., Any]:
 @pytest.fixture
 async def log(make_log: Callable[..., Any]) -> DocumentsLog:
     return await make_log()
-
-
-@pytest.fixture(params=["memory", "sqlite"])
-async def documents(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[DocumentStore]:
-    store: DocumentStore = (
-        MemoryDocuments() if request.param == "memory" else SqliteDocuments.open(tmp_path / "documents.db")
-    )
-    yield store
-    await store.close()
 
 
 @pytest.fixture
