@@ -25,8 +25,8 @@ export function icon(name) {
 
 // A product without a photograph gets a quiet tile: its sign on a gradient of its department's hue.
 export function picture(card) {
-  const sign = card.attributes?.picture?.[0] || "🛒";
-  const hue = Number(card.attributes?.hue?.[0] ?? 150);
+  const sign = card.attributes?.picture_icon?.[0] || "🛒";
+  const hue = Number(card.attributes?.picture_hue?.[0] ?? 150);
   const id = `g${Math.abs(hash(card.id))}-${Math.random().toString(36).slice(2, 7)}`;
   const tilt = (Math.abs(hash(card.id)) % 17) - 8;
   return svg("svg", { class: "picture", viewBox: "0 0 120 90", role: "img", "aria-label": card.title },

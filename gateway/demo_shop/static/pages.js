@@ -146,7 +146,10 @@ function buyBox(card, origin) {
 
 function facts(whole, card, language) {
   const rows = [["brand", card.brand], ["category", (whole.categories?.[0]?.[language] || "").split(" > ").pop()]];
-  for (const name of ["size", "maker", "department"]) rows.push([name, whole.attributes?.[`${name}_${language}`]?.join(", ") || whole.attributes?.[name]?.join(", ")]);
+  for (const name of ["size", "maker", "department"]) {
+    const values = (language === "zh" && whole.attributes?.[`${name}_zh`]) || whole.attributes?.[name];
+    rows.push([name, values?.join(", ")]);
+  }
   rows.push(["number", whole.id]);
   return h("dl", {}, rows.filter(([, value]) => value).flatMap(([name, value]) => [h("dt", {}, t(name)), h("dd", {}, value)]),
     whole.tags?.length ? [h("dt", {}, t("facet.tag")), h("dd", { class: "chips" }, whole.tags.map((tag) => h("span", { class: "chip" }, t(`tag.${tag}`) || tag)))] : null);

@@ -32,12 +32,15 @@ export function productCard(card, { parts, reason, origin } = {}) {
     !out && card.tags?.includes("made-to-order") && h("span", { class: "badge" }, t("tag.made-to-order")),
     picture(card),
     h("div", {},
-      card.brand && h("div", { class: "brand-name" }, card.brand),
+      card.brand && !named(card) && h("div", { class: "brand-name" }, card.brand),
       h("a", { class: "title", href: productPath(card.id, origin), "data-link": "" }, parts ? highlighted(parts) : card.title),
       reason && h("div", { class: "why" }, icon("spark"), reason)),
     h("div", { class: "buy" }, price(card),
       h("button", { type: "button", disabled: out, title: t("add"), "aria-label": `${t("add")}: ${card.title}`, onclick: () => addToCart(card, 1, origin) }, "+")));
 }
+
+// Many titles begin with the brand's name; then it is not said twice.
+const named = (card) => card.brand.split(" ").some((word) => word.length > 1 && card.title.includes(word));
 
 export async function addToCart(card, quantity, origin = {}) {
   await write("add-to-cart", {
