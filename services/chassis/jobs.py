@@ -60,8 +60,15 @@ class JobStanding:
 class JobRunner:
     """Supervises the jobs of one process."""
 
-    def __init__(self, guard: Guard, metrics: Metrics, *, chance: Random) -> None:
-        self._guard, self._chance = guard, chance
+    def __init__(
+        self,
+        guard: Guard,
+        metrics: Metrics,
+        *,
+        chance: Random,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> None:
+        self._guard, self._chance, self._sleep = guard, chance, sleep
         self._running = metrics.gauge("zhike_job_running")
         self._failures = metrics.counter("zhike_job_failures_total")
         self._tasks: dict[str, asyncio.Task[None]] = {}
@@ -109,7 +116,7 @@ class JobRunner:
                     log.info("job is done", job=job.name)
                     return
                 failures, pause_s, standing.state = 0, job.every_s, "waiting"
-            await asyncio.sleep(pause_s)
+            await self._sleep(pause_s)
 
     async def _run_once(self, job: Job) -> None:
         if job.kind is JobKind.SINGLETON:

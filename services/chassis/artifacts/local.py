@@ -14,8 +14,15 @@ from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import BinaryIO, TypeVar
 
-from services.chassis.artifacts.port import BLOB_LIMIT_BYTES, Blob, BlobCorruptError, BlobMissingError
-from services.chassis.errors import ErrorKind, InvalidArgumentError, UnavailableError, ZhikeError
+from services.chassis.artifacts.port import (
+    BLOB_LIMIT_BYTES,
+    ArtifactsUnavailableError,
+    Blob,
+    BlobCorruptError,
+    BlobMissingError,
+    BlobTooLargeError,
+)
+from services.chassis.errors import InvalidArgumentError
 
 CHUNK_BYTES = 1024 * 1024
 LIST_LIMIT = 1_000
@@ -23,19 +30,6 @@ READ_ONLY = 0o440
 
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 ResultT = TypeVar("ResultT")
-
-
-class BlobTooLargeError(ZhikeError):
-    """Content past the limit of one blob; nothing of it is kept."""
-
-    kind = ErrorKind.INVALID
-    reason = "BLOB_TOO_LARGE"
-
-
-class ArtifactsUnavailableError(UnavailableError):
-    """The file system refused (disk full, no permission). Nothing was acknowledged."""
-
-    reason = "ARTIFACTS_UNAVAILABLE"
 
 
 class LocalArtifacts:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from services.chassis.errors import ErrorKind, ZhikeError
+from services.chassis.errors import ErrorKind, UnavailableError, ZhikeError
 
 BLOB_LIMIT_BYTES = 2 * 1024 * 1024 * 1024
 
@@ -36,11 +36,24 @@ class BlobCorruptError(ZhikeError):
     reason = "BLOB_CORRUPT"
 
 
+class BlobTooLargeError(ZhikeError):
+    """Content past the limit of one blob; nothing of it is kept."""
+
+    kind = ErrorKind.INVALID
+    reason = "BLOB_TOO_LARGE"
+
+
+class ArtifactsUnavailableError(UnavailableError):
+    """The store cannot take or give anything now (disk full, server away). Nothing was acknowledged."""
+
+    reason = "ARTIFACTS_UNAVAILABLE"
+
+
 class ArtifactStore(Protocol):
     """The port."""
 
     async def put(self, content: AsyncIterator[bytes] | bytes) -> Blob:
-        """Store durably and return the blob; the same content again is the same blob."""
+        """Store durably and return the blob; the same content again is the same blob. Raises BlobTooLargeError."""
 
     async def put_file(self, path: Path) -> Blob:
         """Store the content of a local file."""
