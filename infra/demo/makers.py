@@ -14,8 +14,8 @@ _HEADS: Final = (
 _MIDDLES: Final = " |a 亚|e 尔|i 利|o 沃|da 达|ne 妮|ro 若"
 _TAILS: Final = (
     "ford 福|mont 蒙|wick 维|dale 谷|field 野|ton 顿|ley 莉|more 莫|mara 马拉|nova 诺瓦|via 薇|well 泉|wood 木|"
-    "brook 溪|stone 石|gate 阁|burn 本|croft 园|haven 湾|ridge 岭|mere 湖|ville 城|worth 禾|ling 灵|sen 森|vale 川|ster 星|"
-    "low 丘|by 拜|den 登|son 逊|lia 丽"
+    "brook 溪|stone 石|gate 阁|burn 本|croft 园|haven 湾|ridge 岭|mere 湖|ville 城|worth 禾|ling 灵|sen 森|vale 川|"
+    "ster 星|low 丘|by 拜|den 登|son 逊|lia 丽"
 )
 # A step without common factor with the number of names spreads neighbouring numbers over different names.
 _STEP: Final = 4_787

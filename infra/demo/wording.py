@@ -78,15 +78,17 @@ class Glossary:
 @lru_cache(maxsize=1)
 def glossary() -> Glossary:
     """Return the glossary out of its TOML files (about 15 ms, once)."""
-    rules = _toml("rules")
+    rules = glossary_file("rules")
     return Glossary(
         departments={
-            raw: Department(Words(en, zh), icon, hue) for raw, (en, zh, icon, hue) in _toml("departments").items()
+            raw: Department(Words(en, zh), icon, hue)
+            for raw, (en, zh, icon, hue) in glossary_file("departments").items()
         },
         categories={
-            raw: Category(Words(en, zh), icon, measure) for raw, (en, zh, icon, measure) in _toml("categories").items()
+            raw: Category(Words(en, zh), icon, measure)
+            for raw, (en, zh, icon, measure) in glossary_file("categories").items()
         },
-        types={raw: Words(en, zh) for name in _TYPE_FILES for raw, (en, zh) in _toml(name).items()},
+        types={raw: Words(en, zh) for name in _TYPE_FILES for raw, (en, zh) in glossary_file(name).items()},
         made_to_order=frozenset(rules["made_to_order"]),
         excluded_types=frozenset(rules["excluded_types"]),
         excluded_categories=frozenset(rules["excluded_categories"]),
@@ -144,5 +146,6 @@ def _cleaned_twice(raw: str) -> Words:
     return Words(text[:1].upper() + text[1:], text)
 
 
-def _toml(name: str) -> dict[str, Any]:
+def glossary_file(name: str) -> dict[str, Any]:
+    """Return one file under glossary/."""
     return tomllib.loads((_FOLDER / f"{name}.toml").read_text(encoding="utf-8"))
