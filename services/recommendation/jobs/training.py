@@ -77,9 +77,7 @@ def train(rows: Interactions, engine: Engine, *, with_sweep: bool, report: Repor
     results = engine.run(rows, tasks, lambda done: report("train", done, len(tasks)))
     factors, together, neighbours, (popularity, intervals) = results[: len(final)]
     judged = tuple(results[len(final) :])
-    return Trained(
-        parameters, judged, judge(judged), anchor_s, factors, neighbours, together, popularity, intervals
-    )
+    return Trained(parameters, judged, judge(judged), anchor_s, factors, neighbours, together, popularity, intervals)
 
 
 def best_parameters(
@@ -116,9 +114,7 @@ def judge_window(rows: Interactions, trial: Trial) -> WindowResult:
         lambda block: np.broadcast_to(popularity, (len(block), len(popularity))), split.seen, split.wanted, persons
     )
     by_model = als_ndcg(split, persons, trial.parameters, seed=trial.seed)
-    likings = preferences(
-        split.train, now_s=trial.window.start_s, half_life_days=trial.parameters.half_life_days
-    )
+    likings = preferences(split.train, now_s=trial.window.start_s, half_life_days=trial.parameters.half_life_days)
     table = _square(neighbour_table(split.seen))
     by_items = ndcg(lambda block: (likings[block] @ table).toarray(), split.seen, split.wanted, persons)
     low, high = bootstrap_interval(by_model - by_popularity, np.random.default_rng(SEED))
@@ -174,11 +170,7 @@ def _swept(rows: Interactions, engine: Engine, report: Report) -> AlsParameters:
     grid = list(sweep())
 
     def trials(parameters: AlsParameters) -> list[Task]:
-        return [
-            Task(try_parameters, Trial(parameters, window, seed))
-            for window in windows
-            for seed in SWEEP_SEEDS[:1]
-        ]
+        return [Task(try_parameters, Trial(parameters, window, seed)) for window in windows for seed in SWEEP_SEEDS[:1]]
 
     found, _ = best_parameters(rows, engine, grid=grid, trials=trials, report=report)
     return replace(found)
