@@ -1,0 +1,283 @@
+"""Every remote method that the gateway calls, with its deadline. ``Caller`` is what the routes ask of the channels."""
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from typing import Any, Final, Generic, Protocol, TypeVar
+
+from google.longrunning import operations_pb2
+from google.protobuf.message import Message
+from grpc_health.v1 import health_pb2
+from zhike.chassis.v1 import system_service_pb2
+from zhike.knowledge.v1 import customer_pb2, customer_service_pb2, user_event_service_pb2
+from zhike.recommendation.v1 import model_service_pb2, prediction_service_pb2
+from zhike.search.v1 import product_pb2, product_service_pb2, query_insight_service_pb2, search_service_pb2
+from zhike.type.v1 import import_pb2
+
+from services.chassis.clients import Method, declare_method
+
+SERVICES: Final = ("knowledge", "search", "recommendation")
+
+RequestT = TypeVar("RequestT", bound=Message)
+ResponseT = TypeVar("ResponseT", bound=Message)
+
+
+class Caller(Protocol):
+    """What services.chassis.clients.Clients offers; in-process fakes offer it too."""
+
+    async def call(self, method: Method[RequestT, ResponseT], request: RequestT, *, timeout_ms: int) -> ResponseT:
+        """Call once. Raises RemoteError."""
+
+    def stream(
+        self, method: Method[RequestT, ResponseT], request: RequestT, *, timeout_ms: int | None
+    ) -> AsyncIterator[ResponseT]:
+        """Yield a server's stream. Raises RemoteError."""
+
+    async def upload(
+        self, method: Method[RequestT, ResponseT], requests: AsyncIterator[RequestT], *, timeout_ms: int
+    ) -> ResponseT:
+        """Send a stream, return its one answer. Raises RemoteError."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Remote(Generic[RequestT, ResponseT]):
+    """A method and how long the gateway waits for it; long enough for a restart of the other side."""
+
+    method: Method[RequestT, ResponseT]
+    timeout_ms: int
+
+    async def __call__(self, caller: Caller, request: RequestT) -> ResponseT:
+        return await caller.call(self.method, request, timeout_ms=self.timeout_ms)
+
+
+READ_TIMEOUT_MS: Final = 2_000
+WRITE_TIMEOUT_MS: Final = 10_000
+UPLOAD_TIMEOUT_MS: Final = 600_000
+DOWNLOAD_TIMEOUT_MS: Final = 600_000
+PROBE_TIMEOUT_MS: Final = 700
+
+_Operation = operations_pb2.Operation
+
+WRITE_USER_EVENTS: Final = Remote(
+    declare_method(
+        "knowledge",
+        user_event_service_pb2,
+        "UserEventService/WriteUserEvents",
+        user_event_service_pb2.WriteUserEventsRequest,
+        user_event_service_pb2.WriteUserEventsResponse,
+        idempotent=True,  # every event carries its client's id
+    ),
+    WRITE_TIMEOUT_MS,
+)
+SEARCH: Final = Remote(
+    declare_method(
+        "search",
+        search_service_pb2,
+        "SearchService/Search",
+        search_service_pb2.SearchRequest,
+        search_service_pb2.SearchResponse,
+        idempotent=True,
+    ),
+    READ_TIMEOUT_MS,
+)
+COMPLETE_QUERY: Final = Remote(
+    declare_method(
+        "search",
+        search_service_pb2,
+        "SearchService/CompleteQuery",
+        search_service_pb2.CompleteQueryRequest,
+        search_service_pb2.CompleteQueryResponse,
+        idempotent=True,
+    ),
+    READ_TIMEOUT_MS,
+)
+GET_PRODUCT: Final = Remote(
+    declare_method(
+        "search",
+        product_service_pb2,
+        "ProductService/GetProduct",
+        product_service_pb2.GetProductRequest,
+        product_service_pb2.GetProductResponse,
+        idempotent=True,
+    ),
+    READ_TIMEOUT_MS,
+)
+UPDATE_PRODUCT: Final = Remote(
+    declare_method(
+        "search",
+        product_service_pb2,
+        "ProductService/UpdateProduct",
+        product_service_pb2.UpdateProductRequest,
+        product_pb2.Product,
+        idempotent=True,  # by its request id
+    ),
+    WRITE_TIMEOUT_MS,
+)
+LIST_QUERY_INSIGHTS: Final = Remote(
+    declare_method(
+        "search",
+        query_insight_service_pb2,
+        "QueryInsightService/ListQueryInsights",
+        query_insight_service_pb2.ListQueryInsightsRequest,
+        query_insight_service_pb2.ListQueryInsightsResponse,
+        idempotent=True,
+    ),
+    READ_TIMEOUT_MS,
+)
+PREDICT: Final = Remote(
+    declare_method(
+        "recommendation",
+        prediction_service_pb2,
+        "PredictionService/Predict",
+        prediction_service_pb2.PredictRequest,
+        prediction_service_pb2.PredictResponse,
+        idempotent=True,
+    ),
+    READ_TIMEOUT_MS,
+)
+GET_CART: Final = Remote(
+    declare_method(
+        "recommendation",
+        prediction_service_pb2,
+        "PredictionService/GetCart",
+        prediction_service_pb2.GetCartRequest,
+        prediction_service_pb2.GetCartResponse,
+        idempotent=True,
+    ),
+    READ_TIMEOUT_MS,
+)
+LIST_MODELS: Final = Remote(
+    declare_method(
+        "recommendation",
+        model_service_pb2,
+        "ModelService/ListModels",
+        model_service_pb2.ListModelsRequest,
+        model_service_pb2.ListModelsResponse,
+        idempotent=True,
+    ),
+    READ_TIMEOUT_MS,
+)
+TRAIN_MODEL: Final = Remote(
+    declare_method(
+        "recommendation",
+        model_service_pb2,
+        "ModelService/TrainModel",
+        model_service_pb2.TrainModelRequest,
+        _Operation,
+        idempotent=True,  # by its request id
+    ),
+    WRITE_TIMEOUT_MS,
+)
+PROMOTE_MODEL: Final = Remote(
+    declare_method(
+        "recommendation",
+        model_service_pb2,
+        "ModelService/PromoteModel",
+        model_service_pb2.PromoteModelRequest,
+        model_service_pb2.Model,
+        idempotent=True,
+    ),
+    WRITE_TIMEOUT_MS,
+)
+GET_CUSTOMER: Final = Remote(
+    declare_method(
+        "knowledge",
+        customer_service_pb2,
+        "CustomerService/GetCustomer",
+        customer_service_pb2.GetCustomerRequest,
+        customer_pb2.Customer,
+        idempotent=True,
+    ),
+    READ_TIMEOUT_MS,
+)
+WRITE_CLAIMS: Final = Remote(
+    declare_method(
+        "knowledge",
+        customer_service_pb2,
+        "CustomerService/WriteClaims",
+        customer_service_pb2.WriteClaimsRequest,
+        customer_pb2.Customer,
+        idempotent=True,  # by its request id, as the three below
+    ),
+    WRITE_TIMEOUT_MS,
+)
+MERGE_CUSTOMERS: Final = Remote(
+    declare_method(
+        "knowledge",
+        customer_service_pb2,
+        "CustomerService/MergeCustomers",
+        customer_service_pb2.MergeCustomersRequest,
+        customer_pb2.Customer,
+        idempotent=True,
+    ),
+    WRITE_TIMEOUT_MS,
+)
+UNMERGE_CUSTOMER: Final = Remote(
+    declare_method(
+        "knowledge",
+        customer_service_pb2,
+        "CustomerService/UnmergeCustomer",
+        customer_service_pb2.UnmergeCustomerRequest,
+        customer_service_pb2.UnmergeCustomerResponse,
+        idempotent=True,
+    ),
+    WRITE_TIMEOUT_MS,
+)
+SET_CONSENT: Final = Remote(
+    declare_method(
+        "knowledge",
+        customer_service_pb2,
+        "CustomerService/SetConsent",
+        customer_service_pb2.SetConsentRequest,
+        customer_pb2.Customer,
+        idempotent=True,
+    ),
+    WRITE_TIMEOUT_MS,
+)
+IMPORT_PRODUCTS: Final = declare_method(
+    "search", product_service_pb2, "ProductService/ImportProducts", import_pb2.ImportRequest, _Operation
+)
+IMPORT_CUSTOMERS: Final = declare_method(
+    "knowledge", customer_service_pb2, "CustomerService/ImportCustomers", import_pb2.ImportRequest, _Operation
+)
+IMPORT_ORDERS: Final = declare_method(
+    "knowledge", user_event_service_pb2, "UserEventService/ImportOrders", import_pb2.ImportRequest, _Operation
+)
+IMPORT_EVENTS: Final = declare_method(
+    "knowledge", user_event_service_pb2, "UserEventService/ImportUserEvents", import_pb2.ImportRequest, _Operation
+)
+
+
+def _for_each_service(module: Any, name: str, request: type[RequestT], response: type[ResponseT]) -> Any:
+    return {service: declare_method(service, module, name, request, response, idempotent=True) for service in SERVICES}
+
+
+GET_OPERATION: Final[dict[str, Method[operations_pb2.GetOperationRequest, operations_pb2.Operation]]] = (
+    _for_each_service(operations_pb2, "Operations/GetOperation", operations_pb2.GetOperationRequest, _Operation)
+)
+GET_SYSTEM_STATUS: Final[
+    dict[str, Method[system_service_pb2.GetSystemStatusRequest, system_service_pb2.SystemStatus]]
+] = _for_each_service(
+    system_service_pb2,
+    "SystemService/GetSystemStatus",
+    system_service_pb2.GetSystemStatusRequest,
+    system_service_pb2.SystemStatus,
+)
+REBUILD_PROJECTION: Final[dict[str, Method[system_service_pb2.RebuildProjectionRequest, operations_pb2.Operation]]] = (
+    _for_each_service(
+        system_service_pb2,
+        "SystemService/RebuildProjection",
+        system_service_pb2.RebuildProjectionRequest,
+        _Operation,
+    )
+)
+READ_ARTIFACT: Final[
+    dict[str, Method[system_service_pb2.ReadArtifactRequest, system_service_pb2.ReadArtifactResponse]]
+] = _for_each_service(
+    system_service_pb2,
+    "SystemService/ReadArtifact",
+    system_service_pb2.ReadArtifactRequest,
+    system_service_pb2.ReadArtifactResponse,
+)
+CHECK_HEALTH: Final[dict[str, Method[health_pb2.HealthCheckRequest, health_pb2.HealthCheckResponse]]] = (
+    _for_each_service(health_pb2, "Health/Check", health_pb2.HealthCheckRequest, health_pb2.HealthCheckResponse)
+)

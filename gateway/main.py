@@ -1,0 +1,164 @@
+"""Composition root of the gateway: settings, store, channels, keys, and uvicorn with uvloop and httptools."""
+
+import asyncio
+import os
+import sys
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from random import Random
+from typing import Final, NoReturn
+
+import uvicorn
+import uvloop
+from starlette.routing import BaseRoute
+from starlette.types import ASGIApp
+
+from gateway.admission import Admission
+from gateway.app import build_app
+from gateway.authentication import Authenticator
+from gateway.demo_shop.routes import DemoShop
+from gateway.endpoints import Parts
+from gateway.keys import KeyStore
+from gateway.limits import RateLimiter
+from gateway.metrics import GATEWAY_METRICS
+from gateway.settings import GatewaySettings
+from gateway.tokens import OPERATOR_FILE, SECRET_FILE, OperatorToken, ShopperTokens, load_operator_token, load_secrets
+from services.chassis.adapters import open_adapters
+from services.chassis.clients import Clients
+from services.chassis.clock import SystemClock
+from services.chassis.errors import ZhikeError
+from services.chassis.logs import configure_logs, get_log
+from services.chassis.metrics import CHASSIS_METRICS, Metrics
+from services.chassis.server import EXIT_SETTINGS, EXIT_START, StartError
+from services.chassis.settings import SettingsError, load_settings
+
+SERVICE: Final = "gateway"
+BACKLOG: Final = 2_048
+KEEP_ALIVE_S: Final = 75
+LOOP_LAG_INTERVAL_S: Final = 1.0
+
+log = get_log("gateway")
+
+
+@dataclass(frozen=True, slots=True)
+class Gateway:
+    """A built gateway."""
+
+    app: ASGIApp
+    parts: Parts
+    metrics: Metrics
+
+
+@asynccontextmanager
+async def built(settings: GatewaySettings) -> AsyncIterator[Gateway]:
+    """Open the store, make the secrets on first use, and assemble; close everything at the end of the block."""
+    async with AsyncExitStack() as stack:
+        clock, metrics = SystemClock(), Metrics((CHASSIS_METRICS, GATEWAY_METRICS))
+        adapters = await open_adapters(settings, SERVICE)
+        stack.push_async_callback(adapters.close)
+        clients = Clients(settings, metrics, chance=Random())
+        stack.push_async_callback(clients.close)
+        keys = KeyStore(adapters.documents, clock)
+        await keys.open()
+        data = settings.data.absolute()
+        tokens = ShopperTokens(load_secrets(adapters.folder / SECRET_FILE), clock)
+        operator = OperatorToken(load_operator_token(data / OPERATOR_FILE))
+        limiter = RateLimiter(clock)
+        authenticator = Authenticator(keys, tokens, operator, limiter, clock=clock, settings=settings)
+        parts = Parts(
+            settings=settings,
+            caller=clients,
+            admission=Admission(authenticator, limiter, settings),
+            keys=keys,
+            tokens=tokens,
+            clock=clock,
+            start_time=clock.now(),
+        )
+        pages: tuple[BaseRoute, ...] = ()
+        if settings.demo:
+            shop = DemoShop(keys, tokens, data=data, default_shop=settings.default_shop)
+            await shop.open()
+            pages = tuple(shop.routes())
+        metrics.gauge("zhike_rate_limit_buckets").set_function(lambda: len(limiter))
+        yield Gateway(build_app(parts, metrics, pages=pages), parts, metrics)
+
+
+async def _run(settings: GatewaySettings) -> None:
+    async with built(settings) as gateway:
+        try:
+            metrics_server, metrics_port = gateway.metrics.serve(settings.bind, settings.metrics_port)
+        except OSError as error:
+            raise StartError(f"/metrics cannot listen on {settings.bind}:{settings.metrics_port}: {error}") from error
+        server = uvicorn.Server(
+            uvicorn.Config(
+                gateway.app,
+                host=settings.bind,
+                port=settings.http_port,
+                loop="uvloop",
+                http="httptools",
+                ws="none",
+                lifespan="off",
+                log_config=None,
+                access_log=False,
+                server_header=False,
+                proxy_headers=False,
+                backlog=BACKLOG,
+                timeout_keep_alive=KEEP_ALIVE_S,
+                # An open stream would hold the process for ever.
+                timeout_graceful_shutdown=max(1, settings.grace_ms // 1_000),
+            )
+        )
+        ready = asyncio.create_task(_say_ready(server, settings, gateway, metrics_port))
+        lag = asyncio.create_task(_watch_loop(gateway.metrics))
+        try:
+            await server.serve()
+        finally:
+            ready.cancel()
+            lag.cancel()
+            gateway.metrics.gauge("zhike_ready").set(0)
+            metrics_server.server_close()
+            await asyncio.to_thread(metrics_server.shutdown)
+        if not server.started:
+            raise StartError(f"HTTP cannot listen on {settings.bind}:{settings.http_port}; is the port taken?")
+    log.info("stopped")
+
+
+async def _say_ready(server: uvicorn.Server, settings: GatewaySettings, gateway: Gateway, metrics_port: int) -> None:
+    while not server.started:  # noqa: ASYNC110 - uvicorn has no event for it
+        await asyncio.sleep(0.01)
+    port = server.servers[0].sockets[0].getsockname()[1]
+    gateway.metrics.gauge("zhike_ready").set(1)
+    metrics_address = f"{settings.bind}:{metrics_port}"
+    log.info("ready", address=f"{settings.bind}:{port}", metrics=metrics_address, pid=os.getpid(), demo=settings.demo)
+
+
+async def _watch_loop(metrics: Metrics) -> None:
+    """Show how late the event loop wakes up: heavy work on it delays every request."""
+    loop, gauge = asyncio.get_running_loop(), metrics.gauge("zhike_event_loop_lag_seconds")
+    while True:
+        due = loop.time() + LOOP_LAG_INTERVAL_S
+        await asyncio.sleep(LOOP_LAG_INTERVAL_S)
+        gauge.set(max(0.0, loop.time() - due))
+
+
+def main() -> NoReturn:
+    """Run until told to stop, then exit: 0, 2 (settings) or 3 (cannot start)."""
+    try:
+        settings = load_settings(GatewaySettings, SERVICE)
+    except SettingsError as error:
+        sys.stderr.write(f"{SERVICE} cannot start: {error.message}\n")
+        sys.exit(EXIT_SETTINGS)
+    configure_logs(SERVICE, log_format=settings.log_format, level=settings.log_level)
+    try:
+        uvloop.run(_run(settings))
+    except ZhikeError as error:
+        log.error("cannot start", reason=error.reason, message=error.message)
+        sys.exit(EXIT_SETTINGS if isinstance(error, SettingsError) else EXIT_START)
+    except SystemExit:  # uvicorn's own way to say that a port is taken; it has logged why
+        sys.exit(EXIT_START)
+    sys.exit(0)
+
+
+if __name__ == "__main__":
+    main()

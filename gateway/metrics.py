@@ -1,0 +1,16 @@
+"""The numbers that the gateway shows beside those of every process."""
+
+from services.chassis.metrics import Metric, MetricKind
+
+GATEWAY_METRICS: tuple[Metric, ...] = (
+    Metric(
+        "zhike_http_requests_total",
+        MetricKind.COUNTER,
+        "Requests answered, by route and status.",
+        ("method", "route", "status"),
+    ),
+    Metric("zhike_http_seconds", MetricKind.HISTOGRAM, "Time to answer a request.", ("route",)),
+    Metric("zhike_http_in_flight", MetricKind.GAUGE, "Requests being answered now."),
+    Metric("zhike_http_refused_total", MetricKind.COUNTER, "Requests refused or failed, by reason.", ("reason",)),
+    Metric("zhike_rate_limit_buckets", MetricKind.GAUGE, "Token buckets held in memory."),
+)

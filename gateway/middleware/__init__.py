@@ -1,0 +1,1 @@
+"""Pure ASGI middleware: what happens around every request."""

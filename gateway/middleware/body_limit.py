@@ -1,0 +1,58 @@
+"""Bounds every request body, announced or streamed; imports have a bound of their own."""
+
+from typing import Final
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from gateway.errors import BodyTooLargeError
+from services.chassis.errors import InvalidArgumentError
+
+IMPORT_SUFFIX: Final = ":import"
+LENGTH_DIGITS_LIMIT: Final = 18
+
+
+class BodyLimitMiddleware:
+    """Raises BodyTooLargeError before a byte is read where the length is announced, else as soon as it is passed."""
+
+    def __init__(self, app: ASGIApp, *, limit_bytes: int, import_limit_bytes: int) -> None:
+        self._app, self._limit_bytes, self._import_limit_bytes = app, limit_bytes, import_limit_bytes
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http" or scope["method"] in {"GET", "HEAD"}:
+            await self._app(scope, receive, send)
+            return
+        limit = self._import_limit_bytes if scope["path"].endswith(IMPORT_SUFFIX) else self._limit_bytes
+        announced = _content_length(scope)
+        if announced is None:
+            receive = _Counted(receive, limit)
+        elif announced > limit:
+            raise _too_large(limit)
+        await self._app(scope, receive, send)
+
+
+class _Counted:
+    """A receive that counts."""
+
+    def __init__(self, receive: Receive, limit: int) -> None:
+        self._receive, self._limit, self._seen = receive, limit, 0
+
+    async def __call__(self) -> Message:
+        message = await self._receive()
+        if message["type"] == "http.request":
+            self._seen += len(message.get("body", b""))
+            if self._seen > self._limit:
+                raise _too_large(self._limit)
+        return message
+
+
+def _content_length(scope: Scope) -> int | None:
+    for name, value in scope["headers"]:
+        if name == b"content-length":
+            if not value.isdigit() or len(value) > LENGTH_DIGITS_LIMIT:
+                raise InvalidArgumentError("Content-Length is no length", field="Content-Length")
+            return int(value)
+    return None
+
+
+def _too_large(limit: int) -> BodyTooLargeError:
+    return BodyTooLargeError(f"the body has more than {limit} bytes", limit_bytes=limit)

@@ -1,0 +1,31 @@
+"""What is known of a request while it is answered; the router fills it in, the edge reads it at the end."""
+
+from dataclasses import dataclass
+
+from starlette.types import Scope
+
+from gateway.limits import Allowance
+
+SCOPE_KEY = "zhike.record"
+UNROUTED = "unrouted"
+
+
+@dataclass(slots=True)
+class RequestRecord:
+    """One request. ``route`` is the template of the path: the path itself may hold an identifier."""
+
+    request_id: str
+    traceparent: str = ""
+    route: str = UNROUTED
+    role: str = ""
+    key: str = ""
+    allowance: Allowance | None = None
+    reason: str = ""
+
+
+def record_of(scope: Scope) -> RequestRecord:
+    """Return the record of a request; a new one where no edge stands in front (a test of a part)."""
+    record: RequestRecord | None = scope.get(SCOPE_KEY)
+    if record is None:
+        scope[SCOPE_KEY] = record = RequestRecord("")
+    return record

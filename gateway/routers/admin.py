@@ -1,0 +1,260 @@
+"""What the operator does: keys, models, operations, rebuilds, and how everything stands."""
+
+import asyncio
+import os
+from datetime import datetime
+from http import HTTPStatus
+from importlib.metadata import version
+from typing import Any, Final
+
+from google.longrunning import operations_pb2
+from zhike.chassis.v1 import system_service_pb2
+from zhike.recommendation.v1 import model_service_pb2
+
+from gateway.clients import (
+    GET_SYSTEM_STATUS,
+    LIST_MODELS,
+    PROBE_TIMEOUT_MS,
+    PROMOTE_MODEL,
+    REBUILD_PROJECTION,
+    SERVICES,
+    TRAIN_MODEL,
+    WRITE_TIMEOUT_MS,
+)
+from gateway.endpoints import Answer, Body, Call, Endpoint, json_answer
+from gateway.idempotency import request_id_of
+from gateway.keys import KeyName, StoredKey
+from gateway.operation_form import accepted
+from gateway.parameters import PAGE_TOKEN, Integer, Query
+from gateway.principals import DESK, OPERATOR_ONLY, Role
+from gateway.public_form import public_form
+from gateway.schemas.admin import (
+    KeyRequest,
+    Keys,
+    Model,
+    Models,
+    NewKey,
+    PromoteRequest,
+    RebuildRequest,
+    System,
+    TrainRequest,
+)
+from gateway.schemas.forms import Operation
+from services.chassis.errors import InvalidArgumentError, NotFoundError
+from services.chassis.status import RemoteError
+
+MODELS_QUERY: Final = Query(Integer("page_size", "Versions on a page.", 1, 100, 20), PAGE_TOKEN)
+
+
+async def create_key(call: Call) -> Answer:
+    """Make a key and show it once."""
+    asked = await call.model(KeyRequest)
+    if (asked.kind == "secret") is (asked.scope is None):
+        raise InvalidArgumentError("a secret key has a scope, a publishable key has none", field="scope")
+    wanted = KeyName(
+        name=asked.name,
+        role=Role(asked.scope) if asked.scope else Role.PUBLISHABLE,
+        shop=asked.shop or call.parts.settings.default_shop,
+        channel=asked.channel,
+        owner=asked.owner or asked.name,
+    )
+    stored, text = await call.parts.keys.create(wanted)
+    form = _key_form(stored, stored.keys[-1])
+    location = f"/v1/keys/{form['id']}".encode()
+    return json_answer({**form, "key": text}, status=HTTPStatus.CREATED, headers=((b"location", location),))
+
+
+async def list_keys(call: Call) -> Answer:
+    """Answer all keys without their secrets."""
+    names = await call.parts.keys.list()
+    return json_answer({"keys": [_key_form(name, key) for name in names for key in name.keys]})
+
+
+async def revoke_key(call: Call) -> Answer:
+    """Take a key back, at once in this process."""
+    await call.parts.keys.revoke(call.path["id"])
+    call.parts.admission.authenticator.forget()
+    return Answer(b"", status=HTTPStatus.NO_CONTENT)
+
+
+async def list_models(call: Call) -> Answer:
+    """Answer model versions."""
+    request = model_service_pb2.ListModelsRequest(
+        page_size=call.query["page_size"], page_token=call.query["page_token"]
+    )
+    return json_answer(public_form(await LIST_MODELS(call.parts.caller, request)))
+
+
+async def train_model(call: Call) -> Answer:
+    """Start a training."""
+    asked = await call.model(TrainRequest)
+    request = model_service_pb2.TrainModelRequest(
+        engine=asked.engine,
+        sweep=asked.sweep,
+        dry_run=asked.dry_run,
+        request_id=request_id_of(call, asked.request_id),
+    )
+    return accepted(await TRAIN_MODEL(call.parts.caller, request))
+
+
+async def promote_model(call: Call) -> Answer:
+    """Put a version in force by hand."""
+    asked = await call.model(PromoteRequest)
+    request = model_service_pb2.PromoteModelRequest(version=call.path["version"], reason=asked.reason)
+    return json_answer(public_form(await PROMOTE_MODEL(call.parts.caller, request)))
+
+
+async def rebuild_projection(call: Call) -> Answer:
+    """Start the rebuild of a projection."""
+    asked = await call.model(RebuildRequest)
+    service = call.path["service"]
+    if service not in SERVICES:
+        raise NotFoundError(f"the services are {', '.join(SERVICES)}", resource="service")
+    request = system_service_pb2.RebuildProjectionRequest(
+        projection=call.path["projection"], request_id=request_id_of(call, asked.request_id)
+    )
+    operation: operations_pb2.Operation = await call.parts.caller.call(
+        REBUILD_PROJECTION[service], request, timeout_ms=WRITE_TIMEOUT_MS
+    )
+    return accepted(operation)
+
+
+async def get_system(call: Call) -> Answer:
+    """Ask every service at once; one that is missing is marked, it does not spoil the rest."""
+    services = await asyncio.gather(*(_service_status(call, service) for service in SERVICES))
+    own = {
+        "pid": os.getpid(),
+        "start_time": call.parts.start_time,
+        "version": version("zhike"),
+    }
+    ready = all(each["ready"] for each in services)
+    return json_answer({"ready": ready, "services": services, "gateway": own})
+
+
+async def _service_status(call: Call, service: str) -> dict[str, Any]:
+    try:
+        status = await call.parts.caller.call(
+            GET_SYSTEM_STATUS[service], system_service_pb2.GetSystemStatusRequest(), timeout_ms=PROBE_TIMEOUT_MS
+        )
+    except RemoteError as error:
+        return {"service": service, "ready": False, "reason": error.reason}
+    return {**public_form(status), "service": service, "reason": ""}
+
+
+def _key_form(name: KeyName, key: StoredKey) -> dict[str, Any]:
+    publishable = name.role is Role.PUBLISHABLE
+    times: dict[str, datetime | None] = {"create_time": key.create_time, "revoke_time": key.revoke_time}
+    return {
+        "id": f"{name.name}.{key.number}",
+        "name": name.name,
+        "kind": "publishable" if publishable else "secret",
+        "scope": None if publishable else name.role.value,
+        "shop": name.shop,
+        "channel": name.channel,
+        "owner": name.owner,
+        **times,
+    }
+
+
+ENDPOINTS: Final = (
+    Endpoint(
+        operation_id="createKey",
+        method="POST",
+        path="/v1/keys",
+        tag="operator",
+        summary="Make an API key",
+        description="The text is shown this once; only its hash is kept. Two live keys per name, for rotation.",
+        roles=OPERATOR_ONLY,
+        handle=create_key,
+        body=Body(KeyRequest),
+        answer=NewKey,
+        status=HTTPStatus.CREATED,
+        answer_headers=("Location",),
+        problems=(HTTPStatus.CONFLICT,),
+    ),
+    Endpoint(
+        operation_id="listKeys",
+        method="GET",
+        path="/v1/keys",
+        tag="operator",
+        summary="List API keys",
+        roles=OPERATOR_ONLY,
+        handle=list_keys,
+        answer=Keys,
+    ),
+    Endpoint(
+        operation_id="revokeKey",
+        method="DELETE",
+        path="/v1/keys/{id}",
+        tag="operator",
+        summary="Revoke an API key",
+        description="It and the shopper tokens that it made stop working at once in this process.",
+        roles=OPERATOR_ONLY,
+        handle=revoke_key,
+        status=HTTPStatus.NO_CONTENT,
+        problems=(HTTPStatus.NOT_FOUND,),
+    ),
+    Endpoint(
+        operation_id="listModels",
+        method="GET",
+        path="/v1/models",
+        tag="operator",
+        summary="List model versions, newest first",
+        roles=DESK,
+        handle=list_models,
+        query=MODELS_QUERY,
+        answer=Models,
+    ),
+    Endpoint(
+        operation_id="trainModel",
+        method="POST",
+        path="/v1/models:train",
+        tag="operator",
+        summary="Train a model version; it is promoted if it earns it",
+        roles=OPERATOR_ONLY,
+        handle=train_model,
+        body=Body(TrainRequest),
+        answer=Operation,
+        status=HTTPStatus.ACCEPTED,
+        headers=("Idempotency-Key",),
+        answer_headers=("Location",),
+        problems=(HTTPStatus.UNPROCESSABLE_ENTITY,),
+    ),
+    Endpoint(
+        operation_id="promoteModel",
+        method="POST",
+        path="/v1/models/{version}:promote",
+        tag="operator",
+        summary="Put a model version in force by hand",
+        roles=OPERATOR_ONLY,
+        handle=promote_model,
+        body=Body(PromoteRequest),
+        answer=Model,
+        problems=(HTTPStatus.NOT_FOUND,),
+    ),
+    Endpoint(
+        operation_id="rebuildProjection",
+        method="POST",
+        path="/v1/system/{service}/projections/{projection}:rebuild",
+        tag="operator",
+        summary="Build a projection anew from its log",
+        roles=OPERATOR_ONLY,
+        handle=rebuild_projection,
+        body=Body(RebuildRequest),
+        answer=Operation,
+        status=HTTPStatus.ACCEPTED,
+        headers=("Idempotency-Key",),
+        answer_headers=("Location",),
+        problems=(HTTPStatus.NOT_FOUND,),
+    ),
+    Endpoint(
+        operation_id="getSystem",
+        method="GET",
+        path="/v1/system",
+        tag="operator",
+        summary="See how every process stands",
+        roles=OPERATOR_ONLY,
+        handle=get_system,
+        answer=System,
+    ),
+)

@@ -1,0 +1,90 @@
+"""Long-running operations of any service: how far they are, and what they refused."""
+
+from collections.abc import AsyncIterator
+from http import HTTPStatus
+from typing import Any, Final
+
+from google.longrunning import operations_pb2
+from starlette.responses import StreamingResponse
+from zhike.chassis.v1 import system_service_pb2
+
+from gateway.clients import DOWNLOAD_TIMEOUT_MS, GET_OPERATION, READ_ARTIFACT, READ_TIMEOUT_MS
+from gateway.endpoints import Answer, Call, Endpoint, json_answer
+from gateway.operation_form import operation_form, progress_of, service_of
+from gateway.principals import BACKEND_OR_DESK
+from gateway.schemas.forms import Operation
+from services.chassis.errors import ErrorKind, ZhikeError
+
+NDJSON: Final = "application/x-ndjson"
+
+
+class OperationRunningError(ZhikeError):
+    """The error file is complete when the operation is done."""
+
+    kind = ErrorKind.CONFLICT
+    reason = "OPERATION_RUNNING"
+
+
+async def get_operation(call: Call) -> Answer:
+    """Answer how far it is."""
+    return json_answer(operation_form(await _operation(call)))
+
+
+async def get_operation_errors(call: Call) -> Any:
+    """Stream every refused row."""
+    operation = await _operation(call)
+    if not operation.done:
+        raise OperationRunningError("wait until the operation is done", retry_after_s=1)
+    digest = str(getattr(progress_of(operation), "error_file", ""))
+    if not digest:
+        return Answer(b"", media_type=NDJSON.encode())
+    request = system_service_pb2.ReadArtifactRequest(digest=digest)
+    method = READ_ARTIFACT[service_of(operation.name)]
+    chunks = call.parts.caller.stream(method, request, timeout_ms=DOWNLOAD_TIMEOUT_MS)
+    # The first chunk is awaited here, so that what fails at once is still a problem and not a broken answer.
+    first = await anext(aiter(chunks), None)
+    return StreamingResponse(_bytes(first, chunks), media_type=NDJSON)
+
+
+async def _bytes(first: Any, rest: AsyncIterator[Any]) -> AsyncIterator[bytes]:
+    if first is not None:
+        yield first.chunk
+    async for each in rest:
+        yield each.chunk
+
+
+async def _operation(call: Call) -> operations_pb2.Operation:
+    operation_id = call.path["id"]
+    operation: operations_pb2.Operation = await call.parts.caller.call(
+        GET_OPERATION[service_of(operation_id)],
+        operations_pb2.GetOperationRequest(name=operation_id),
+        timeout_ms=READ_TIMEOUT_MS,
+    )
+    return operation
+
+
+ENDPOINTS: Final = (
+    Endpoint(
+        operation_id="getOperation",
+        method="GET",
+        path="/v1/operations/{id}",
+        tag="operations",
+        summary="See how far an operation is",
+        roles=BACKEND_OR_DESK,
+        handle=get_operation,
+        answer=Operation,
+        problems=(HTTPStatus.NOT_FOUND,),
+    ),
+    Endpoint(
+        operation_id="getOperationErrors",
+        method="GET",
+        path="/v1/operations/{id}/errors",
+        tag="operations",
+        summary="Download every row that an import refused",
+        description="NDJSON: row, reason, message, field and what the row said.",
+        roles=BACKEND_OR_DESK,
+        handle=get_operation_errors,
+        answer_media_type=NDJSON,
+        problems=(HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT),
+    ),
+)

@@ -1,0 +1,17 @@
+"""All routes of the API, in one list."""
+
+from gateway.endpoints import Endpoint
+from gateway.routers import admin, collect, desk, merchandising, operations, public, storefront
+
+
+def all_endpoints() -> tuple[Endpoint, ...]:
+    """Return every endpoint, the hot ones first."""
+    return (
+        *storefront.ENDPOINTS,
+        *collect.ENDPOINTS,
+        *operations.ENDPOINTS,
+        *merchandising.ENDPOINTS,
+        *desk.ENDPOINTS,
+        *admin.ENDPOINTS,
+        *public.endpoints(),
+    )

@@ -1,0 +1,1 @@
+"""The public forms of requests and answers, as the OpenAPI document shows them."""

@@ -1,0 +1,257 @@
+"""The three services as the gateway sees them, in one process: they keep the contracts, remember what they were asked,
+and are down, late or refusing when a test says so. Errors take the way over google.rpc.Status, as on the wire."""
+
+from collections.abc import AsyncIterator, Callable
+from typing import Any
+
+import orjson
+from google.longrunning import operations_pb2
+from google.protobuf.message import Message
+from grpc_health.v1 import health_pb2
+from zhike.chassis.v1 import system_service_pb2
+from zhike.knowledge.v1 import customer_pb2, customer_service_pb2, user_event_service_pb2
+from zhike.recommendation.v1 import model_service_pb2, prediction_service_pb2
+from zhike.search.v1 import product_pb2, product_service_pb2, query_insight_service_pb2, search_service_pb2
+from zhike.type.v1 import import_pb2
+
+from services.chassis.clients import Method
+from services.chassis.errors import ErrorKind, InvalidArgumentError, NotFoundError, ZhikeError
+from services.chassis.status import RemoteError, error_from_status, status_from_error
+
+ERROR_DIGEST = "ab" * 32
+ERROR_LINES = b'{"row":2,"reason":"PRICE_MISSING"}\n', b'{"row":9,"reason":"TITLE_MISSING"}\n'
+MODEL = "m-7"
+
+
+class OperationArgumentsError(ZhikeError):
+    kind = ErrorKind.CONFLICT
+    reason = "REQUEST_ID_REUSED"
+
+
+class StaleVersionError(ZhikeError):
+    kind = ErrorKind.ABORTED
+    reason = "VERSION_MISMATCH"
+
+
+class EmptyPartError(InvalidArgumentError):
+    reason = "GROUP_EMPTY"
+
+
+class FakeServices:
+    """``down``: services that cannot be reached. ``failures``: method name to the error that it answers."""
+
+    def __init__(self) -> None:
+        self.asked: list[tuple[str, Message]] = []
+        self.uploads: list[bytes] = []
+        self.down: set[str] = set()
+        self.failures: dict[str, ZhikeError] = {}
+        self.refuse_upload_after: int | None = None
+        self.version = 3
+        self.operations: dict[str, operations_pb2.Operation] = {}
+        self.imports: dict[str, str] = {}
+
+    def last(self, name: str) -> Any:
+        """Return the last request to a method."""
+        return next(request for method, request in reversed(self.asked) if method == name)
+
+    def count(self, name: str) -> int:
+        return sum(method == name for method, _ in self.asked)
+
+    async def call(self, method: Method[Any, Any], request: Any, *, timeout_ms: int) -> Any:
+        assert timeout_ms > 0
+        name = method.path.rpartition("/")[2]
+        self.asked.append((name, request))
+        assert request.ByteSize() >= 0
+        return self._guarded(method, name, lambda: getattr(self, f"_{name}")(request))
+
+    async def upload(self, method: Method[Any, Any], requests: AsyncIterator[Any], *, timeout_ms: int) -> Any:
+        name = method.path.rpartition("/")[2]
+        self._guarded(method, name, lambda: None)
+        config, content = None, bytearray()
+        async for message in requests:
+            if config is None:
+                config = message.config
+                self.asked.append((name, config))
+            else:
+                assert len(message.chunk) <= 1024 * 1024
+                content += message.chunk
+                if self.refuse_upload_after is not None and len(content) > self.refuse_upload_after:
+                    self._fail(method, EmptyPartError("a row is longer than its bound", field="row"))
+        self.uploads.append(bytes(content))
+        return self._guarded(method, name, lambda: self._started(method.service, config, bytes(content)))
+
+    async def stream(self, method: Method[Any, Any], request: Any, *, timeout_ms: int | None) -> AsyncIterator[Any]:
+        name = method.path.rpartition("/")[2]
+        self.asked.append((name, request))
+        self._guarded(method, name, lambda: None)
+        assert request.digest == ERROR_DIGEST
+        for line in ERROR_LINES:
+            yield system_service_pb2.ReadArtifactResponse(chunk=line)
+
+    def _guarded(self, method: Method[Any, Any], name: str, answer: Callable[[], Any]) -> Any:
+        if method.service in self.down:
+            raise RemoteError(
+                f"{method.service} cannot be reached",
+                kind=ErrorKind.UNAVAILABLE,
+                reason="SERVICE_UNAVAILABLE",
+                service=method.service,
+                retry_after_s=1,
+            )
+        if name in self.failures:
+            self._fail(method, self.failures[name])
+        try:
+            return answer()
+        except ZhikeError as error:
+            self._fail(method, error)
+
+    @staticmethod
+    def _fail(method: Method[Any, Any], error: ZhikeError) -> None:
+        raise error_from_status(status_from_error(error, service=method.service), service=method.service) from None
+
+    # knowledge
+
+    def _WriteUserEvents(self, request: Any) -> Any:
+        try:
+            batch = orjson.loads(request.json)
+        except orjson.JSONDecodeError:
+            raise InvalidArgumentError("the body is no JSON", field="body") from None
+        if not isinstance(batch, dict) or not isinstance(batch.get("events"), list):
+            raise InvalidArgumentError("events must be a list", field="events")
+        verdicts = [self._verdict(event, set(request.only_identifiers)) for event in batch["events"]]
+        counts = {status: sum(each["status"] == status for each in verdicts) for status in ("stored", "rejected")}
+        body = orjson.dumps({"verdicts": verdicts, "duplicate": 0, **counts})
+        return user_event_service_pb2.WriteUserEventsResponse(json=body, **counts)
+
+    @staticmethod
+    def _verdict(event: dict[str, Any], only: set[str]) -> dict[str, Any]:
+        named = set(event.get("identifiers", []))
+        named |= {f"visitor:{event['visitor_id']}"} if event.get("visitor_id") else set()
+        if only and not named <= only:
+            error = {"reason": "IDENTIFIER_NOT_ALLOWED", "message": "not yours", "field": "visitor_id"}
+            return {"id": event["id"], "status": "rejected", "error": error}
+        return {"id": event["id"], "status": "stored"}
+
+    def _GetCustomer(self, request: Any) -> Any:
+        if request.id == "card:999":
+            raise NotFoundError("there is no such customer", resource="customer")
+        customer = customer_pb2.Customer(id="c-1", identifiers=[{"identifier": request.id or "card:1000231"}])
+        customer.purchases.orders = 4
+        customer.purchases.spend.CopyFrom(_money(1_234, 500_000_000))
+        customer.classes.add(scheme="abc", value="A", explanation={"zh": "大客户", "en": "large"}, terms={"share": 0.5})
+        customer.consents.add(purpose="personalization", state="granted")
+        customer.first_seen_time.FromJsonString("2026-01-02T03:04:05Z")
+        return customer
+
+    def _WriteClaims(self, request: Any) -> Any:
+        return self._GetCustomer(customer_service_pb2.GetCustomerRequest(id=request.identifiers[0].identifier))
+
+    def _MergeCustomers(self, request: Any) -> Any:
+        return self._GetCustomer(customer_service_pb2.GetCustomerRequest(id=request.ids[0]))
+
+    def _UnmergeCustomer(self, request: Any) -> Any:
+        both = [customer_pb2.Customer(id="c-1"), customer_pb2.Customer(id="c-2")]
+        return customer_service_pb2.UnmergeCustomerResponse(customers=both)
+
+    def _SetConsent(self, request: Any) -> Any:
+        return self._GetCustomer(customer_service_pb2.GetCustomerRequest(id=request.id))
+
+    # search
+
+    def _Search(self, request: Any) -> Any:
+        body = {"results": [], "facets": [], "total_size": 0, "attribution_token": "t-1", "corrected_query": ""}
+        return search_service_pb2.SearchResponse(json=orjson.dumps(body))
+
+    def _CompleteQuery(self, request: Any) -> Any:
+        return search_service_pb2.CompleteQueryResponse(json=b'{"suggestions":[]}')
+
+    def _GetProduct(self, request: Any) -> Any:
+        if request.id == "no-such-product":
+            raise NotFoundError("there is no such product", resource="product", id=request.id)
+        body = orjson.dumps({"id": request.id, "version": self.version})
+        return product_service_pb2.GetProductResponse(json=body, version=self.version)
+
+    def _UpdateProduct(self, request: Any) -> Any:
+        if request.expected_version not in {0, self.version}:
+            raise StaleVersionError("somebody changed it", version=self.version)
+        self.version += 1
+        product = product_pb2.Product()
+        product.CopyFrom(request.product)
+        product.version = self.version
+        product.title.by_language["zh"] = "奶酪"
+        product.attributes["size"].values.append("2 L")
+        return product
+
+    def _ListQueryInsights(self, request: Any) -> Any:
+        return query_insight_service_pb2.ListQueryInsightsResponse(queries=[{"query": "牛奶", "searches": 7}])
+
+    # recommendation
+
+    def _Predict(self, request: Any) -> Any:
+        if request.placement == "no-such-placement":
+            raise NotFoundError("there is no such placement", resource="placement")
+        body = {"slots": [], "placement": request.placement, "source": "popular"}
+        return prediction_service_pb2.PredictResponse(json=orjson.dumps(body))
+
+    def _GetCart(self, request: Any) -> Any:
+        body = {"lines": [], "total": None, "as_of_time": "2026-01-02T03:04:05Z"}
+        return prediction_service_pb2.GetCartResponse(json=orjson.dumps(body))
+
+    def _ListModels(self, request: Any) -> Any:
+        return model_service_pb2.ListModelsResponse(models=[{"version": MODEL, "promoted": True}])
+
+    def _TrainModel(self, request: Any) -> Any:
+        return self._started("recommendation", None, b"")
+
+    def _PromoteModel(self, request: Any) -> Any:
+        if request.version != MODEL:
+            raise NotFoundError("there is no such version", resource="model")
+        return model_service_pb2.Model(version=request.version, promoted=True)
+
+    # what every service has
+
+    def _Check(self, request: Any) -> Any:
+        return health_pb2.HealthCheckResponse(status=health_pb2.HealthCheckResponse.SERVING)
+
+    def _GetSystemStatus(self, request: Any) -> Any:
+        status = system_service_pb2.SystemStatus(ready=True, pid=42, facts={"products": "5927"})
+        status.readers.add(projection="interactions", log="user-events", lag_events=2, staleness_s=0.1)
+        return status
+
+    def _RebuildProjection(self, request: Any) -> Any:
+        if request.projection != "interactions":
+            raise NotFoundError("rebuilds no such projection", resource="projection")
+        return self._started("recommendation", None, b"")
+
+    def _GetOperation(self, request: Any) -> Any:
+        if request.name not in self.operations:
+            raise NotFoundError("there is no such operation", resource="operation")
+        return self.operations[request.name]
+
+    def finish(self, operation_id: str, *, error: ZhikeError | None = None, error_file: str = ERROR_DIGEST) -> None:
+        """End an operation with two refused rows, or with an error."""
+        operation = self.operations[operation_id]
+        progress = import_pb2.ImportProgress(rows=9, accepted=7, rejected=2, error_file=error_file)
+        operation.done = True
+        operation.metadata.Pack(progress)
+        if error is None:
+            operation.response.Pack(progress)
+        else:
+            operation.error.CopyFrom(status_from_error(error, service=operation_id.partition(".")[0]))
+
+    def _started(self, service: str, config: Any, content: bytes) -> Any:
+        key = config.request_id if config is not None else ""
+        known = self.imports.get(key)
+        if known is not None:
+            if known != repr((config, content)):
+                raise OperationArgumentsError("this request id started another operation")
+            return self.operations[f"{service}.{key}"]
+        operation_id = f"{service}.{key or len(self.operations)}"
+        if key:
+            self.imports[key] = repr((config, content))
+        operation = self.operations[operation_id] = operations_pb2.Operation(name=operation_id)
+        operation.metadata.Pack(import_pb2.ImportProgress(total_bytes=len(content)))
+        return operation
+
+
+def _money(units: int, nanos: int) -> Any:
+    return customer_pb2.PurchaseSummary(spend={"currency_code": "CNY", "units": units, "nanos": nanos}).spend

@@ -1,0 +1,99 @@
+"""The gateway's application on fakes: no socket, no file, a clock that stands still."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import httpx
+
+from gateway.admission import Admission
+from gateway.app import build_app
+from gateway.authentication import Authenticator
+from gateway.endpoints import Parts
+from gateway.keys import KeyName, KeyStore
+from gateway.limits import RateLimiter
+from gateway.metrics import GATEWAY_METRICS
+from gateway.principals import Principal, Role
+from gateway.settings import GatewaySettings
+from gateway.tokens import OperatorToken, ShopperTokens
+from services.chassis.documents.memory import MemoryDocuments
+from services.chassis.metrics import CHASSIS_METRICS, Metrics
+from tests.fakes.clock import ManualClock
+from tests.fakes.gateway_services import FakeServices
+
+OPERATOR = "op_operator-of-the-tests"
+VISITOR = "v-0123456789abcdefghijklmn"
+OTHER_VISITOR = "v-zzzzzzzzzzzzzzzzzzzzzzzz"
+SHOPPER_IDENTIFIERS = ("login:u42", f"visitor:{VISITOR}")
+
+
+@dataclass
+class Shop:
+    """A running gateway on fakes. ``headers(role)`` are valid credentials of each role."""
+
+    client: httpx.AsyncClient
+    services: FakeServices
+    parts: Parts
+    keys: dict[Role, str]
+    clock: ManualClock
+    metrics: Metrics
+
+    def headers(self, role: Role | str | None) -> dict[str, str]:
+        if role is None:
+            return {}
+        role = Role(role)
+        if role is Role.PUBLISHABLE:
+            return {"X-Api-Key": self.keys[role], "X-Visitor-Id": VISITOR}
+        return {"Authorization": f"Bearer {self.keys[role]}"}
+
+    async def send(self, method: str, path: str, role: Role | str | None = None, **arguments: Any) -> httpx.Response:
+        headers = {**self.headers(role), **arguments.pop("headers", {})}
+        return await self.client.request(method, path, headers=headers, **arguments)
+
+    async def get(self, path: str, role: Role | str | None = Role.PUBLISHABLE, **arguments: Any) -> httpx.Response:
+        return await self.send("GET", path, role, **arguments)
+
+    async def post(self, path: str, role: Role | str | None = Role.OPERATOR, **arguments: Any) -> httpx.Response:
+        return await self.send("POST", path, role, **arguments)
+
+
+async def open_shop(**settings: Any) -> Shop:
+    """Build a gateway with a key of every role."""
+    clock, services = ManualClock(), FakeServices()
+    configured = GatewaySettings(documents="memory", **settings)
+    metrics = Metrics((CHASSIS_METRICS, GATEWAY_METRICS))
+    store = KeyStore(MemoryDocuments(), clock)
+    await store.open()
+    tokens, limiter = ShopperTokens(("a signing secret of thirty-two bytes or more",), clock), RateLimiter(clock)
+    authenticator = Authenticator(store, tokens, OperatorToken(OPERATOR), limiter, clock=clock, settings=configured)
+    parts = Parts(
+        settings=configured,
+        caller=services,
+        admission=Admission(authenticator, limiter, configured),
+        keys=store,
+        tokens=tokens,
+        clock=clock,
+        start_time=clock.now(),
+    )
+    keys = {Role.OPERATOR: OPERATOR}
+    for role in (Role.PUBLISHABLE, Role.SHOP, Role.STAFF, Role.LOAD):
+        name = KeyName(f"test-{role.value}", role, shop="main", channel="", owner=f"owner-{role.value}")
+        _, keys[role] = await store.create(name)
+    backend = Principal(Role.SHOP, name="test-shop", owner="owner-shop", shop="main")
+    keys[Role.SHOPPER] = tokens.mint(backend, "test-shop.1", SHOPPER_IDENTIFIERS, life_s=3_600)
+    app = build_app(parts, metrics)
+    client = httpx.AsyncClient(
+        transport=httpx.ASGITransport(app, raise_app_exceptions=True), base_url="http://gateway.test"
+    )
+    return Shop(client, services, parts, keys, clock, metrics)
+
+
+def problem_of(response: httpx.Response, status: int, reason: str) -> dict[str, Any]:
+    """Return the problem of a response after holding it against RFC 9457 and the contract."""
+    assert response.status_code == status, response.text
+    assert response.headers["content-type"] == "application/problem+json"
+    problem: dict[str, Any] = response.json()
+    assert problem["status"] == status
+    assert problem["reason"] == reason, problem
+    assert problem["title"] and problem["type"].startswith("urn:zhike:problem:")
+    assert problem["request_id"] == response.headers["x-request-id"]
+    return problem
