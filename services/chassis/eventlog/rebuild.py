@@ -6,10 +6,8 @@ goes to the old one. A log that was restored (another generation of its own) lea
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterable, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Callable, Sequence
 from random import Random
-from typing import Any
 
 from services.chassis.clock import Clock
 from services.chassis.eventlog.applier import Projection
@@ -18,6 +16,7 @@ from services.chassis.eventlog.dead_letters import DeadLetters
 from services.chassis.eventlog.generations import Generations, Resolve
 from services.chassis.eventlog.port import EventSource, GenerationMismatchError
 from services.chassis.eventlog.reader import Reader, ReaderTiming
+from services.chassis.eventlog.running import all_of, first_end, running, set_of
 from services.chassis.logs import get_log
 from services.chassis.metrics import Metrics
 from services.chassis.operation_run import OperationRun
@@ -91,8 +90,8 @@ class RebuildableProjection:
         while True:
             switched = self._switched
             try:
-                async with _running([*(reader.run() for reader in self.readers), self._watch(switched)]) as tasks:
-                    await _first_end(tasks)
+                async with running([*(reader.run() for reader in self.readers), self._watch(switched)]) as tasks:
+                    await first_end(tasks)
             except GenerationMismatchError as error:
                 log.warning("the log began anew, rebuilding", projection=self.name, reason=error.message)
                 await self._replace(None)
@@ -101,9 +100,9 @@ class RebuildableProjection:
         """Return when the generation in force stands where the logs stand now."""
         while True:
             switched = self._switched
-            reached = _all(reader.caught_up() for reader in self.readers)
-            async with _running([reached, _wait(switched)]) as tasks:
-                await _first_end(tasks)
+            reached = all_of(reader.caught_up() for reader in self.readers)
+            async with running([reached, set_of(switched)]) as tasks:
+                await first_end(tasks)
                 if not switched.is_set():
                     return
 
@@ -140,8 +139,8 @@ class RebuildableProjection:
         await self._generations.declare(generation)
         readers = self._make_readers(generation)
         following = [reader.run() for reader in readers]
-        async with _running([*following, self._reach_heads(readers), _report(readers, run)]) as tasks:
-            await _first_end(tasks)
+        async with running([*following, self._reach_heads(readers), _report(readers, run)]) as tasks:
+            await first_end(tasks)
 
     async def _reach_heads(self, readers: Sequence[Reader]) -> None:
         for _ in range(2):  # the second round is short: what came while the first ran
@@ -227,33 +226,6 @@ class FollowedLog:
     @property
     def _reader(self) -> Reader:
         return self._projection.readers[self._place]
-
-
-@asynccontextmanager
-async def _running(works: Iterable[Coroutine[Any, Any, None]]) -> AsyncIterator[list[asyncio.Task[None]]]:
-    """Run for the length of the block."""
-    tasks = [asyncio.create_task(work) for work in works]
-    try:
-        yield tasks
-    finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-
-
-async def _first_end(tasks: Sequence[asyncio.Task[None]]) -> None:
-    """Return when one of the tasks ends; raise what it raised."""
-    done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-    for task in done:
-        task.result()
-
-
-async def _all(works: Iterable[Awaitable[None]]) -> None:
-    await asyncio.gather(*works)
-
-
-async def _wait(event: asyncio.Event) -> None:
-    await event.wait()
 
 
 async def _report(readers: Sequence[Reader], run: OperationRun | None) -> None:
