@@ -30,6 +30,8 @@ from services.chassis.documents.port import (
 INTEGER_LOWEST = -(2**63)
 INTEGER_HIGHEST = 2**63 - 1
 
+Path = tuple[str, ...]
+
 _BODY_OPTIONS = orjson.OPT_PASSTHROUGH_DATACLASS | orjson.OPT_PASSTHROUGH_DATETIME
 
 _TYPE_ORDER = {type(None): 0, int: 1, str: 2}
@@ -134,36 +136,40 @@ def encode_body(body: Body) -> bytes:
     return encoded
 
 
-def value_at(body: Body, path: str) -> Scalar:
-    """Return the index value at a dotted path, None where it is missing; raises DocumentFormError for other types."""
+def value_at(body: Body, path: Path) -> Scalar:
+    """Return the index value at a path, None where it is missing; raises DocumentFormError for other types."""
     value: object = body
-    for name in path.split("."):
+    for name in path:
         if not isinstance(value, Mapping):
             return None
         value = value.get(name)
-    return index_value(value, path)
+    if value is None or (type(value) is str and len(value) <= INDEXED_LIMIT_BYTES and value.isascii()):
+        return value
+    return index_value(value, ".".join(path))
 
 
-def index_value(value: object, path: str) -> Scalar:
+def index_value(value: object, field: str) -> Scalar:
     """Return a value as an index holds it: a bool is an int, a str or int is bounded, nothing else is allowed."""
     if value is None:
         return None
     if isinstance(value, str):
-        text = str(value) if type(value) is not str else value
-        if not text.isascii() or len(text) > INDEXED_LIMIT_BYTES:
-            _check_text(text, path)
-        return text
+        _check_indexed_text(value, field)
+        return str(value)
     if isinstance(value, int):
-        number = int(value)
-        if not INTEGER_LOWEST <= number <= INTEGER_HIGHEST:
-            raise DocumentFormError(f"{path}: an indexed number beyond 64 bits", field=path)
-        return number
-    raise DocumentFormError(f"{path}: an indexed value is str, int or None, not {type(value).__name__}", field=path)
+        if not INTEGER_LOWEST <= value <= INTEGER_HIGHEST:
+            raise DocumentFormError(f"{field}: an indexed number beyond 64 bits", field=field)
+        return int(value)
+    raise DocumentFormError(f"{field}: an indexed value is str, int or None, not {type(value).__name__}", field=field)
+
+
+def path_of(field: str) -> Path:
+    """Return the names that a dotted field walks through."""
+    return tuple(field.split("."))
 
 
 def index_values(body: Body, fields: Iterable[str]) -> tuple[Scalar, ...]:
     """Return the values at ``fields``, in order."""
-    return tuple([value_at(body, field) for field in fields])
+    return tuple([value_at(body, path_of(field)) for field in fields])
 
 
 def is_indexed(index: Index, values: Iterable[Scalar]) -> bool:
@@ -234,11 +240,11 @@ def read_cursor(cursor: str, fields: int) -> Position:
     return Position(tuple([index_value(part, "cursor") for part in parts[:-1]]), parts[-1])
 
 
-def _check_text(text: str, path: str) -> None:
+def _check_indexed_text(text: str, field: str) -> None:
     length_bytes = len(_utf8(text))
     if length_bytes > INDEXED_LIMIT_BYTES:
         raise DocumentLimitError(
-            f"{path}: an indexed text of {length_bytes} bytes; at most {INDEXED_LIMIT_BYTES} are allowed",
+            f"{field}: an indexed text of {length_bytes} bytes; at most {INDEXED_LIMIT_BYTES} are allowed",
             limit=INDEXED_LIMIT_BYTES,
         )
 

@@ -22,6 +22,7 @@ from services.chassis.documents.query import (
     Find,
     check_key,
     encode_body,
+    path_of,
     sort_key,
     value_at,
 )
@@ -64,6 +65,7 @@ class Table:
         self.collection = collection
         self.name = f"c{number}"
         self.fields = tuple(dict.fromkeys(field for index in collection.indexes for field in index.fields))
+        self._paths = [path_of(field) for field in self.fields]
         self._columns = {field: f"f{place}" for place, field in enumerate(self.fields)}
         self._index_names = {index.name: f"c{number}i{place}" for place, index in enumerate(collection.indexes)}
         columns = list(self._columns.values())
@@ -104,7 +106,7 @@ class Table:
         """Check and encode a document; raises DocumentLimitError or DocumentFormError."""
         check_key(key)
         encoded = encode_body(body)
-        return Row(key, encoded, tuple([_stored(value_at(body, field)) for field in self.fields]))
+        return Row(key, encoded, tuple([_stored(value_at(body, path)) for path in self._paths]))
 
     def find(self, find: Find) -> Query:
         """Return the statement of a find; it reads one document more than asked, to know whether a page follows."""
