@@ -20,6 +20,7 @@ export async function enter(persona) {
   const body = await answer.json();
   if (!answer.ok) throw new Problem(answer.status, body);
   session = { ...body, visitorId: visitorId(body.persona?.id || "new") };
+  window.zhike.identify({ key: session.key, token: session.token || "", visitorId: session.visitorId });
   return session;
 }
 
@@ -69,20 +70,14 @@ export const product = (id) => call(`/v1/products/${encodeURIComponent(id)}`);
 export const recommend = (placement, values = {}) => call(`/v1/recommendations/${placement}?${query(values)}`);
 export const cart = () => call(`/v1/cart?${query({})}`);
 
-let counter = 0;
+// Events go through the same snippet that any shop's page includes (/zhike.js). Small things are told and may fail
+// quietly; what changes the cart is written, and a refusal is the guest's to see.
+export const tell = (type, facts = {}) => window.zhike.tell(type, { language: currentLanguage(), ...facts });
 
-export function write(type, facts = {}) {
-  counter += 1;
-  const event = {
-    id: `${session.visitorId.slice(2, 14)}-${Date.now().toString(36)}-${counter}`,
-    type, time: new Date().toISOString(), channel: "web", language: currentLanguage(),
-    attributes: { shop_page: "demo" }, ...facts,
-  };
-  if (!session.token) event.visitor_id = session.visitorId;
-  return call("/v1/events", {
-    method: "POST", keepalive: true, headers: { "Content-Type": "application/json" }, body: JSON.stringify({ events: [event] }),
-  });
+export async function write(type, facts = {}) {
+  tell(type, facts);
+  const answers = await window.zhike.flush();
+  if (answers.some((answer) => answer === null)) throw new Problem(503, { detail: "the event was not taken" });
+  const refused = answers.flatMap((answer) => answer.verdicts).find((verdict) => verdict.status === "rejected");
+  if (refused) throw new Problem(400, { detail: refused.error.message, reason: refused.error.reason });
 }
-
-// What is merely told may fail without troubling the guest; what changes the cart may not.
-export const tell = (type, facts) => write(type, facts).catch(() => undefined);

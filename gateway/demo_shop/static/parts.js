@@ -57,15 +57,16 @@ export function shelf(placement, values = {}, { size = 12 } = {}) {
   const section = h("section", { class: "shelf", "data-placement": placement, "aria-label": t(placement) },
     h("header", {}, h("h2", {}, t(placement)), note), row);
   recommend(placement, { page_size: size, ...values }).then((answer) => {
-    if (!answer.slots.length) return section.remove();
+    if (!answer.slots.length) { section.remove(); return section; }
     const origin = { token: answer.attribution_token, placement };
     note.textContent = answer.fallback_reason ? t(`fallback.${answer.fallback_reason}`) : t(`source.${answer.source}`);
     row.replaceChildren(...answer.slots.map((slot, index) =>
       productCard(slot.product, { reason: slot.reason, origin: { ...origin, position: index + 1 } })));
     section.dataset.filled = "true";
-    return tell("impression", {
+    tell("impression", {
       placement, attribution_token: answer.attribution_token, products: answer.slots.map((slot) => ({ id: slot.product.id })),
     });
+    return section;
   }).catch((problem) => row.replaceChildren(problemBox(problem)));
   return section;
 }

@@ -13,12 +13,6 @@ ROW = {
     "text": {"en": "weekly"},
     "identifiers": ["card:1", "login:lin"],
 }
-    "id": "h1",
-    "sign": "林",
-    "name": {"en": "Lin"},
-    "text": {"en": "weekly"},
-    "identifiers": ["card:1", "login:lin"],
-}
 
 
 def _write(data: Path, rows: list[dict[str, object]]) -> None:

@@ -1,0 +1,92 @@
+"""``zhike demo load``: the demo shop's year through the same import as any shop's, then its first models."""
+
+import asyncio
+import time
+from datetime import UTC, datetime
+from typing import Annotated, Any
+
+import typer
+from rich.progress import Progress, TaskID
+
+from infra.cli.api import Api
+from infra.cli.catalog import t
+from infra.cli.commands.imports import import_file
+from infra.cli.commands.train import Engine, train_models
+from infra.cli.deployment import Deployment, running_deployment
+from infra.cli.screen import output, people, progress_bar
+from infra.demo.files import DEMO_SHOP, HOUSEHOLDS, DemoFiles, DemoPlan, write_demo_files
+
+RESOURCES = ("products", "customers", "orders", "events")
+CATCH_UP_LIMIT_S = 600.0
+CATCH_UP_PAUSE_S = 0.3
+
+app = typer.Typer(help=t("demo.help"), no_args_is_help=True)
+
+
+@app.callback()
+def _group() -> None:
+    """Keep ``load`` a subcommand although it is the only one."""
+
+
+@app.command("load", help=t("demo.load"))
+def load(
+    households: Annotated[
+        int, typer.Option("--households", help=t("up.households"), min=1, max=HOUSEHOLDS)
+    ] = HOUSEHOLDS,
+    engine: Annotated[Engine, typer.Option("--engine", help=t("train.engine"))] = Engine.RAY,
+) -> None:
+    """Load the demo shop."""
+    asyncio.run(load_demo(households, engine=engine))
+
+
+async def load_demo(households: int | None, *, engine: Engine = Engine.RAY) -> None:
+    """Write the demo's files, import them in order, wait for the readers, train. Shows bars."""
+    deployment = running_deployment()
+    started = time.monotonic()
+    with progress_bar() as bar:
+        files = await _write_files(deployment, households, bar)
+        async with Api(deployment) as api:
+            imported = await _import_all(api, files, bar)
+            await wait_for_readers(api, bar)
+            model = await train_models(api, engine, sweep=False, bar=bar)
+    if all(progress.get("accepted", 0) == 0 for progress in imported.values()):
+        people.print(t("demo.already"), style="dim")
+    counts = {name: f"{value:,}" for name, value in files.read_manifest()["counts"].items()}
+    output.print(t("demo.done", seconds=time.monotonic() - started, **counts))
+    output.print(t("train.done", version=model.get("version", "?"), verdict=model.get("verdict", "")), markup=False)
+
+
+async def _write_files(deployment: Deployment, households: int | None, bar: Progress) -> DemoFiles:
+    """Write the files in a thread: polars works outside the interpreter's lock and the bar goes on moving."""
+    task = bar.add_task(t("demo.generating", name="…"), total=None, note="")
+
+    def show(stage: str, done: int, total: int) -> None:
+        bar.update(task, description=t("demo.generating", name=stage), completed=done, total=total)
+
+    plan = DemoPlan(end_time=datetime.now(UTC), households=None if households == HOUSEHOLDS else households)
+    return await asyncio.to_thread(write_demo_files, deployment.data / "demo", plan, show)
+
+
+async def _import_all(api: Api, files: DemoFiles, bar: Progress) -> dict[str, Any]:
+    imported: dict[str, Any] = {}
+    for resource in RESOURCES:
+        task = bar.add_task(resource, total=None, note="")
+        path = getattr(files, resource)
+        imported[resource] = await import_file(api, resource, path, {"shop": DEMO_SHOP}, bar=bar, task=task)
+    return imported
+
+
+async def wait_for_readers(api: Api, bar: Progress) -> None:
+    """Wait until no reader is behind its log. Raises TimeoutError after ten minutes."""
+    task: TaskID = bar.add_task(t("demo.catching_up"), total=None, note="")
+    most = 1
+    async with asyncio.timeout(CATCH_UP_LIMIT_S):
+        while True:
+            system = await api.get("/v1/system")
+            readers = [reader for service in system["services"] for reader in service.get("readers", [])]
+            behind = sum(reader["lag_events"] for reader in readers)
+            most = max(most, behind)
+            bar.update(task, total=most, completed=most - behind, note=f"{behind:,}")
+            if readers and behind == 0:
+                return
+            await asyncio.sleep(CATCH_UP_PAUSE_S)
