@@ -20,7 +20,6 @@ from services.chassis.documents.port import (
     RevisionMismatchError,
     StoreUnavailableError,
 )
-from services.chassis.errors import ZhikeError
 
 GROUP_LIMIT = 512  # operations in one transaction
 GROUP_LIMIT_BYTES = 8 * 1024 * 1024
@@ -42,7 +41,7 @@ class Operation:
     alone: bool
     answer: asyncio.Future[Any]
     result: Any = None
-    error: ZhikeError | None = None
+    error: Exception | None = None
 
 
 def unavailable(error: sqlite3.Error) -> StoreUnavailableError:
@@ -109,7 +108,7 @@ class GroupWriter:
                 for group in _groups(operations):
                     self._carry_out(group)
                     self._deliver(group)
-        finally:  # at the end, or by a defect that threading.excepthook reports: nobody may wait for ever
+        finally:  # at the end, or should the thread itself break: nobody may wait for ever
             self._closed = True
             self._connection.close()
             self._abandon(operations or [])
@@ -134,11 +133,11 @@ class GroupWriter:
             return
         try:
             self._commit(group)
-        except sqlite3.Error as error:
+        except Exception as error:  # noqa: BLE001 - a defect in one operation is its caller's to hear, nobody else's
             self._roll_back()
             if len(group) == 1 or _is_locked(error):
                 for operation in group:
-                    operation.error = unavailable(error)
+                    operation.error = _answered(error)
                 return
             middle = len(group) // 2
             self._carry_out(group[:middle])
@@ -148,12 +147,9 @@ class GroupWriter:
         try:
             self._roll_back()
             operation.result = operation.work(self._connection)
-        except ZhikeError as refusal:
+        except Exception as error:  # noqa: BLE001 - as above
             self._roll_back()
-            operation.error = refusal
-        except sqlite3.Error as error:
-            self._roll_back()
-            operation.error = unavailable(error)
+            operation.error = _answered(error)
 
     def _commit(self, group: Sequence[Operation]) -> None:
         connection = self._connection
@@ -217,5 +213,9 @@ def _groups(operations: list[Operation]) -> list[list[Operation]]:
     return groups
 
 
-def _is_locked(error: sqlite3.Error) -> bool:
+def _answered(error: Exception) -> Exception:
+    return unavailable(error) if isinstance(error, sqlite3.Error) else error
+
+
+def _is_locked(error: Exception) -> bool:
     return getattr(error, "sqlite_errorcode", 0) in {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
