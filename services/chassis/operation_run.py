@@ -1,9 +1,10 @@
 """What an operation is: its state, its counters, how it is written down, and what its worker is given."""
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+from tempfile import SpooledTemporaryFile
 from typing import Any
 
 import orjson
@@ -14,7 +15,8 @@ from services.chassis.errors import ErrorKind, ZhikeError
 from services.chassis.eventlog.record import time_from_micros
 
 ERRORS_SHOWN_LIMIT = 100
-REJECT_LINES_LIMIT = 2_000_000
+SPOOL_BYTES = 4 * 1024 * 1024  # of refused rows in memory; more go to a temporary file
+CHUNK_BYTES = 1024 * 1024
 SAVE_INTERVAL_S = 0.5
 
 
@@ -95,7 +97,8 @@ class OperationRun:
         self.id, self.arguments, self.progress = operation.id, operation.arguments, operation.progress
         self._save, self._clock = save, clock
         self._saved_at = clock.monotonic()
-        self._reject_lines: list[bytes] = []
+        self._rejects = SpooledTemporaryFile(max_size=SPOOL_BYTES)  # noqa: SIM115 - closed by close()
+        self._rejected = False
 
     def reject(self, error: RowError, raw: Any = None) -> None:
         """Count a refused row and keep it, with what it said, for the error file."""
@@ -104,9 +107,9 @@ class OperationRun:
         progress.rejected_by_reason[error.reason] = progress.rejected_by_reason.get(error.reason, 0) + 1
         if len(progress.errors) < ERRORS_SHOWN_LIMIT:
             progress.errors.append(error)
-        if len(self._reject_lines) < REJECT_LINES_LIMIT:
-            line = {"row": error.row, "reason": error.reason, "message": error.message, "field": error.field}
-            self._reject_lines.append(orjson.dumps({**line, "raw": raw}, default=str))
+        line = {"row": error.row, "reason": error.reason, "message": error.message, "field": error.field, "raw": raw}
+        self._rejects.write(orjson.dumps(line, default=str, option=orjson.OPT_APPEND_NEWLINE))
+        self._rejected = True
 
     async def report(self) -> None:
         """Let others see the counters: saved at most every SAVE_INTERVAL_S, so call it as often as is handy."""
@@ -116,9 +119,17 @@ class OperationRun:
 
     async def put_error_file(self, artifacts: ArtifactStore) -> None:
         """Store every refused row as NDJSON and name the file in the progress."""
-        if self._reject_lines:
-            blob = await artifacts.put(b"\n".join(self._reject_lines) + b"\n")
-            self.progress.error_file = blob.digest
+        if self._rejected:
+            self.progress.error_file = (await artifacts.put(self._reject_chunks())).digest
+
+    def close(self) -> None:
+        """Let go of the refused rows."""
+        self._rejects.close()
+
+    async def _reject_chunks(self) -> AsyncIterator[bytes]:
+        self._rejects.seek(0)
+        while chunk := self._rejects.read(CHUNK_BYTES):
+            yield chunk
 
 
 def operation_from_body(key: str, body: Mapping[str, Any]) -> Operation:

@@ -73,7 +73,7 @@ from services.chassis.eventlog.port import EventSource
 from services.chassis.eventlog.subscription import EventLogServicer, RemoteSource
 from services.chassis.idempotency import IdempotentCreates
 from services.chassis.interceptors import CallInterceptor, Gate
-from services.chassis.jobs import Job, JobRunner
+from services.chassis.jobs import Job, JobKind, JobRunner
 from services.chassis.leases import Leases
 from services.chassis.logs import configure_logs, get_log
 from services.chassis.metrics import CHASSIS_METRICS, Metrics, stop_serving
@@ -84,6 +84,8 @@ from services.chassis.system_servicer import ReaderFace, SystemServicer, rebuild
 
 CONCURRENT_CALLS_LIMIT = 2_000
 LOOP_LAG_INTERVAL_S = 1.0
+HOUSEKEEPING_INTERVAL_S = 900.0
+RECOVERY_INTERVAL_S = 5.0
 EXIT_SETTINGS, EXIT_START = 2, 3
 
 SERVER_OPTIONS: tuple[tuple[str, int], ...] = (
@@ -153,7 +155,8 @@ class Service:
     jobs: Sequence[Job] = ()
     ready: Sequence[Callable[[], Awaitable[None]]] = ()
     close: Sequence[Callable[[], Awaitable[None]]] = ()
-    readers: Sequence[ReaderFace] = ()  # shown to an operator
+    readers: Callable[[], Sequence[ReaderFace]] = tuple  # shown to an operator; asked anew each time
+    named_blobs: Sequence[Callable[[], Awaitable[frozenset[str]]]] = ()  # blobs that no manifest names and it needs
     rebuilds: Mapping[str, Worker] = field(default_factory=dict)  # projection -> what rebuilds it
     facts: Callable[[], Awaitable[Mapping[str, object]]] | None = None  # shown to an operator
 
@@ -245,6 +248,7 @@ def _runtime(
 ) -> Runtime[SettingsT]:
     documents, artifacts = adapters.documents, adapters.artifacts
     instance = f"{name}-{SystemRandom().getrandbits(64):016x}"
+    leases = Leases(documents, clock, instance, exclusive=settings.embedded)
     return Runtime(
         name=name,
         settings=settings,
@@ -255,10 +259,10 @@ def _runtime(
         documents=documents,
         artifacts=artifacts,
         manifests=Manifests(documents, artifacts, clock),
-        leases=Leases(documents, clock, instance, exclusive=settings.embedded),
+        leases=leases,
         metrics=metrics,
         clients=Clients(settings, metrics, chance=chance),
-        operations=Operations(name, documents, artifacts, clock=clock, metrics=metrics, instance=instance),
+        operations=Operations(name, documents, artifacts, leases, clock=clock, metrics=metrics, instance=instance),
         idempotency=IdempotentCreates(documents),
     )
 
@@ -301,7 +305,7 @@ async def _serve(stack: AsyncExitStack, runtime: Runtime[SettingsT], service: Se
 
     stack.push_async_callback(drain)
     await runtime.operations.recover()
-    jobs.start(service.jobs)
+    jobs.start([*_own_jobs(runtime, service), *service.jobs])
     return Running(runtime, port, metrics_port, become_ready)
 
 
@@ -325,6 +329,26 @@ def _own_servicers(
         (system_service_pb2_grpc.add_SystemServiceServicer_to_server, system),
         (event_log_service_pb2_grpc.add_EventLogServiceServicer_to_server, EventLogServicer(runtime.logs)),
     )
+
+
+def _own_jobs(runtime: Runtime[Any], service: Service) -> Sequence[Job]:
+    """What every service does besides its own work."""
+
+    async def named_blobs() -> frozenset[str]:
+        parts = [await named() for named in (runtime.operations.named_blobs, *service.named_blobs)]
+        return frozenset().union(*parts)
+
+    async def keep_house() -> None:
+        purged = await runtime.operations.purge()
+        deleted = await runtime.manifests.collect_garbage(named_blobs)
+        if purged or deleted:
+            log.info("house kept", operations=purged, blobs=len(deleted))
+
+    own = [Job("housekeeping", keep_house, JobKind.SINGLETON, every_s=HOUSEKEEPING_INTERVAL_S)]
+    if not runtime.settings.embedded:  # an embedded process has no other replica that could die beside it
+        recover = runtime.operations.recover
+        own.append(Job("operations-recovery", recover, JobKind.PER_REPLICA, every_s=RECOVERY_INTERVAL_S))
+    return own
 
 
 def _serve_metrics(stack: AsyncExitStack, runtime: Runtime[Any]) -> int:

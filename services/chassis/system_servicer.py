@@ -51,7 +51,7 @@ class SystemServicer(system_service_pb2_grpc.SystemServiceServicer):
         *,
         gate: Gate,
         jobs: JobRunner,
-        readers: Sequence[ReaderFace],
+        readers: Callable[[], Sequence[ReaderFace]],
         rebuilds: Sequence[str],
         operations: Operations,
         artifacts: ArtifactStore,
@@ -67,7 +67,7 @@ class SystemServicer(system_service_pb2_grpc.SystemServiceServicer):
         status = pb.SystemStatus(
             service=self._service,
             ready=self._gate.ready.is_set() and not self._gate.draining,
-            readers=[await _reader_to_pb(each) for each in self._readers],
+            readers=[await _reader_to_pb(each) for each in self._readers()],
             jobs=[
                 pb.JobStatus(name=each.name, state=each.state, last_error=each.last_error)
                 for each in self._jobs.standings
