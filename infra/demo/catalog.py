@@ -32,11 +32,6 @@ SOLD_OUT_SHARE: Final = 0.015
 LARGEST_STOCK: Final = 500
 
 
-def product_id(item: int) -> str:
-    """Return the shop's id of an item; items outside the catalogue have one too, so that order totals stay true."""
-    return f"p{item}"
-
-
 def build_catalog(year: ShopYear, *, rng: np.random.Generator, size: int = CATALOGUE_ITEMS) -> list[CatalogItem]:
     """Return the catalogue's items, the most widely bought first. ``rng`` decides the stock and nothing else."""
     chosen = _choose_items(year.items.join(_prices(year), on="item"), size)
@@ -121,7 +116,7 @@ def _item(row: dict[str, Any], stock: int, show_maker: bool) -> CatalogItem:
     maker = glossary().brands.get(kind) or _maker(row)
     made_to_order = kind in glossary().made_to_order
     return CatalogItem(
-        id=product_id(row["item"]),
+        item=row["item"],
         title=title_of(name, maker if show_maker else None, size),
         name=name,
         department=department,

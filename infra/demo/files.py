@@ -35,12 +35,16 @@ class DemoPlan:
 
 @dataclass(frozen=True, slots=True)
 class DemoFiles:
-    """Where the files of a load are, in the order in which they are to be imported."""
+    """Where the files of a load are: four in the order in which they are to be imported, and two that tell about them.
+
+    ``personas``: the guests that the demo shop's page offers to be.
+    """
 
     products: Path
     customers: Path
     orders: Path
     events: Path
+    personas: Path
     manifest: Path
 
     @classmethod
@@ -51,6 +55,7 @@ class DemoFiles:
             customers=folder / "customers.csv",
             orders=folder / "orders.csv",
             events=folder / "events.ndjson",
+            personas=folder / "personas.json",
             manifest=folder / "manifest.json",
         )
 

@@ -21,9 +21,9 @@ Progress = Callable[[int, int], None]
 
 @dataclass(frozen=True, slots=True)
 class CatalogItem:
-    """One product of the demo shop. Prices in cents; ``households`` bought it within the year."""
+    """One product. ``item``: the data's number; prices in cents; ``households`` bought it within the year."""
 
-    id: str
+    item: int
     title: Words
     name: Words
     department: Department
@@ -40,6 +40,16 @@ class CatalogItem:
     stock: int
     households: int
     lines: int
+
+    @property
+    def id(self) -> str:
+        """The shop's id of the product."""
+        return product_id(self.item)
+
+
+def product_id(item: int) -> str:
+    """Return the shop's id of an item; items outside the catalogue have one too, so that order totals stay true."""
+    return f"p{item}"
 
 
 def product_lines(items: Sequence[CatalogItem], progress: Progress | None = None) -> Iterator[bytes]:

@@ -1,8 +1,8 @@
 """Simulates what the data lacks: visits to the shop's app and website with searches, views and carts.
 
 Every event says ``"simulated": "true"`` among its attributes, and none is a purchase: purchases come from the data
-alone, so that no figure about it is mixed with invention. Chance is a passed generator; a visitor's visits depend on that
-visitor's own generator only, so a part of the households gives a part of the same events.
+alone, so that no figure about it is mixed with invention. Chance is a passed generator; a visitor's visits depend on
+that visitor's own generator only, so a part of the households gives a part of the same events.
 """
 
 from collections.abc import Iterator, Sequence
@@ -87,8 +87,8 @@ def visitors_of(
     a guest for each member. ``own``: places in the catalogue of what the household buys most."""
     if not customer.login:
         return []
-    member = Visitor(f"sim-app-{customer.household:06d}", customer.login, own)
-    guest = Visitor(f"sim-web-{customer.household:06d}", "", frozenset())
+    member = Visitor(f"v-simulated-member-{customer.household:06d}", customer.login, own)
+    guest = Visitor(f"v-simulated-guest-{customer.household:07d}", "", frozenset())
     return list(zip((member, guest), rng.spawn(2), strict=True))
 
 

@@ -21,6 +21,7 @@ from infra.demo.customers import DemoCustomer, build_customers, customer_csv
 from infra.demo.extra import data_folder
 from infra.demo.files import DemoFiles, DemoPlan, StageProgress
 from infra.demo.orders import order_csv, order_lines
+from infra.demo.personas import choose_personas
 from infra.demo.products import CatalogItem, Progress, product_lines
 from infra.demo.queries import build_queries
 from infra.demo.simulators import ShopFloor, event_lines, visitors_of
@@ -67,6 +68,8 @@ def write_files(files: DemoFiles, plan: DemoPlan, progress: StageProgress) -> De
     events = _write(
         files.events, event_lines(floor, visitors, end_time=plan.end_time, progress=_stage(progress, "events"))
     )
+    personas = choose_personas(customers, lines, items)
+    files.personas.write_bytes(orjson.dumps(personas, option=orjson.OPT_INDENT_2))
     counts = {
         "products": len(items),
         "customers": len(customers),
@@ -102,7 +105,7 @@ def _write(path: Path, chunks: Iterable[bytes]) -> int:
 def _own_goods(lines: pl.DataFrame, items: list[CatalogItem]) -> dict[int, frozenset[int]]:
     """Return, by household, the places in the catalogue of the goods on most of its lines."""
     places = pl.DataFrame(
-        {"item": [int(item.id[1:]) for item in items], "place": range(len(items))},
+        {"item": [item.item for item in items], "place": range(len(items))},
         schema={"item": pl.Int32, "place": pl.Int32},
     )
     bought = (
