@@ -24,8 +24,8 @@ def test_every_text_has_the_same_placeholders_in_every_language() -> None:
 
 def test_every_key_that_the_code_names_exists_and_none_is_dead() -> None:
     source = "\n".join(path.read_text(encoding="utf-8") for path in sorted((ROOT / "infra/cli").rglob("*.py")))
-    named = set(re.findall(r'\bt\(\s*"([a-z_.]+)"', source))
-    stems = set(re.findall(r'\bt\(f"([a-z_]+\.)\{', source))
+    named = set(re.findall(r"\bt\(\s*[\"']([a-z_.]+)[\"']", source))
+    stems = set(re.findall(r"\bt\(f[\"']([a-z_]+\.)\{", source))
     assert named <= set(catalog("en"))
     dead = {key for key in catalog("en") if key not in named and not any(key.startswith(stem) for stem in stems)}
     assert not dead
