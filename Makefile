@@ -7,7 +7,7 @@ RUN_STAMP := $(VENV)/.installed-run
 PYTEST := $(BIN)/python -m pytest
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-unit test-journeys test-browser bench fmt lint proto openapi clean
+.PHONY: help run test test-unit test-journeys test-browser bench fmt lint proto openapi docs clean
 
 help:  ## list the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -61,6 +61,9 @@ proto: $(STAMP)  ## generate protos/gen from the .proto files
 
 openapi: $(STAMP)  ## write gateway/openapi.json from the routes
 	$(BIN)/python -m gateway.openapi
+
+docs: $(STAMP)  ## write docs/reference.md from the code
+	$(BIN)/python -m infra.reference
 
 clean:  ## remove the environment and the embedded data
 	rm -rf $(VENV) zhike-data
