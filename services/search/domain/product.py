@@ -30,7 +30,7 @@ SHOP_LIMIT: Final = 64
 STOCK_NOT_KEPT: Final = -1
 CATEGORY_SEPARATOR: Final = " > "
 
-_ID: Final = re.compile(r"[^\s/?#\x00-\x1f\x7f]+")
+_ID: Final = re.compile(r"[^\s?#\x00-\x1f\x7f]+")
 _LANGUAGES: Final = frozenset({"zh", "en"})
 FIELDS: Final = frozenset(
     {
@@ -198,7 +198,7 @@ def _product_id(value: Any) -> str:
     text = str(value) if isinstance(value, int) and not isinstance(value, bool) else value
     if not isinstance(text, str) or not _ID.fullmatch(text) or len(text) > ID_LIMIT or not text.isprintable():
         raise ProductFieldError(
-            "INVALID_ID", f"an id is 1 to {ID_LIMIT} printable characters without spaces, / ? or #", field="id"
+            "INVALID_ID", f"an id is 1 to {ID_LIMIT} printable characters without spaces, ? or #", field="id"
         )
     return text
 

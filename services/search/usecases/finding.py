@@ -12,6 +12,7 @@ from services.search.domain.relevance import RELAX_BELOW, words_required
 from services.search.store.product_index import ProductIndex, ProductSearch
 
 MIN_WORDS_TO_RELAX: Final = 2
+REPAIR_LIMIT: Final = 64  # characters; nobody mistypes one letter of an essay
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +99,8 @@ class Finder:
 
     async def _repaired(self, request: Request) -> Found | None:
         """Return the first repaired spelling that finds all its words; one that finds nothing is no repair."""
+        if len(request.query) > REPAIR_LIMIT:
+            return None
         for query in repaired_queries(request.query, self.vocabulary()):
             found = await self.next_page(request, Plan(query, MatchedTerms.ALL), after=None)
             if found.page.total:

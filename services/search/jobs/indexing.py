@@ -1,0 +1,169 @@
+"""Keeps the product index and the memory of the catalogue up with the ``products`` log.
+
+The log says which products changed; what is indexed is what their documents say now, under their version, so a replay
+or a second reader changes nothing. ``product-index`` is a singleton, ``catalog-memory`` runs in every replica.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Final
+
+from services.chassis.clock import Clock
+from services.chassis.eventlog.port import Event
+from services.chassis.logs import get_log
+from services.chassis.operation_run import OperationRun
+from services.search.domain.popularity import Faded, value_at
+from services.search.domain.suggestions import Phrase
+from services.search.store.catalog_memory import CatalogMemory
+from services.search.store.product_index import IndexedProduct, ProductIndex
+from services.search.store.products import ProductStore, StoredProduct
+
+PAGE: Final = 500
+MOVED_SHARE: Final = 0.1  # a popularity that moved by less is not written again
+REFRESH_INTERVAL_S: Final = 15.0
+MEMORY_INTERVAL_S: Final = 1.0
+
+log = get_log("indexing")
+
+
+class Popularity:
+    """How wanted each product is, as last mined; "now" is the latest act, so that an old import does not fade away."""
+
+    def __init__(self) -> None:
+        self._sums: Mapping[str, Faded] = {}
+        self._now_s = 0.0
+
+    def take(self, sums: Mapping[str, Faded]) -> None:
+        """Take newly mined sums."""
+        self._sums = sums
+        self._now_s = max((each.time_s for each in sums.values()), default=0.0)
+
+    def of(self, product_id: str) -> float:
+        """Return a product's popularity in purchases."""
+        sum_ = self._sums.get(product_id)
+        return 0.0 if sum_ is None else value_at(sum_, self._now_s)
+
+    def values(self) -> dict[str, float]:
+        """Return the popularity of every product that was wanted."""
+        return {product_id: value_at(sum_, self._now_s) for product_id, sum_ in self._sums.items()}
+
+
+class ProductIndexer:
+    """The projection ``product-index``, its filling from nothing, and the refresh of popularity in it."""
+
+    name = "product-index"
+
+    def __init__(self, store: ProductStore, index: ProductIndex, popularity: Popularity, clock: Clock) -> None:
+        self._store = store
+        self._index = index
+        self._popularity = popularity
+        self._clock = clock
+        self._indexed: dict[str, float] = {}
+        self._filling = asyncio.Lock()
+        self._beside: str | None = None  # the branch being filled gets every change too
+
+    async def apply(self, events: Sequence[Event]) -> None:
+        """Index the products that the events name; visible when it returns."""
+        ids = list(dict.fromkeys(event.subject for event in events))
+        found = await self._store.get_many(ids)
+        await self._write([found[product_id] for product_id in ids if product_id in found])
+
+    async def ensure(self) -> None:
+        """Return when the index answers: fill it from the products if it is missing, damaged or of another shape."""
+        if not await self._index.declare():
+            log.info("filling the product index")
+            await self.rebuild()
+
+    async def rebuild(self, run: OperationRun | None = None) -> None:
+        """Fill a new branch from the products and promote it; searches stay on the old one until then."""
+        async with self._filling:
+            branch = await self._index.open_branch()
+            self._beside = branch
+            try:
+                after: str | None = None
+                while True:
+                    products, after = await self._store.scan(after=after, limit=PAGE)
+                    await self._index.write(self._entries(products), self._clock.now(), branch=branch)
+                    if run is not None:
+                        run.progress.rows += len(products)
+                        run.progress.accept("indexed", len(products))
+                        await run.report()
+                    if after is None:
+                        break
+                await self._index.promote(branch)
+            finally:
+                self._beside = None
+
+    async def refresh_popularity(self, sums: Mapping[str, Faded]) -> int:
+        """Write products whose popularity moved; return how many."""
+        self._popularity.take(sums)
+        moved = [
+            product_id
+            for product_id, value in self._popularity.values().items()
+            if abs(value - self._indexed.get(product_id, 0.0))
+            > MOVED_SHARE * (1.0 + self._indexed.get(product_id, 0.0))
+        ]
+        for start in range(0, len(moved), PAGE):
+            found = await self._store.get_many(moved[start : start + PAGE])
+            await self._write(list(found.values()))
+            # What no product of the catalogue has is not looked for again until it moves further.
+            self._indexed |= {each: self._popularity.of(each) for each in moved[start : start + PAGE]}
+        return len(moved)
+
+    async def _write(self, products: Sequence[StoredProduct]) -> None:
+        now = self._clock.now()
+        await self._index.write(self._entries(products), now)
+        if self._beside is not None:
+            await self._index.write(self._entries(products), now, branch=self._beside)
+
+    def _entries(self, products: Sequence[StoredProduct]) -> list[IndexedProduct]:
+        entries = [
+            IndexedProduct(each.product, each.create_time, self._popularity.of(each.product.id)) for each in products
+        ]
+        self._indexed |= {entry.product.id: entry.popularity for entry in entries}
+        return entries
+
+
+class CatalogFollower:
+    """The projection ``catalog-memory``: the shop's words, completions and price bounds of this replica."""
+
+    name = "catalog-memory"
+
+    def __init__(
+        self,
+        store: ProductStore,
+        memory: CatalogMemory,
+        popularity: Popularity,
+        queries: Callable[[], Awaitable[list[Phrase]]],
+    ) -> None:
+        self._store = store
+        self._memory = memory
+        self._popularity = popularity
+        self._queries = queries
+
+    async def load(self) -> None:
+        """Read every product once; before the follower starts, from the log's head on, and before readiness."""
+        after: str | None = None
+        while True:
+            products, after = await self._store.scan(after=after, limit=PAGE)
+            for stored in products:
+                self._memory.put(stored.product)
+            await asyncio.sleep(0)
+            if after is None:
+                break
+        await self.rebuild()
+
+    async def apply(self, events: Sequence[Event]) -> None:
+        """Take the products that the events name as they are now."""
+        found = await self._store.get_many(list(dict.fromkeys(event.subject for event in events)))
+        for stored in found.values():
+            self._memory.put(stored.product)
+
+    async def rebuild_if_changed(self) -> None:
+        """Build completions and price bounds anew if the catalogue changed; a pass of a job."""
+        if self._memory.dirty:
+            await self.rebuild()
+
+    async def rebuild(self) -> None:
+        """Build completions and price bounds anew."""
+        await self._memory.rebuild(await self._queries(), self._popularity.values())

@@ -1,0 +1,80 @@
+"""Writes the ``searches`` log: what was searched and shown. No search waits for it.
+
+Entries wait in a bounded queue; when that is full (the store is away) the newest are counted and lost, for the log of
+searches promises nothing to anybody, and a search that waited for it would. Per replica.
+"""
+
+import asyncio
+from collections import deque
+from typing import Final
+
+from prometheus_client import Counter
+
+from services.chassis.errors import ErrorKind, ZhikeError
+from services.chassis.eventlog.port import APPEND_LIMIT, EventLog, NewEvent
+from services.chassis.logs import get_log
+from services.search.jobs.log_mining import SERVED
+from services.search.usecases.searching import Served
+
+QUEUE_LIMIT: Final = 10_000
+GATHER_S: Final = 0.05  # so that busy seconds write few large batches
+RETRY_S: Final = 1.0
+OWNER: Final = "search"
+
+log = get_log("search-log")
+
+
+class SearchLog:
+    """The queue and its writer."""
+
+    def __init__(self, event_log: EventLog, lost: Counter) -> None:
+        self._event_log = event_log
+        self._lost = lost
+        self._queue: deque[Served] = deque()
+        self._filled = asyncio.Event()
+
+    def note(self, served: Served) -> None:
+        """Take what was shown; never waits."""
+        if len(self._queue) >= QUEUE_LIMIT:
+            self._lost.inc()
+            return
+        self._queue.append(served)
+        self._filled.set()
+
+    async def run(self) -> None:
+        """Write what comes until cancelled."""
+        while True:
+            await self._filled.wait()
+            await asyncio.sleep(GATHER_S)
+            try:
+                await self.flush()
+            except ZhikeError as error:
+                if error.kind not in {ErrorKind.UNAVAILABLE, ErrorKind.ABORTED}:
+                    raise
+                log.warning("search log waits for its store", reason=error.reason, waiting=len(self._queue))
+                await asyncio.sleep(RETRY_S)
+
+    async def flush(self) -> None:
+        """Write all that waits; what could not be written stays in the queue."""
+        while self._queue:
+            batch = [self._queue[place] for place in range(min(APPEND_LIMIT, len(self._queue)))]
+            await self._event_log.append([event_of(served) for served in batch])
+            for _ in batch:
+                self._queue.popleft()
+        self._filled.clear()
+
+
+def event_of(served: Served) -> NewEvent:
+    """Return the event of one shown page; its id names the search and the page."""
+    identifiers = served.shopper.identifiers
+    return NewEvent(
+        client_event_id=f"{served.search_id}/{served.first_position}",
+        owner=OWNER,
+        type=SERVED,
+        occurred_time=served.time,
+        shop=served.shopper.shop,
+        channel=served.shopper.channel,
+        subject=identifiers[0] if identifiers else f"search:{served.search_id}",
+        payload=served.payload,
+        synthetic=served.synthetic,
+    )

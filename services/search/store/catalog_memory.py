@@ -1,0 +1,117 @@
+"""Owns what a replica keeps of the catalogue in memory: the shop's words, its price bounds, its completions.
+
+Loaded from the products at start, kept up by the product log. Reads never wait: heavy parts are built aside.
+"""
+
+import asyncio
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from services.kits.money import Money
+from services.kits.text.segment import Segmenter
+from services.kits.text.spelling import Vocabulary
+from services.search.domain.price_bounds import price_bounds
+from services.search.domain.product import CATEGORY_SEPARATOR, Product, Texts
+from services.search.domain.suggestions import Completion, Phrase, SuggestionKind
+
+_LANGUAGES: Final = ("zh", "en")
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    title: Texts
+    categories: tuple[Texts, ...]
+    brands: tuple[str, ...]
+    price: Money | None
+
+
+class CatalogMemory:
+    """One replica's view. All methods run on the event loop; ``rebuild`` does its work in a thread."""
+
+    def __init__(self, segmenter: Segmenter) -> None:
+        self._segmenter = segmenter
+        self._known: dict[str, _Known] = {}
+        self.vocabulary = Vocabulary()
+        self.completion = Completion()
+        self.price_bounds: tuple[int, ...] = ()
+        self.currency = ""  # of most products
+        self.dirty = False
+
+    def __len__(self) -> int:
+        return len(self._known)
+
+    def put(self, product: Product) -> None:
+        """Take a product as it is now; a withdrawn one is forgotten."""
+        before = self._known.get(product.id)
+        now = None if product.withdrawn else _Known(product.title, product.categories, product.brands, product.price)
+        if before == now:
+            return
+        self.dirty = True
+        if before is None or now is None or _spelled(before) != _spelled(now):
+            if before is not None:
+                self.vocabulary.discard(self._words(before))
+            if now is not None:
+                self.vocabulary.add(self._words(now))
+        if now is None:
+            self._known.pop(product.id, None)
+        else:
+            self._known[product.id] = now
+
+    async def rebuild(self, queries: Iterable[Phrase], popularity: Mapping[str, float]) -> None:
+        """Build completions and price bounds anew from the catalogue, logged queries and popularity."""
+        self.dirty = False
+        known, logged = dict(self._known), list(queries)
+        built = await asyncio.to_thread(_built, known, logged, popularity)
+        self.completion, self.price_bounds, self.currency = built
+
+    def _words(self, known: _Known) -> list[str]:
+        return [word for text in _spelled(known) for word in self._segmenter.vocabulary_words(text)]
+
+
+def _spelled(known: _Known) -> list[str]:
+    """Return the texts whose words are spelled as the shop spells them."""
+    return [*known.title.values(), *known.brands, *(path for each in known.categories for path in each.values())]
+
+
+def _built(
+    known: Mapping[str, _Known], queries: list[Phrase], popularity: Mapping[str, float]
+) -> tuple[Completion, tuple[int, ...], str]:
+    phrases = [*queries, *_named(known), *_titles(known, popularity)]
+    currencies = Counter(each.price.currency for each in known.values() if each.price is not None)
+    currency = max(currencies, key=currencies.__getitem__, default="")
+    prices = [each.price.amount_minor for each in known.values() if each.price and each.price.currency == currency]
+    return Completion(phrases), price_bounds(prices), currency
+
+
+def _named(known: Mapping[str, _Known]) -> Iterable[Phrase]:
+    """Yield categories and brands, weighed by how many products they have."""
+    categories: dict[tuple[str, str], int] = {}
+    brands: dict[str, int] = {}
+    for each in known.values():
+        for language in _LANGUAGES:
+            levels = {
+                level
+                for paths in each.categories
+                for level in paths.get(language, "").split(CATEGORY_SEPARATOR)
+                if level
+            }
+            for level in levels:
+                categories[language, level] = categories.get((language, level), 0) + 1
+        for brand in each.brands:
+            brands[brand] = brands.get(brand, 0) + 1
+    total = max(1, len(known))
+    for (language, level), count in categories.items():
+        yield Phrase(level, SuggestionKind.CATEGORY, 1 + count / total, language)
+    for brand, count in brands.items():
+        yield Phrase(brand, SuggestionKind.BRAND, 1 + count / total)
+
+
+def _titles(known: Mapping[str, _Known], popularity: Mapping[str, float]) -> Iterable[Phrase]:
+    """Yield titles, weighed between one and two by how wanted the product is."""
+    for product_id, each in known.items():
+        wanted = popularity.get(product_id, 0.0)
+        weight = 1 + wanted / (wanted + 10.0)
+        for language, title in each.title.items():
+            yield Phrase(title, SuggestionKind.PRODUCT, weight, language, product_id, each.price)
