@@ -2,6 +2,6 @@
 
 Owns: user events, identifiers and how they join to customers, claims, accounts, consent, purchases, classes.
 Does not own: products and prices (search), models (recommendation), keys (gateway).
-Writes the logs: ``user-events``, ``customers`` (what an identifier resolves to) and, for itself, ``customer-claims`` (what was
-said of people). Reads the logs: its own, and ``products`` of search (which goods are of the shop's own label).
+Writes the logs: ``user-events``, ``customers`` (what an identifier resolves to) and, for itself, ``customer-claims``
+(what was said of people). Reads the logs: its own, and ``products`` of search (which goods are the shop's own label).
 """

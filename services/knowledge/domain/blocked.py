@@ -24,13 +24,9 @@ _PHONES: Final = frozenset(
         "+8615555555555",
         "+8618888888888",
         "+8619999999999",
-        "+12025550100",
-        "+12125551212",
-        "+15555555555",
     }
 )
 _ZEROED_PHONE: Final = re.compile(r"\+861[3-9]\d0{8}", re.ASCII)
-_FICTION_PHONE: Final = re.compile(r"\+1[2-9]\d\d55501\d\d", re.ASCII)  # the North American block kept for fiction
 
 _EMAILS: Final = frozenset(
     {"a@a.com", "aa@aa.com", "abc@abc.com", "123@123.com", "1@1.com", "123456@qq.com", "x@x.com"}
@@ -68,7 +64,7 @@ def is_placeholder(identifier: str) -> bool:
 
 
 def _is_placeholder_phone(value: str) -> bool:
-    return value in _PHONES or bool(_ZEROED_PHONE.fullmatch(value) or _FICTION_PHONE.fullmatch(value))
+    return value in _PHONES or _ZEROED_PHONE.fullmatch(value) is not None
 
 
 def _is_placeholder_email(value: str) -> bool:

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from services.knowledge.domain.money import amount_text
-from services.knowledge.domain.purchases import SALE, Order, main_currency, net_spend
+from services.knowledge.domain.purchases import SALE, Order
 from services.knowledge.domain.times import DAY_US
 
 A_SHARE: Final = 0.80
@@ -85,23 +85,67 @@ class ComparedShare:
     median: float = 0.0
 
 
-def figures_of(orders: Sequence[Order], own_label: frozenset[str]) -> Figures:
+class Tally:
+    """Adds up one person's orders, in any order, so that all customers can be counted in one pass over all orders."""
+
+    __slots__ = ("_by_currency", "_lines", "_shares", "last_order_us", "orders")
+
+    def __init__(self) -> None:
+        self._by_currency: dict[str, list[int]] = {}  # orders and returns, net spend
+        self._lines = 0
+        self._shares = [0, 0, 0]
+        self.orders = 0
+        self.last_order_us = 0
+
+    def add(self, order: Order, own_label: frozenset[str]) -> None:
+        """Count one order or return."""
+        money = self._by_currency.setdefault(order.currency, [0, 0])
+        money[0] += 1
+        if order.kind != SALE:
+            money[1] -= order.total_minor
+            return
+        money[1] += order.total_minor
+        self.orders += 1
+        self.last_order_us = max(self.last_order_us, order.time_us)
+        for line in order.lines:
+            if not line.is_charge:
+                self._lines += 1
+                self._shares[0] += line.discount_minor > 0
+                self._shares[1] += line.coupon_minor > 0
+                self._shares[2] += line.product_id in own_label
+
+    def merge(self, other: "Tally") -> None:
+        """Count what the other counted too: two identifiers of one person."""
+        for currency, (count, spend) in other._by_currency.items():
+            money = self._by_currency.setdefault(currency, [0, 0])
+            money[0] += count
+            money[1] += spend
+        self._lines += other._lines
+        self._shares = [one + two for one, two in zip(self._shares, other._shares, strict=True)]
+        self.orders += other.orders
+        self.last_order_us = max(self.last_order_us, other.last_order_us)
+
+    def figures(self) -> Figures:
+        """Return the sums, spend in the currency of most orders."""
+        if not self._by_currency:
+            return Figures()
+        currency = min(self._by_currency, key=lambda each: (-self._by_currency[each][0], each))
+        return Figures(
+            currency=currency,
+            spend_minor=self._by_currency[currency][1],
+            orders=self.orders,
+            last_order_us=self.last_order_us,
+            lines=self._lines,
+            lines_by_share=dict(zip(SHARES, self._shares, strict=True)),
+        )
+
+
+def figures_of(orders: Iterable[Order], own_label: frozenset[str]) -> Figures:
     """Return the figures of one person's orders."""
-    currency = main_currency(orders)
-    sales = [order for order in orders if order.kind == SALE]
-    goods = [line for order in sales for line in order.lines if not line.is_charge]
-    return Figures(
-        currency=currency,
-        spend_minor=net_spend(orders, currency),
-        orders=len(sales),
-        last_order_us=max((order.time_us for order in sales), default=0),
-        lines=len(goods),
-        lines_by_share={
-            DISCOUNT: sum(1 for line in goods if line.discount_minor > 0),
-            COUPON: sum(1 for line in goods if line.coupon_minor > 0),
-            OWN_LABEL: sum(1 for line in goods if line.product_id in own_label),
-        },
-    )
+    tally = Tally()
+    for order in orders:
+        tally.add(order, own_label)
+    return tally.figures()
 
 
 def class_basis(customers: Iterable[Figures], as_of_us: int) -> ClassBasis:

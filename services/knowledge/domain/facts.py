@@ -64,7 +64,9 @@ class SaidOf:
     account: AccountStatement | None = None
     first_seen_us: int | None = None
     last_seen_us: int | None = None
-    channels: Mapping[str, int] = field(default_factory=dict)
+    # Events by channel, and there by the stronger identifiers that each also carried: a person counts an event once,
+    # under the strongest of its own identifiers.
+    channels: Mapping[str, Mapping[tuple[str, ...], int]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +125,19 @@ def consent_states(people: Iterable[SaidOf]) -> tuple[ConsentState, ...]:
         else ConsentState(purpose, DEFAULT)
         for purpose in PURPOSES
     )
+
+
+def interactions_by_channel(people: Iterable[SaidOf]) -> dict[str, int]:
+    """Return a person's events by channel, each event once however many of its identifiers are the person's."""
+    known = list(people)
+    members = {each.identifier for each in known}
+    counts: dict[str, int] = {}
+    for each in known:
+        for channel, by_stronger in each.channels.items():
+            own = sum(count for stronger, count in by_stronger.items() if members.isdisjoint(stronger))
+            if own:
+                counts[channel] = counts.get(channel, 0) + own
+    return dict(sorted(counts.items()))
 
 
 def account_in_force(people: Iterable[SaidOf]) -> str:

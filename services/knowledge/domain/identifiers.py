@@ -65,6 +65,7 @@ def by_strength(identifiers: Iterable[str]) -> tuple[str, ...]:
     return tuple(sorted(unique, key=lambda identifier: (STRENGTH[kind_of(identifier)], identifier)))
 
 
+@lru_cache(maxsize=_CACHED_IDENTIFIERS)
 def own_customer_id(identifier: str) -> str:
     """Return the customer id that the identifier has alone; a customer's id is the smallest of its members'."""
     return "c-" + sha256(f"identifier:{identifier}".encode()).hexdigest()[:CUSTOMER_ID_HEX]

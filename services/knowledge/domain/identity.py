@@ -60,7 +60,7 @@ class IdentityRules:
     """Bounds. An identifier with more neighbours of one kind than its bound is shared by many and joins nobody."""
 
     neighbours: Mapping[str, int] = field(default_factory=lambda: {"card": 5, "login": 5, "phone": 10, "email": 10})
-    visitors: int = 300  # browsers of one login; beyond it the login is a shared test account
+    visitors: int = 100  # browsers of one login; beyond it the login is a shared test account
     visitor_people: int = 8  # neighbours of one browser that are looked at; beyond them it stands in a shop
     trunk: int = 1_000  # identifiers that edges may chain together before nobody believes the chain
     blocked: frozenset[str] = frozenset()  # text forms that the shop adds
@@ -124,7 +124,7 @@ def is_parted(first: Node, second: Node) -> bool:
 
 def wanted_identifiers(nodes: Mapping[str, Node], starts: Iterable[str], rules: IdentityRules) -> set[str]:
     """Return the identifiers that must be known too before ``people_of`` can tell who the starts are."""
-    core = _reached(nodes, starts, rules)
+    core = reached(nodes, starts, rules)
     wanted: set[str] = set()
     for identifier, node in nodes.items():
         if not _is_passable(node, rules):
@@ -141,9 +141,27 @@ def people_of(nodes: Mapping[str, Node], rules: IdentityRules) -> dict[str, Pers
     return _Fold(nodes, rules).people()
 
 
-def trunk_size(nodes: Mapping[str, Node], start: str, rules: IdentityRules) -> int:
-    """Return how many trunk identifiers chain to ``start`` over edges between known nodes."""
-    return sum(1 for each in _reached(nodes, [start], rules) if kind_of(each) != VISITOR)
+def reached(nodes: Mapping[str, Node], starts: Iterable[str], rules: IdentityRules) -> set[str]:
+    """Return the starts and the trunk that edges reach from them; a start that is a browser counts with its neighbours.
+
+    Of these, and of no other known identifier, ``people_of`` tells everything once nothing is wanted any more.
+    """
+    found: set[str] = set()
+    stack = [start for start in starts if start in nodes]
+    opened = set(stack)
+    while stack:
+        identifier = stack.pop()
+        if identifier in found:
+            continue
+        found.add(identifier)
+        node = nodes.get(identifier)
+        if node is None or not _is_passable(node, rules):
+            continue
+        for other, link in node.links.items():
+            trunk_edge = link.evidence == MANUAL or VISITOR not in (kind_of(identifier), kind_of(other))
+            if trunk_edge or (identifier in opened and kind_of(other) != VISITOR):
+                stack.append(other)
+    return found
 
 
 def _best_links(first: Mapping[str, Link], second: Mapping[str, Link]) -> dict[str, Link]:
@@ -182,26 +200,6 @@ def _neighbour_counts(neighbours: Iterable[str]) -> dict[str, int]:
     for other in neighbours:
         counts[kind_of(other)] += 1
     return counts
-
-
-def _reached(nodes: Mapping[str, Node], starts: Iterable[str], rules: IdentityRules) -> set[str]:
-    """Return the trunk that edges reach from the starts; a start that is a browser counts with its neighbours."""
-    reached: set[str] = set()
-    stack = [start for start in starts if start in nodes]
-    opened = set(stack)
-    while stack:
-        identifier = stack.pop()
-        if identifier in reached:
-            continue
-        reached.add(identifier)
-        node = nodes.get(identifier)
-        if node is None or not _is_passable(node, rules):
-            continue
-        for other, link in node.links.items():
-            trunk_edge = link.evidence == MANUAL or VISITOR not in (kind_of(identifier), kind_of(other))
-            if trunk_edge or (identifier in opened and kind_of(other) != VISITOR):
-                stack.append(other)
-    return reached
 
 
 class _Fold:

@@ -26,6 +26,7 @@ from services.knowledge.domain.facts import (
     account_in_force,
     consent_states,
     facts_in_force,
+    interactions_by_channel,
 )
 from services.knowledge.domain.identifiers import account_id
 from services.knowledge.domain.identity import Person
@@ -71,10 +72,7 @@ class Surroundings:
 def customer_profile(person: Person, said: Sequence[SaidOf], orders: Sequence[Order], beside: Surroundings) -> Customer:
     """Fold everything known of the members into one customer; the order of the arguments' items does not count."""
     seen = [each for each in said if each.first_seen_us is not None]
-    channels: dict[str, int] = {}
-    for each in said:
-        for channel, count in each.channels.items():
-            channels[channel] = channels.get(channel, 0) + count
+    channels = interactions_by_channel(said)
     facts = facts_in_force(sorted(said, key=lambda each: each.identifier))
     consents = consent_states(said)
     purchases = summarise_purchases(orders, beside.zone)
@@ -103,7 +101,7 @@ def customer_profile(person: Person, said: Sequence[SaidOf], orders: Sequence[Or
         classes=classes_of(figures, beside.basis),
         first_seen_us=first_seen_us,
         last_seen_us=last_seen_us,
-        interactions_by_channel=dict(sorted(channels.items())),
+        interactions_by_channel=channels,
         profile_hash=profile_hash(hashed),
     )
 

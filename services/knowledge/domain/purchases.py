@@ -31,7 +31,9 @@ _NO_CURRENCY: Final = "XXX"  # ISO 4217: no currency involved
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One line of an order. Money in minor units of the order's currency; ``discount`` is money off the line."""
+    """One line of an order. Money in minor units of the order's currency; ``price`` is that of one unit before
+    discount, ``discount`` (the shop's) and ``coupon`` are money off the whole line.
+    """
 
     product_id: str
     quantity: int
@@ -39,6 +41,11 @@ class Line:
     discount_minor: int = 0
     coupon_minor: int = 0
     is_charge: bool = False
+
+    @property
+    def total_minor(self) -> int:
+        """What is paid for the line where nobody says otherwise."""
+        return max(0, self.price_minor * self.quantity - self.discount_minor - self.coupon_minor)
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +125,7 @@ def order_from_payload(
         time_us=time_us,
         channel=payload.get("channel", ""),
         currency=currency,
-        total_minor=minor_units(total["amount"], currency) if total else sum(x.price_minor * x.quantity for x in lines),
+        total_minor=minor_units(total["amount"], currency) if total else sum(line.total_minor for line in lines),
         lines=lines,
         authority=AUTHORITY_NAMES.get(order.get("source", ""), BROWSER),
         recorded_us=recorded_us,

@@ -1,0 +1,154 @@
+"""What an event writes into documents: into each from the event and itself alone (docs/consistency.md rule 8)."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from services.chassis.documents.port import DocumentStore
+from services.chassis.eventlog.generations import Resolve
+from services.chassis.eventlog.port import Event
+from services.chassis.eventlog.projection import DELETE, Deletion, KeyedProjection
+from services.knowledge.domain.identifiers import EMAIL, PHONE, kind_of, own_customer_id
+from services.knowledge.domain.identity import LOGIN_EVENT, SAME_EVENT, Link
+from services.knowledge.domain.purchases import order_from_payload, order_key
+from services.knowledge.domain.statements import empty_record, merged_record, records_of_event
+from services.knowledge.domain.times import micros
+from services.knowledge.domain.user_events import LOGIN, PURCHASE
+from services.knowledge.store.bodies import (
+    COUNTERS_KEPT,
+    TRUNK_LINKS_KEPT,
+    kept_neighbours,
+    order_body,
+    order_from_body,
+    record_body,
+    record_from_body,
+)
+from services.knowledge.store.collections import ACTIVITY, ORDERS, OWN_LABEL, STATEMENTS
+
+OWN_LABEL_TAG = "own-label"
+
+Body = dict[str, Any]
+
+
+class ShoppingProjection:
+    """Orders and activity out of user-events, read once for both."""
+
+    def __init__(self, documents: DocumentStore, name: str, resolve: Resolve) -> None:
+        self.name = name
+        self._orders = KeyedProjection(documents, resolve(ORDERS), name=name, keys=_order_keys, fold=_fold_order)
+        self._activity = KeyedProjection(
+            documents, resolve(ACTIVITY), name=name, keys=_activity_keys, fold=_fold_activity
+        )
+
+    async def apply(self, events: Sequence[Event]) -> None:
+        await self._orders.apply(events)
+        await self._activity.apply(events)
+
+
+def statements_projection(documents: DocumentStore, name: str, resolve: Resolve) -> KeyedProjection:
+    """Return what folds customer-claims."""
+    return KeyedProjection(documents, resolve(STATEMENTS), name=name, keys=_stated_keys, fold=_fold_statement)
+
+
+def own_label_projection(documents: DocumentStore, name: str, resolve: Resolve) -> KeyedProjection:
+    """Return what keeps which products are of the shop's own label."""
+    return KeyedProjection(documents, resolve(OWN_LABEL), name=name, keys=_product_keys, fold=_fold_product)
+
+
+def stated_identifiers(event: Event) -> tuple[str, ...]:
+    """Return the identifiers that an event of customer-claims speaks of."""
+    return tuple(records_of_event(event.type, event.payload, micros(event.occurred_time)))
+
+
+def _order_keys(event: Event) -> Sequence[str]:
+    if event.type != PURCHASE:
+        return ()
+    order = event.payload.get("order") or {}
+    number = order.get("number") or f"event:{event.key}"
+    return (order_key(event.shop, order.get("kind", "sale"), number),)
+
+
+def _fold_order(_key: str, body: Body | None, event: Event) -> Body | None:
+    order = order_from_payload(
+        event.payload,
+        subject=event.subject,
+        time_us=micros(event.occurred_time),
+        recorded_us=micros(event.recorded_time),
+        event_key=event.key,
+    )
+    if body is not None and not order.outranks(order_from_body(body)):
+        return None
+    return order_body(order)
+
+
+def _activity_keys(event: Event) -> Sequence[str]:
+    return [own_customer_id(identifier) for identifier in event.payload["identifiers"]]
+
+
+def _fold_activity(key: str, body: Body | None, event: Event) -> Body:
+    identifiers = event.payload["identifiers"]
+    time_us = micros(event.occurred_time)
+    place = 0
+    if len(identifiers) > 1:
+        place = next(at for at, each in enumerate(identifiers) if own_customer_id(each) == key)
+    if body is None:
+        body = {
+            "identifier": identifiers[place],
+            "first_us": time_us,
+            "last_us": time_us,
+            "channels": {},
+            "links": {},
+            "unverified": {},
+        }
+    body["first_us"] = min(body["first_us"], time_us)
+    body["last_us"] = max(body["last_us"], time_us)
+    counts = body["channels"].setdefault(event.channel, {})
+    stronger = "\n".join(identifiers[:place])
+    if stronger in counts or len(counts) < COUNTERS_KEPT:
+        counts[stronger] = counts.get(stronger, 0) + 1
+    if len(identifiers) > 1:
+        _link(
+            body, identifiers, place, Link(LOGIN_EVENT if event.type == LOGIN else SAME_EVENT, event.channel, time_us)
+        )
+    return body
+
+
+def _link(body: Body, identifiers: Sequence[str], place: int, link: Link) -> None:
+    """Join what came together; a phone or e-mail address in an event is typed in, not verified."""
+    typed = kind_of(identifiers[place]) in (PHONE, EMAIL)
+    for at, other in enumerate(identifiers):
+        other_typed = kind_of(other) in (PHONE, EMAIL)
+        if at == place or typed:
+            continue
+        edges = body["unverified" if other_typed else "links"]
+        known = edges.get(other)
+        if known is None or link.sort_key() < Link(*known).sort_key():
+            edges[other] = [link.evidence, link.source, link.time_us]
+            if len(edges) > TRUNK_LINKS_KEPT:
+                kept = set(kept_neighbours(edges))
+                for dropped in edges.keys() - kept:
+                    del edges[dropped]
+
+
+def _stated_keys(event: Event) -> Sequence[str]:
+    return [own_customer_id(identifier) for identifier in stated_identifiers(event)]
+
+
+def _fold_statement(key: str, body: Body | None, event: Event) -> Body:
+    records = records_of_event(event.type, event.payload, micros(event.occurred_time))
+    said = next(record for identifier, record in records.items() if own_customer_id(identifier) == key)
+    known = empty_record(said.identifier) if body is None else record_from_body(body)
+    return record_body(merged_record(known, said))
+
+
+def _product_keys(event: Event) -> Sequence[str]:
+    return (event.subject,)
+
+
+def _fold_product(_key: str, body: Body | None, event: Event) -> Body | Deletion | None:
+    if _is_own_label(event.payload):
+        return {"product_id": event.subject}
+    return None if body is None else DELETE
+
+
+def _is_own_label(product: Mapping[str, Any]) -> bool:
+    return OWN_LABEL_TAG in (product.get("tags") or ()) and not product.get("withdrawn")

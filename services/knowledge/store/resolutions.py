@@ -1,0 +1,159 @@
+"""What was last published of each identifier, and what waits to be (docs/consistency.md rule 1).
+
+A resolution is saved by compare and set together with the event that tells of it; a relay appends the event under an id
+made of identifier and version, then takes it out of the outbox. A crash anywhere in between repeats, never loses.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from services.chassis.documents.port import (
+    BATCH_LIMIT,
+    PAGE_LIMIT,
+    Document,
+    DocumentStore,
+    KeyTakenError,
+    RevisionMismatchError,
+)
+from services.chassis.eventlog.port import APPEND_LIMIT, EventLog, NewEvent
+from services.knowledge.domain.identifiers import own_customer_id
+from services.knowledge.domain.times import micros, time_of
+from services.knowledge.store.collections import BY_PENDING, RESOLUTIONS
+
+IDENTITY_RESOLVED = "IdentityResolved"
+OWNER = "knowledge"
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """What was last said of an identifier. ``version`` 0: nothing yet. ``document``: where it is stored."""
+
+    identifier: str
+    payload: Mapping[str, Any] = field(default_factory=dict)
+    version: int = 0
+    document: Document | None = None
+
+
+class ResolutionStore:
+    """The resolutions and their outbox."""
+
+    def __init__(self, documents: DocumentStore, log: EventLog) -> None:
+        self._documents = documents
+        self._log = log
+
+    async def declare(self) -> None:
+        """Create the collection."""
+        await self._documents.declare(RESOLUTIONS)
+
+    async def published(self, identifiers: Sequence[str]) -> dict[str, Published]:
+        """Return what was last said of each identifier."""
+        keys = {own_customer_id(identifier): identifier for identifier in identifiers}
+        listed = list(keys)
+        found: dict[str, Document] = {}
+        for start in range(0, len(listed), BATCH_LIMIT):
+            found.update(await self._documents.get_many(RESOLUTIONS, listed[start : start + BATCH_LIMIT]))
+        return {
+            identifier: _published(found[key]) if key in found else Published(identifier)
+            for key, identifier in keys.items()
+        }
+
+    async def publish(self, changes: Iterable[tuple[Published, Mapping[str, Any]]], now: datetime) -> None:
+        """Save and announce; one that another writer changed meanwhile is left for the next look."""
+        fresh: list[tuple[str, dict[str, Any]]] = []
+        stored: list[tuple[Document, dict[str, Any]]] = []
+        for known, payload in changes:
+            version = known.version + 1
+            said = {**payload, "version": version}
+            earlier = [] if known.document is None else known.document.body["outbox"]
+            body = {
+                "identifier": known.identifier,
+                "payload": dict(payload),
+                "version": version,
+                "outbox": [*earlier, [version, micros(now), said]],
+                "pending": 1,
+            }
+            if known.document is None:
+                fresh.append((own_customer_id(known.identifier), body))
+            else:
+                stored.append((known.document, body))
+        saved = await self._insert(fresh)
+        for document in await asyncio.gather(*(self._replace(each, body) for each, body in stored)):
+            if document is not None:
+                saved.append(document)
+        await self.relay(saved)
+
+    async def relay_pending(self) -> None:
+        """Announce what a crash left in outboxes."""
+        while True:
+            page = await self._documents.find(RESOLUTIONS, BY_PENDING, {"pending": 1}, limit=APPEND_LIMIT)
+            if not page.documents:
+                return
+            await self.relay(page.documents)
+
+    async def relay(self, documents: Sequence[Document]) -> None:
+        """Append what waits in these outboxes, then empty them."""
+        events = [event for document in documents for event in _waiting(document)]
+        for start in range(0, len(events), APPEND_LIMIT):
+            await self._log.append(events[start : start + APPEND_LIMIT])
+        await asyncio.gather(
+            *(self._replace(document, {**document.body, "outbox": [], "pending": 0}) for document in documents)
+        )
+
+    async def members_by_customer(self) -> AsyncIterator[tuple[str, str]]:
+        """Yield (identifier, customer id) of every identifier that shares its customer with others."""
+        after: str | None = None
+        while True:
+            page = await self._documents.scan(RESOLUTIONS, after=after, limit=PAGE_LIMIT)
+            for document in page.documents:
+                payload = document.body["payload"]
+                if len(payload["members"]) > 1:
+                    yield document.body["identifier"], payload["customer_id"]
+            after = page.next_after
+            if after is None:
+                return
+
+    async def _insert(self, items: list[tuple[str, dict[str, Any]]]) -> list[Document]:
+        saved: list[Document] = []
+        left = items
+        while left:
+            batch = left[:BATCH_LIMIT]
+            done = len(batch)
+            try:
+                await self._documents.insert_many(RESOLUTIONS, batch)
+            except KeyTakenError as taken:
+                saved.extend(Document(key, body, 1) for key, body in batch[: taken.position])
+                done = taken.position + 1
+            else:
+                saved.extend(Document(key, body, 1) for key, body in batch)
+            left = left[done:]
+        return saved
+
+    async def _replace(self, document: Document, body: Mapping[str, Any]) -> Document | None:
+        with suppress(RevisionMismatchError):
+            return await self._documents.replace(RESOLUTIONS, document.key, body, expected_revision=document.revision)
+        return None
+
+
+def _published(document: Document) -> Published:
+    body = document.body
+    return Published(body["identifier"], body["payload"], body["version"], document)
+
+
+def _waiting(document: Document) -> list[NewEvent]:
+    return [
+        NewEvent(
+            client_event_id=f"{document.key}/{version}",
+            owner=OWNER,
+            type=IDENTITY_RESOLVED,
+            occurred_time=time_of(time_us),
+            shop="",
+            channel="",
+            subject=document.body["identifier"],
+            payload=payload,
+        )
+        for version, time_us, payload in document.body["outbox"]
+    ]

@@ -1,0 +1,1 @@
+"""What knowledge does for its callers: load, decide, save."""

@@ -1,0 +1,73 @@
+"""Tells the other services whose an identifier is, whenever that changes."""
+
+import asyncio
+from collections.abc import Iterable, Mapping
+from typing import Any, ClassVar
+
+from services.chassis.clock import Clock
+from services.chassis.errors import ErrorKind, ZhikeError
+from services.knowledge.domain.resolution import goes_without_saying, resolution_of
+from services.knowledge.store.customers import Closure, CustomerStore
+from services.knowledge.store.resolutions import Published, ResolutionStore
+
+CHUNK_IDENTIFIERS = 200  # asked for at once: keeps each step short for those who are served meanwhile
+ROUNDS_LIMIT = 30  # looks at one chunk; each further one is another writer's or a wider circle's doing
+
+
+class AnnouncementContendedError(ZhikeError):
+    """Other writers kept changing what these identifiers resolve to; the reader tries again."""
+
+    kind: ClassVar[ErrorKind] = ErrorKind.UNAVAILABLE
+    reason = "ANNOUNCEMENT_CONTENDED"
+
+
+class Announcer:
+    """Compares who people are with what was last published of them, and publishes the difference.
+
+    After publishing it looks again: whoever changed an edge before this save is seen by the second look, so the last
+    word in the log is right whatever ran beside.
+    """
+
+    def __init__(self, customers: CustomerStore, resolutions: ResolutionStore, clock: Clock) -> None:
+        self._customers, self._resolutions, self._clock = customers, resolutions, clock
+        self._one_at_a_time = asyncio.Lock()
+
+    async def announce(self, identifiers: Iterable[str]) -> None:
+        """Publish what changed for these identifiers and for all whose person they change."""
+        asked = list(dict.fromkeys(identifiers))
+        for start in range(0, len(asked), CHUNK_IDENTIFIERS):
+            async with self._one_at_a_time:
+                await self._announce(set(asked[start : start + CHUNK_IDENTIFIERS]))
+
+    async def _announce(self, asked: set[str]) -> None:
+        for _ in range(ROUNDS_LIMIT):
+            closure = await self._customers.closure(sorted(asked))
+            circle = _circle(closure, asked)
+            published = await self._resolutions.published(sorted(circle))
+            wider = {member for each in published.values() for member in each.payload.get("members", ())} - circle
+            if wider:
+                asked |= wider
+                continue
+            changes = _changes(closure, published)
+            if not changes:
+                return
+            await self._resolutions.publish(changes, self._clock.now())
+        raise AnnouncementContendedError("what these identifiers resolve to keeps changing")
+
+
+def _circle(closure: Closure, asked: set[str]) -> set[str]:
+    """Return everyone whose person is exact in the closure and may have changed."""
+    return {member for each in closure.core | asked for member in closure.people[each].identifiers}
+
+
+def _changes(closure: Closure, published: Mapping[str, Published]) -> list[tuple[Published, Mapping[str, Any]]]:
+    resolved: dict[str, dict[str, Any]] = {}
+    changes: list[tuple[Published, Mapping[str, Any]]] = []
+    for identifier, known in published.items():
+        person = closure.people[identifier]
+        if person.id not in resolved:
+            resolved[person.id] = resolution_of(person, [record.said for record in closure.said_of(person)])
+        payload = {"identifier": identifier, **resolved[person.id]}
+        if known.payload != payload and not (known.version == 0 and goes_without_saying(payload)):
+            changes.append((known, payload))
+    return changes
