@@ -19,7 +19,7 @@ from infra.demo.source import ITEM_KEYS, ShopYear
 from infra.demo.titles import told_apart
 from infra.demo.wording import Category, Words, category_of, cleaned, department_of, glossary, size_of, title_of
 
-# The data has 5,927 items that at least 20 households bought. 26 of these are no goods (fuel, coupons, gift cards,
+# The data has 5,927 items that at least 20 households bought. 25 of these are no goods (fuel, coupons, gift cards,
 # fees); the most widely bought next ones (19 households) stand in for them.
 CATALOGUE_ITEMS: Final = 5_927
 RECENT: Final = timedelta(weeks=13)

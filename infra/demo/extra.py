@@ -1,5 +1,6 @@
 """Says whether the optional packages of the demo shop are here, before anything imports them."""
 
+from collections.abc import Iterable
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Final
@@ -17,14 +18,9 @@ class DemoExtraMissingError(ZhikeError):
     reason = "DEMO_EXTRA_MISSING"
 
 
-def missing_packages() -> tuple[str, ...]:
-    """Return the packages of the extra ``demo`` that cannot be imported; nothing is imported to find out."""
-    return tuple(name for name in PACKAGES if find_spec(name) is None)
-
-
-def require_demo_extra() -> None:
-    """Raise DemoExtraMissingError, naming the extra, unless every package of it is installed."""
-    missing = missing_packages()
+def require_demo_extra(packages: Iterable[str] = PACKAGES) -> None:
+    """Raise DemoExtraMissingError, naming the extra, unless every package can be found; none is imported."""
+    missing = [name for name in packages if find_spec(name) is None]
     if missing:
         raise DemoExtraMissingError(
             f"The demo shop needs the extra 'demo', which is not installed (missing: {', '.join(missing)}). "
@@ -35,10 +31,12 @@ def require_demo_extra() -> None:
 
 
 def data_folder() -> Path:
-    """Return the folder of the package's parquet files. The package itself is never imported: it would load pandas
-    and may load 20.9 million promotion rows. Raises DemoExtraMissingError."""
+    """Return the folder of the package's parquet files. Raises DemoExtraMissingError.
+
+    The package itself is never imported: it would load pandas and may load 20.9 million promotion rows.
+    """
+    require_demo_extra((DATA_PACKAGE,))
     spec = find_spec(DATA_PACKAGE)
     if spec is None or spec.origin is None:
-        require_demo_extra()
         raise DemoExtraMissingError("The data package of the extra 'demo' has no files.", extra="demo")
     return Path(spec.origin).parent / "data"

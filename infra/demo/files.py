@@ -76,6 +76,8 @@ def write_demo_files(folder: Path, plan: DemoPlan, progress: StageProgress = no_
     importing them twice counts them once. Raises DemoExtraMissingError, ValueError (households out of range).
     """
     require_demo_extra()
+    if plan.households is not None and not 1 <= plan.households <= HOUSEHOLDS:
+        raise ValueError(f"households must be between 1 and {HOUSEHOLDS:,}")
     writing = import_module("infra.demo.writing")  # needs the extra, which is here now
     folder.mkdir(parents=True, exist_ok=True)
     files: DemoFiles = writing.write_files(DemoFiles.within(folder), settled_plan(folder, plan), progress)
