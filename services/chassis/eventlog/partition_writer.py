@@ -26,11 +26,12 @@ CONTENTION_WAIT_S = 0.005  # times 1..8, drawn at random
 class Entry:
     """One event on its way: what to store, and what became of it. Mutable; lives for one append."""
 
-    __slots__ = ("body", "fingerprint", "key", "seq", "status")
+    __slots__ = ("body", "fingerprint", "key", "seq", "status", "stored_fingerprint")
 
     def __init__(self, key: str, fingerprint: str, body: dict[str, Any]) -> None:
         self.key = key
         self.fingerprint = fingerprint
+        self.stored_fingerprint = fingerprint  # of the event that holds the key, in the end
         self.body = body
         self.status = VerdictStatus.STORED
         self.seq = 0
@@ -39,6 +40,7 @@ class Entry:
         """Take the verdict from the event that has this key. An erased one has no fingerprint: any body repeats it."""
         same = fingerprint in ("", self.fingerprint)
         self.status = VerdictStatus.DUPLICATE if same else VerdictStatus.REUSED
+        self.stored_fingerprint = fingerprint
         self.seq = seq
 
 
@@ -122,7 +124,7 @@ class PartitionWriter:
         await self._insert(list(leaders.values()))
         for follower in followers:
             leader = leaders[follower.key]
-            follower.settle_as_known(leader.fingerprint, leader.seq)
+            follower.settle_as_known(leader.stored_fingerprint, leader.seq)
 
     async def _insert(self, remaining: list[Entry]) -> None:
         for _ in range(ATTEMPT_LIMIT):

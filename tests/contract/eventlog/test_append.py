@@ -98,6 +98,12 @@ async def test_ids_repeated_inside_a_batch_are_folded_before_numbering(log):
     assert len(await stored_events(log)) == 3
 
 
+async def test_an_id_repeated_inside_a_batch_is_judged_by_what_is_stored_not_by_its_neighbour(log):
+    await log.append([new_event(1)])
+    verdicts = await log.append([new_event(1, type="search"), new_event(1, type="search"), new_event(1)])
+    assert [v.status for v in verdicts] == [VerdictStatus.REUSED, VerdictStatus.REUSED, VerdictStatus.DUPLICATE]
+
+
 async def test_duplicates_among_new_events_leave_no_gap(log):
     await log.append([new_event(number) for number in range(0, 60, 3)])
     verdicts = await log.append([new_event(number) for number in range(60)])
