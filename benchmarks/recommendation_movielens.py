@@ -7,6 +7,7 @@ order; ``fresh`` takes a new generator for each item (the reading that is report
 
 import os
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -68,7 +69,7 @@ def split_per_item(
     order = np.argsort(items, kind="stable")
     bounds = np.concatenate([[0], np.cumsum(np.bincount(items))])
     trains = np.zeros(len(items), dtype=bool)
-    for start, end in zip(bounds[:-1], bounds[1:], strict=True):
+    for start, end in pairwise(bounds):
         if fresh:
             generator = np.random.RandomState(seed)
         chosen = generator.permutation(order[start:end])[: int(TRAIN_SHARE * (end - start))]

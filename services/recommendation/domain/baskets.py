@@ -68,9 +68,9 @@ def ease_weights(gram: Floats, regularization: float) -> Floats:
         raise EaseError("the basket matrix cannot be inverted", info=int(info))
     lower = np.tril(factor)
     inverse = lower + np.tril(factor, -1).T
-    weights = inverse / -np.diag(inverse)[None, :]
+    weights: Floats = (inverse / -np.diag(inverse)[None, :]).astype(np.float32, copy=False)
     np.fill_diagonal(weights, 0.0)
-    return weights.astype(np.float32, copy=False)
+    return weights
 
 
 def together_table(matrix: sparse.csr_matrix, *, regularization: float, count: int = TOGETHER) -> TogetherTable:
@@ -121,5 +121,7 @@ def together_scores(table: TogetherTable, items: Ints, *, catalogue: int) -> tup
 def _lifts(counts: npt.NDArray[np.floating], places: Ints, bought: Floats, *, baskets: int) -> Floats:
     """Lift of a pair: baskets * count(i, j) / (count(i) * count(j))."""
     chance = bought[:, None] * bought[np.maximum(places, 0)]
-    lifts = np.divide(baskets * counts, chance, out=np.zeros_like(chance), where=(chance > 0) & (places >= 0))
-    return lifts.astype(np.float32)
+    lifts: Floats = np.divide(
+        baskets * counts, chance, out=np.zeros_like(chance), where=(chance > 0) & (places >= 0)
+    ).astype(np.float32)
+    return lifts

@@ -71,7 +71,8 @@ def fold_in_vector(model: ItemFactors, items: Ints, likings: Floats) -> Floats:
     _, vector, info = lapack.sposv(system, touched.T @ (extra + np.float32(1.0)), lower=1)
     if info != 0:
         raise FoldInError("the fold-in system has no solution", info=int(info))
-    return vector.astype(np.float32, copy=False)
+    found: Floats = vector.astype(np.float32, copy=False)
+    return found
 
 
 def main_reason(model: ItemFactors, taste: Taste, candidate: int) -> int:

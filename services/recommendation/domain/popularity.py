@@ -26,4 +26,7 @@ def recent_popularity(
     is_last = np.ones(len(pair), dtype=bool)
     is_last[:-1] = pair[1:] != pair[:-1]
     weights = decayed(time_s[is_last], now_s=now_s, half_life_days=half_life_days)
-    return np.bincount(pair[is_last] % max(1, rows.items), weights=weights, minlength=rows.items)
+    scores: npt.NDArray[np.float64] = np.bincount(  # type: ignore[assignment]  # floats, as there are weights
+        pair[is_last] % max(1, rows.items), weights=weights, minlength=rows.items
+    )
+    return scores

@@ -76,3 +76,15 @@ def personal_refusal(*, consented: bool, staleness_s: float, staleness_limit_s: 
     if not staleness_s <= staleness_limit_s:
         return FallbackReason.CONSENT_STALE
     return FallbackReason.NONE if consented else FallbackReason.NO_CONSENT
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """A checked request for a placement."""
+
+    placement: Placement
+    identifiers: tuple[str, ...]
+    product_ids: tuple[str, ...] = ()
+    page_size: int = PAGE_SIZE_DEFAULT
+    excluded: frozenset[str] = frozenset()
+    language: str = "zh"

@@ -20,7 +20,8 @@ def best(scores: npt.NDArray[np.floating], count: int) -> npt.NDArray[np.intp]:
         candidates = np.arange(len(scores))
     candidates = candidates[np.isfinite(scores[candidates])]
     order = np.argsort(-scores[candidates], kind="stable")
-    return candidates[order[:count]]
+    found: npt.NDArray[np.intp] = candidates[order[:count]]
+    return found
 
 
 def best_of_rows(scores: npt.NDArray[np.floating], count: int) -> npt.NDArray[np.intp]:

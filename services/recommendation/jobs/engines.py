@@ -93,7 +93,7 @@ class RayEngine:
     def __enter__(self) -> Self:
         require_one_thread()
         os.environ.update({name: os.environ.get(name, value) for name, value in RAY_ENVIRONMENT.items()})
-        import ray  # noqa: PLC0415 - 0.7 s and 60 MB that a local engine must not pay
+        import ray  # here: 0.7 s and 60 MB that a local engine must not pay
 
         options: dict[str, Any] = {"logging_level": "warning", "log_to_driver": False, "namespace": "zhike"}
         if self._address:
@@ -111,12 +111,12 @@ class RayEngine:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        import ray  # noqa: PLC0415
+        import ray
 
         ray.shutdown()
 
     def run(self, shared: Any, tasks: Sequence[Task], on_done: OnDone | None = None) -> list[Any]:
-        import ray  # noqa: PLC0415
+        import ray
 
         remote = ray.remote(num_cpus=1, max_retries=2)(_call)
         shared_reference = ray.put(shared)

@@ -42,4 +42,5 @@ class Column:
 
     def take(self, places: npt.NDArray[Any]) -> npt.NDArray[Any]:
         """Return the values at ``places``."""
-        return self._buffer[places]
+        taken: npt.NDArray[Any] = self._buffer[places]
+        return taken

@@ -1,13 +1,13 @@
 """The copy of what shoppers did: one row per product of an event, per identifier as it came, in memory.
 
 A replica keeps it whole (about 30 bytes a row) because folding a person in needs every row of that person now. The
-latest snapshot and the tail of the log bring it back (docs/consistency.md rule 11); its watermark makes applying
-idempotent (rule 8). An order counts once by (shop, kind, number): the shop's books replace the browser's report, a later
-report of equal authority the earlier (rule 17).
+latest snapshot and the tail of the log bring it back (docs/consistency.md rule 11). An order counts once by (shop,
+kind, number): the shop's books replace the browser's report, and a later report of equal authority the earlier
+(rule 17).
 """
 
 from array import array
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import IntFlag
 from hashlib import blake2b
@@ -18,12 +18,11 @@ import numpy.typing as npt
 
 from services.chassis.eventlog.port import Event
 from services.recommendation.domain.interactions import NO_BASKET, NOBODY, Floats, Interactions, Ints, Kind, Seconds
-from services.recommendation.domain.model import TrainedThrough
 from services.recommendation.store.columns import Column
 from services.recommendation.store.packing import pack, unpack
 
-LOG, OWNER, PROJECTION = "user-events", "knowledge", "interactions"
-FORM = "interactions-1"
+LOG, OWNER = "user-events", "knowledge"
+PENDING_LIMIT = 4_096  # rows
 LINES_LIMIT = 2_000  # of one event; knowledge takes no more
 ANONYMOUS_PREFIX = "visitor:v-anonymous-"  # an order without a customer: knowledge gives each its own
 TILL_CHANNELS = frozenset({"store", "phone"})
@@ -62,8 +61,18 @@ class History:
         return len(self.item)
 
 
+@dataclass(frozen=True, slots=True)
+class _Act:
+    """What an event says, read and checked."""
+
+    kind: Kind
+    time_s: int
+    flags: int
+    lines: list[tuple[str, float]]
+
+
 @dataclass(slots=True)
-class _Batch:
+class _Pending:
     """Rows on their way into the columns."""
 
     actor: list[int] = field(default_factory=list)
@@ -93,15 +102,14 @@ BASKET_COLUMNS: dict[str, Any] = {
 
 
 class Ledger:
-    """All interactions of a shop. One writer (its log reader); readers see whole batches."""
+    """All interactions of a shop: a state of services.chassis.eventlog.snapshots. One writer, its log reader."""
 
-    name, log, owner = PROJECTION, LOG, OWNER
+    name, form = "interactions", "interactions-1"
 
     def __init__(self) -> None:
-        self.generation = ""
-        self.watermark: dict[int, int] = {}
-        self.purchases = 0  # rows that may train; tells whether popularity moved
+        self.epoch = 0  # grows when item numbers begin anew
         self.changes = 0  # grows when rows that were there change their meaning
+        self.purchases = 0  # rows that may train; tells whether popularity moved
         self.item_ids: list[str] = []
         self._actor_ids: list[str] = []
         self._items: dict[str, int] = {}
@@ -110,9 +118,10 @@ class Ledger:
         self._columns = {name: Column(dtype) for name, dtype in COLUMNS.items()}
         self._baskets = {name: Column(dtype) for name, dtype in BASKET_COLUMNS.items()}
         self._orders: dict[int, int] = {}
+        self._pending = _Pending()
 
     def __len__(self) -> int:
-        return len(self._columns["item"])
+        return len(self._columns["item"]) + len(self._pending.item)
 
     @property
     def actors(self) -> int:
@@ -124,18 +133,31 @@ class Ledger:
         """How many orders there are, replaced reports included."""
         return len(self._baskets["order"])
 
-    async def apply(self, events: Sequence[Event]) -> None:
-        """Apply events of one partition in order; those at or below the watermark are known already."""
-        batch = _Batch()
-        first_row = len(self)
-        for event in events:
-            if event.seq <= self.watermark.get(event.partition, 0):
-                continue
-            kind = KINDS.get(event.type)
-            if kind is not None:
-                self._take(event, kind, batch, first_row)
-            self.watermark[event.partition] = event.seq
-        self._append(batch, first_row)
+    def apply(self, event: Event) -> None:
+        """Apply one event, or raise before anything is changed."""
+        kind = KINDS.get(event.type)
+        if kind is None:
+            return
+        # All that may fail on an unreadable event comes before the first change.
+        order = event.payload.get("order") or {}
+        lines = [
+            (str(line["id"]), float(line.get("quantity") or 0))
+            for line in (event.payload.get("products") or ())[:LINES_LIMIT]
+            if line.get("kind") != "charge"
+        ]
+        act = _Act(
+            kind=Kind.RETURN if kind is Kind.PURCHASE and order.get("kind") == "return" else kind,
+            time_s=int(event.occurred_time.timestamp()),
+            flags=_flags(event),
+            lines=lines,
+        )
+        if event.type != PURCHASE_TYPE:
+            self._add_rows(self._actor(event.subject), act, NO_BASKET)
+            return
+        basket = self._open_basket(event.shop, order)
+        if basket is not None:
+            self._add_rows(self._actor(event.subject), act, basket)
+            self._baskets["end"].fill(basket, basket + 1, len(self))
 
     def item_place(self, product_id: str) -> int:
         """Return the ledger's number of a product, -1 for one that nobody touched."""
@@ -148,119 +170,108 @@ class Ledger:
 
     def rows_of(self, actors: Sequence[int]) -> int:
         """Return how many rows these identifiers have; a cheap sign that something was added."""
+        self._settle()
         return sum(len(self._rows_of[actor]) for actor in actors)
 
     def history(self, actors: Sequence[int]) -> History:
         """Return the rows of these identifiers, in log order."""
+        self._settle()
         rows = np.concatenate([np.frombuffer(self._rows_of[each], dtype=np.uint32) for each in actors] or [_NO_ROWS])
         if len(actors) > 1:
             rows = np.sort(rows)
         taken = {name: self._columns[name].take(rows) for name in ("item", "time_s", "kind", "quantity", "flags")}
         return History(**taken)
 
-    def trained_through(self) -> TrainedThrough:
-        """Return how far the copy has read its log."""
-        return TrainedThrough(self.generation, dict(self.watermark))
-
     def snapshot(self) -> "LedgerSnapshot":
-        """Return what is there now, at once; packing it may then take its time in another thread."""
+        """Return what is there now, at once; working on it may then take its time in another thread."""
+        self._settle()
         views = {name: column.view() for name, column in self._columns.items()}
         views["kind"] = views["kind"].copy()  # replaced orders change it
-        baskets = {f"basket_{name}": column.view().copy() for name, column in self._baskets.items()}
-        position = {"generation": self.generation, "watermark": [[p, s] for p, s in self.watermark.items()]}
-        return LedgerSnapshot({**views, **baskets}, tuple(self._actor_ids), tuple(self.item_ids), position)
+        return LedgerSnapshot(views, tuple(self._actor_ids), tuple(self.item_ids), self.baskets)
 
-    def pack(self) -> "LedgerSnapshot":
-        """Return a snapshot to write down (the face of every copy)."""
-        return self.snapshot()
+    def dump(self) -> bytes:
+        """Return the whole state; about 0.1 s for a million rows."""
+        self._settle()
+        arrays = {name: column.view() for name, column in self._columns.items()}
+        arrays |= {f"basket_{name}": column.view() for name, column in self._baskets.items()}
+        return pack({"actors": self._actor_ids, "items": self.item_ids}, arrays, self.form)
 
-    @classmethod
-    def unpacked(cls, content: bytes) -> "Ledger":
-        """Return the copy that ``LedgerSnapshot.encode`` wrote. Raises SnapshotUnreadableError."""
-        meta, arrays = unpack(content, FORM)
-        ledger = cls()
-        ledger.generation = meta["generation"]
-        ledger.watermark = {partition: seq for partition, seq in meta["watermark"]}
-        ledger._actor_ids, ledger.item_ids = meta["actors"], meta["items"]
-        ledger._actors = {name: place for place, name in enumerate(ledger._actor_ids)}
-        ledger._items = {name: place for place, name in enumerate(ledger.item_ids)}
-        ledger._columns = {name: Column(dtype, arrays[name]) for name, dtype in COLUMNS.items()}
-        ledger._baskets = {name: Column(dtype, arrays[f"basket_{name}"]) for name, dtype in BASKET_COLUMNS.items()}
-        orders = ledger._baskets["order"].view().tolist()
-        ledger._orders = {order: basket for basket, order in enumerate(orders) if order}
-        ledger._rows_of = _rows_by_actor(arrays["actor"], len(ledger._actor_ids))
-        ledger.purchases = int(_trains(arrays["kind"], arrays["flags"]).sum())
-        return ledger
+    def load(self, content: bytes) -> None:
+        """Take over a dumped state. Raises SnapshotUnreadableError."""
+        meta, arrays = unpack(content, self.form)
+        self.clear()
+        self._actor_ids, self.item_ids = meta["actors"], meta["items"]
+        self._actors = {name: place for place, name in enumerate(self._actor_ids)}
+        self._items = {name: place for place, name in enumerate(self.item_ids)}
+        self._columns = {name: Column(dtype, arrays[name]) for name, dtype in COLUMNS.items()}
+        self._baskets = {name: Column(dtype, arrays[f"basket_{name}"]) for name, dtype in BASKET_COLUMNS.items()}
+        orders = self._baskets["order"].view().tolist()
+        self._orders = {order: basket for basket, order in enumerate(orders) if order}
+        self._rows_of = _rows_by_actor(arrays["actor"], len(self._actor_ids))
+        self.purchases = int(_trains(arrays["kind"], arrays["flags"]).sum())
 
-    def _take(self, event: Event, kind: Kind, batch: _Batch, first_row: int) -> None:
-        payload = event.payload
-        order = payload.get("order") or {}
-        if kind is Kind.PURCHASE and order.get("kind") == "return":
-            kind = Kind.RETURN
-        start = first_row + len(batch.item)
-        if event.type == PURCHASE_TYPE:
-            basket = self._open_basket(event, order, start, batch, first_row)
-            if basket is None:
-                return
-        else:
-            basket = NO_BASKET
-        flags = Flag.TILL if event.channel in TILL_CHANNELS else Flag(0)
-        if event.synthetic:
-            flags |= Flag.SYNTHETIC
-        if (payload.get("attributes") or {}).get("simulated") == "true":
-            flags |= Flag.SIMULATED
-        actor = self._actor(event.subject)
-        time_s = int(event.occurred_time.timestamp())
-        for line in (payload.get("products") or ())[:LINES_LIMIT]:
-            if line.get("kind") == "charge":
-                continue
-            batch.actor.append(actor)
-            batch.item.append(self._item(line["id"]))
-            batch.time_s.append(time_s)
-            batch.kind.append(kind)
-            batch.flags.append(flags)
-            batch.basket.append(basket)
-            batch.quantity.append(line.get("quantity") or 0)
-        if basket != NO_BASKET:
-            self._baskets["end"].fill(basket, basket + 1, first_row + len(batch.item))
+    def clear(self) -> None:
+        """Begin anew, empty."""
+        self.epoch += 1
+        self.changes += 1
+        self.purchases = 0
+        self.item_ids, self._actor_ids = [], []
+        self._items, self._actors, self._orders = {}, {}, {}
+        self._rows_of = []
+        self._columns = {name: Column(dtype) for name, dtype in COLUMNS.items()}
+        self._baskets = {name: Column(dtype) for name, dtype in BASKET_COLUMNS.items()}
+        self._pending = _Pending()
 
-    def _open_basket(
-        self, event: Event, order: dict[str, Any], start: int, batch: _Batch, first_row: int
-    ) -> int | None:
+    def _add_rows(self, actor: int, act: "_Act", basket: int) -> None:
+        pending = self._pending
+        for product_id, quantity in act.lines:
+            pending.actor.append(actor)
+            pending.item.append(self._item(product_id))
+            pending.time_s.append(act.time_s)
+            pending.kind.append(act.kind)
+            pending.flags.append(act.flags)
+            pending.basket.append(basket)
+            pending.quantity.append(quantity)
+        if act.kind is Kind.PURCHASE and not act.flags & UNTRAINED:
+            self.purchases += len(act.lines)
+        if len(pending.item) >= PENDING_LIMIT:
+            self._settle()
+
+    def _open_basket(self, shop: str, order: Mapping[str, Any]) -> int | None:
         """Return the number of a new basket, None when a stronger report of the same order is there already."""
         number, authority = order.get("number") or "", BOOKS if order.get("source") == "shop" else BROWSER
-        key = _order_key(event.shop, order.get("kind") or "sale", number) if number else 0
+        key = _order_key(shop, order.get("kind") or "sale", number) if number else 0
         known = self._orders.get(key) if key else None
         if known is not None:
             if self._baskets["authority"].view()[known] > authority:
                 return None
-            self._void(known, batch, first_row)
-        basket = self.baskets
+            self._void(known)
+        basket, start = self.baskets, len(self)
         for name, value in (("order", key), ("start", start), ("end", start), ("authority", authority)):
             self._baskets[name].extend([value])
         if key:
             self._orders[key] = basket
         return basket
 
-    def _void(self, basket: int, batch: _Batch, first_row: int) -> None:
-        """Take back an order's rows, whether they are in the columns or still in the batch."""
+    def _void(self, basket: int) -> None:
+        """Take back the rows of an order."""
+        self._settle()
         start, end = (int(self._baskets[name].view()[basket]) for name in ("start", "end"))
-        self._columns["kind"].fill(min(start, first_row), min(end, first_row), Kind.VOID)
-        for row in range(max(start, first_row), end):
-            batch.kind[row - first_row] = Kind.VOID
+        self._columns["kind"].fill(start, end, Kind.VOID)
         self.changes += 1
 
-    def _append(self, batch: _Batch, first_row: int) -> None:
-        if not batch.item:
+    def _settle(self) -> None:
+        """Move pending rows into the columns: many at once is far cheaper than one event at a time."""
+        pending = self._pending
+        if not pending.item:
             return
+        self._pending = _Pending()
+        first_row = len(self._columns["item"])
         for name in COLUMNS:
-            self._columns[name].extend(getattr(batch, name))
-        for row, actor in enumerate(batch.actor, first_row):
+            self._columns[name].extend(getattr(pending, name))
+        for row, actor in enumerate(pending.actor, first_row):
             if actor != NOBODY:
                 self._rows_of[actor].append(row)
-        self.purchases += int(
-            _trains(np.array(batch.kind, dtype=np.uint8), np.array(batch.flags, dtype=np.uint8)).sum()
-        )
 
     def _actor(self, identifier: str) -> int:
         if not identifier or identifier.startswith(ANONYMOUS_PREFIX):
@@ -287,11 +298,7 @@ class LedgerSnapshot:
     arrays: dict[str, npt.NDArray[Any]]
     actor_ids: tuple[str, ...]
     item_ids: tuple[str, ...]
-    position: dict[str, Any]
-
-    def encode(self) -> bytes:
-        """Write it down; takes a tenth of a second for a million rows, so not on the event loop."""
-        return pack({**self.position, "actors": self.actor_ids, "items": self.item_ids}, self.arrays, FORM)
+    baskets: int
 
     def interactions(self, persons: Ints | None, kept_items: Collection[str] | None) -> tuple[Interactions, list[str]]:
         """Return what may train, and the product id of each column.
@@ -316,7 +323,7 @@ class LedgerSnapshot:
             quantity=arrays["quantity"][rows],
             persons=int(of_actor.max()) + 1 if len(of_actor) else 0,
             items=int(keeps.sum()),
-            baskets=len(arrays["basket_order"]),
+            baskets=self.baskets,
         )
         return interactions, [each for each, kept in zip(self.item_ids, keeps, strict=True) if kept]
 
@@ -325,7 +332,17 @@ _NO_ROWS = np.empty(0, dtype=np.uint32)
 
 
 def _trains(kind: npt.NDArray[np.uint8], flags: npt.NDArray[np.uint8]) -> npt.NDArray[np.bool_]:
-    return (kind == Kind.PURCHASE) & (flags & UNTRAINED == 0)
+    trains: npt.NDArray[np.bool_] = (kind == Kind.PURCHASE) & (flags & UNTRAINED == 0)
+    return trains
+
+
+def _flags(event: Event) -> int:
+    flags = int(Flag.TILL) if event.channel in TILL_CHANNELS else 0
+    if event.synthetic:
+        flags |= Flag.SYNTHETIC
+    if (event.payload.get("attributes") or {}).get("simulated") == "true":
+        flags |= Flag.SIMULATED
+    return int(flags)
 
 
 def _order_key(shop: str, kind: str, number: str) -> int:

@@ -1,0 +1,174 @@
+"""Composition root of recommendation: ``python -m services.recommendation.main``."""
+
+import secrets
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any, TypeVar
+
+from zhike.recommendation.v1 import model_service_pb2_grpc, prediction_service_pb2_grpc
+
+from services.chassis.eventlog.snapshots import ReplicaState, State
+from services.chassis.jobs import Job, JobKind
+from services.chassis.server import Runtime, Service, run_service
+from services.recommendation.jobs.board import BoardKeeper
+from services.recommendation.jobs.followed import Followed
+from services.recommendation.jobs.trainer import Command, Trainer, TrainerOptions
+from services.recommendation.jobs.upkeep import GARBAGE_INTERVAL_S, Garbage, RegularTraining
+from services.recommendation.servicer import TRAIN_KIND, ModelServicer, PredictionServicer
+from services.recommendation.settings import RecommendationSettings
+from services.recommendation.store import ledger, people, shelf
+from services.recommendation.store.models import ModelStore
+from services.recommendation.store.world import World
+from services.recommendation.usecases.models import ModelInForce
+from services.recommendation.usecases.predict import ConsentRules
+from services.recommendation.usecases.taste import Profiles
+
+NAME = "recommendation"
+MODEL_WATCH_INTERVAL_S = 2.0
+TOKEN_BYTES = 15
+
+StateT = TypeVar("StateT", bound=State)
+Settings = RecommendationSettings
+
+
+@dataclass(frozen=True, slots=True)
+class Copies:
+    """The three copies that answers are made from."""
+
+    interactions: Followed[ledger.Ledger]
+    people: Followed[people.People]
+    shelf: Followed[shelf.Shelf]
+
+    def all(self) -> tuple[Followed[Any], ...]:
+        """Return them; products first, for what names them comes later."""
+        return (self.shelf, self.people, self.interactions)
+
+
+async def build(runtime: Runtime[Settings]) -> Service:
+    """Put the service together."""
+    return await build_with(runtime, command=None)
+
+
+async def build_with(runtime: Runtime[Settings], *, command: Command | None) -> Service:
+    """Put the service together; ``command`` starts another trainer than the real one (tests)."""
+    settings, clock = runtime.settings, runtime.clock
+    world, profiles = World(), Profiles()
+    copies = _copies(runtime, world)
+    models = ModelStore(runtime.documents, runtime.manifests)
+    await models.declare()
+    for copy in copies.all():
+        await copy.open()
+    in_force = ModelInForce(models, runtime.artifacts, world, profiles)
+    board = BoardKeeper(world, clock)
+    trainer = Trainer(
+        world,
+        models,
+        in_force,
+        runtime.artifacts,
+        trained_through=copies.interactions.trained_through,
+        clock=clock,
+        command=command or TrainerOptions(settings.train_workers, settings.ray_address).command,
+    )
+    runtime.operations.register(TRAIN_KIND, trainer.train, repeatable=True)
+    consent = ConsentRules(
+        default_consent=settings.consents_by_default,
+        staleness_limit_s=settings.consent_staleness_ms / 1_000,
+        staleness_s=copies.people.staleness_s,
+    )
+    prediction = PredictionServicer(
+        world, profiles, consent=consent, clock=clock, new_token=lambda: secrets.token_urlsafe(TOKEN_BYTES)
+    )
+    model_servicer = ModelServicer(models, in_force, runtime.operations, NAME)
+
+    async def ready() -> None:
+        for copy in copies.all():
+            await copy.caught_up()
+        await board.refresh()
+        await in_force.refresh()
+
+    return Service(
+        servicers=[
+            (prediction_service_pb2_grpc.add_PredictionServiceServicer_to_server, prediction),
+            (model_service_pb2_grpc.add_ModelServiceServicer_to_server, model_servicer),
+        ],
+        jobs=_jobs(runtime, copies, models, in_force=in_force, board=board, world=world),
+        ready=[ready],
+        readers=copies.all,
+        rebuilds={copy.projection_name: copy.rebuild for copy in copies.all()},
+        facts=lambda: _facts(world),
+    )
+
+
+def _copies(runtime: Runtime[Settings], world: World) -> Copies:
+    def followed(
+        make: Callable[[], StateT], log_name: str, owner: str, install: Callable[[StateT], None]
+    ) -> Followed[StateT]:
+        source = runtime.source(log_name, owner)
+
+        def replica(state: StateT) -> ReplicaState:
+            return ReplicaState(
+                state,
+                [source],
+                runtime.documents,
+                runtime.artifacts,
+                runtime.clock,
+                rng=runtime.chance,
+                metrics=runtime.metrics,
+                save_interval_s=runtime.settings.snapshot_interval_s,
+            )
+
+        return Followed(make, replica, install, source)
+
+    def install_ledger(state: ledger.Ledger) -> None:
+        world.ledger = state
+
+    def install_people(state: people.People) -> None:
+        world.people = state
+
+    def install_shelf(state: shelf.Shelf) -> None:
+        world.shelf = state
+
+    return Copies(
+        interactions=followed(ledger.Ledger, ledger.LOG, ledger.OWNER, install_ledger),
+        people=followed(people.People, people.LOG, people.OWNER, install_people),
+        shelf=followed(shelf.Shelf, shelf.LOG, shelf.OWNER, install_shelf),
+    )
+
+
+def _jobs(
+    runtime: Runtime[Settings],
+    copies: Copies,
+    models: ModelStore,
+    *,
+    in_force: ModelInForce,
+    board: BoardKeeper,
+    world: World,
+) -> list[Job]:
+    settings, replica = runtime.settings, JobKind.PER_REPLICA
+    jobs = [Job(f"{copy.projection_name}-copy", copy.run, replica) for copy in copies.all()]
+    jobs.append(Job("popular-board", board.refresh, replica, every_s=settings.board_interval_ms / 1_000))
+    jobs.append(Job("model-in-force", in_force.refresh, replica, every_s=MODEL_WATCH_INTERVAL_S))
+    garbage = Garbage(runtime.manifests, models, runtime.operations)
+    jobs.append(Job("garbage", garbage.collect, every_s=GARBAGE_INTERVAL_S))
+    if settings.train_every_hours:
+        every = timedelta(hours=settings.train_every_hours)
+        regular = RegularTraining(models, runtime.operations, world, runtime.clock, every=every, kind=TRAIN_KIND)
+        jobs.append(Job("regular-training", regular.run))
+    return jobs
+
+
+async def _facts(world: World) -> Mapping[str, object]:
+    model = world.model
+    return {
+        "interactions": len(world.ledger),
+        "identifiers": world.ledger.actors,
+        "people": len(world.people),
+        "products": len(world.shelf),
+        "model": "" if model is None else model.version,
+        "ranker": "" if model is None else model.ranker.value,
+    }
+
+
+if __name__ == "__main__":
+    run_service(NAME, RecommendationSettings, build)

@@ -1,0 +1,138 @@
+"""Placements about products: similar-items and frequently-bought-together. The same for everyone."""
+
+import numpy as np
+
+from services.recommendation.domain.baskets import together_scores
+from services.recommendation.domain.catalog import LEVEL_SEPARATOR, Product, shared_levels
+from services.recommendation.domain.interactions import Floats, Ints
+from services.recommendation.domain.model import Ranker
+from services.recommendation.domain.neighbours import neighbour_scores
+from services.recommendation.domain.prediction import FallbackReason, Prediction, Request, Slot, Source
+from services.recommendation.domain.ranking import best
+from services.recommendation.domain.reasons import Reason, ReasonCode
+from services.recommendation.store.serving import NO_CATEGORY, ServingModel
+from services.recommendation.store.world import World
+from services.recommendation.usecases.popular import filled_up, popular
+
+# A product of the same most specific category ranks above all others of like taste: substitutes first, then what the
+# same people buy. Cosines lie in -1 … 1; the shares of common levels add up to CATEGORY_WEIGHT.
+CATEGORY_WEIGHT = 2.0
+CATEGORY_SCAN_LIMIT = 20_000  # products looked at when the model does not know the one at hand
+
+
+def similar_items(world: World, request: Request) -> Prediction:
+    """Products like the first of ``product_ids``: near in the model and in the catalogue."""
+    model, anchor = world.model, request.product_ids[0]
+    place = -1 if model is None else model.place(anchor)
+    if model is None or place < 0:
+        fallback = FallbackReason.NO_MODEL if model is None else FallbackReason.NO_HISTORY
+        return _same_category(world, request, fallback)
+    columns = model.columns(world.shelf)
+    nearness = _nearness(model, place)
+    levels = columns.levels
+    common = ((levels == levels[place]) & (levels[place] != NO_CATEGORY)).sum(axis=1)
+    depth = max(1, int((levels[place] != NO_CATEGORY).sum()))
+    scores = nearness + np.float32(CATEGORY_WEIGHT) * (common / depth).astype(np.float32)
+    scores[(nearness <= 0) & (common < depth)] = -np.inf
+    scores[~columns.sellable] = -np.inf
+    _drop(scores, model, request)
+    source = Source.ALS if model.ranker is Ranker.ALS else Source.ITEM_TO_ITEM
+    slots = []
+    for found in best(scores, request.page_size).tolist():
+        product_id = model.product_ids[found]
+        reason = _likeness(world, product_id, anchor, request.language)
+        slots.append(Slot(product_id, float(scores[found]), reason, source))
+    prediction = Prediction(request.placement, tuple(slots), source)
+    return (
+        filled_up(world, request, prediction, request.product_ids)
+        if slots
+        else _same_category(world, request, FallbackReason.NO_HISTORY)
+    )
+
+
+def bought_together(world: World, request: Request) -> Prediction:
+    """Products that baskets with ``product_ids`` hold as well. Fewer than asked for where the baskets know no more."""
+    model = world.model
+    if model is None:
+        return popular(world, request, FallbackReason.NO_MODEL)
+    places = np.array([p for p in map(model.place, request.product_ids) if p >= 0], dtype=np.int32)
+    if not len(places):
+        return popular(world, request, FallbackReason.NO_HISTORY)
+    table = model.arrays.together
+    scores, sources, columns = together_scores(table, places, catalogue=len(model))
+    scores[scores <= 0] = -np.inf
+    scores[~model.columns(world.shelf).sellable] = -np.inf
+    _drop(scores, model, request)
+    slots = []
+    for found in best(scores, request.page_size).tolist():
+        source, column = int(sources[found]), int(columns[found])
+        params = {
+            "product_id": model.product_ids[source],
+            "lift": f"{float(table.lifts[source, column]):.1f}",
+            "baskets": str(int(table.counts[source, column])),
+        }
+        reason = Reason(ReasonCode.BOUGHT_TOGETHER, params)
+        slots.append(Slot(model.product_ids[found], float(scores[found]), reason, Source.EASE))
+    if not slots:
+        return popular(world, request, FallbackReason.NO_HISTORY)
+    return Prediction(request.placement, tuple(slots), Source.EASE)
+
+
+def _nearness(model: ServingModel, place: int) -> Floats:
+    if model.ranker is Ranker.ALS:
+        nearness: Floats = model.unit_factors @ model.unit_factors[place]
+        return nearness
+    one: Ints = np.array([place], dtype=np.int32)
+    scores, _ = neighbour_scores(
+        model.arrays.near_places, model.arrays.near_cosines, one, np.ones(1, dtype=np.float32), catalogue=len(model)
+    )
+    return scores
+
+
+def _drop(scores: Floats, model: ServingModel, request: Request) -> None:
+    for product_id in (*request.product_ids, *request.excluded):
+        place = model.place(product_id)
+        if place >= 0:
+            scores[place] = -np.inf
+
+
+def _likeness(world: World, product_id: str, anchor: str, language: str) -> Reason:
+    """Say why two products are alike: the category that they share, else their buyers."""
+    product, other = world.shelf.get(product_id), world.shelf.get(anchor)
+    if product is not None and other is not None:
+        path = product.category(language)
+        if path and path == other.category(language):
+            return Reason(ReasonCode.SAME_CATEGORY, {"category": path[-1], "product_id": anchor})
+    return Reason(ReasonCode.SIMILAR_BUYERS, {"product_id": anchor})
+
+
+def _same_category(world: World, request: Request, fallback: FallbackReason) -> Prediction:
+    """Products that share most of the category path, the popular ones first: for a product nobody bought yet."""
+    anchor = world.shelf.get(request.product_ids[0])
+    path = anchor.category("en") if anchor is not None else ()
+    without = request.excluded.union(request.product_ids)
+    if not path:
+        return popular(world, request, fallback)
+    rank = {product_id: place for place, product_id in enumerate(world.board.product_ids)}
+    found: list[tuple[int, int, Product]] = []
+    for product_id in world.shelf.ids()[:CATEGORY_SCAN_LIMIT]:
+        product = world.shelf.get(product_id)
+        if product is None or not product.sellable or product_id in without:
+            continue
+        common = shared_levels(product.category("en"), path)
+        if common:
+            found.append((-common, rank.get(product_id, len(rank)), product))
+    found.sort(key=lambda each: (each[0], each[1], each[2].id))
+    slots = tuple(
+        Slot(product.id, -float(common), _shared(product, path, -common, request.language), Source.CATEGORY)
+        for common, _, product in found[: request.page_size]
+    )
+    if not slots:
+        return popular(world, request, fallback)
+    return Prediction(request.placement, slots, Source.CATEGORY, fallback)
+
+
+def _shared(product: Product, path: tuple[str, ...], common: int, language: str) -> Reason:
+    levels = product.category(language)
+    name = levels[min(common, len(levels)) - 1] if levels else LEVEL_SEPARATOR.join(path[:common])
+    return Reason(ReasonCode.SAME_CATEGORY, {"category": name})

@@ -1,0 +1,189 @@
+"""Protobuf and public JSON <-> domain, and nothing else."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+import orjson
+from zhike.recommendation.v1 import model_service_pb2 as models_pb
+from zhike.recommendation.v1 import prediction_service_pb2 as pb
+from zhike.type.v1 import identifier_pb2
+
+from services.chassis.paging import page_size
+from services.recommendation.domain.cart import CartLine
+from services.recommendation.domain.errors import (
+    TooManyProductsError,
+    UnknownEngineError,
+    UnknownLanguageError,
+    UnknownPlacementError,
+)
+from services.recommendation.domain.model import EngineName, InForce, ModelVersion, Ranker
+from services.recommendation.domain.prediction import (
+    EXCLUDED_LIMIT,
+    IDENTIFIERS_LIMIT,
+    PAGE_SIZE_DEFAULT,
+    PAGE_SIZE_LIMIT,
+    PRODUCTS_LIMIT,
+    Placement,
+    Prediction,
+    Request,
+    Slot,
+)
+from services.recommendation.domain.reasons import LANGUAGES, sentence
+from services.recommendation.store.shelf import Shelf
+
+LANGUAGE_DEFAULT = "zh"
+PLACEMENTS = {placement.value: placement for placement in Placement}
+PRODUCT_PARAM = "product_id"
+
+
+def request_from_pb(message: pb.PredictRequest) -> Request:
+    """Check and decode. Raises UnknownPlacementError, TooManyProductsError, UnknownLanguageError, InvalidArgument."""
+    placement = PLACEMENTS.get(message.placement)
+    if placement is None:
+        raise UnknownPlacementError(
+            "there is no such placement", field="placement", known=", ".join(sorted(PLACEMENTS))
+        )
+    _bound("product_ids", message.product_ids, PRODUCTS_LIMIT)
+    _bound("exclude_product_ids", message.exclude_product_ids, EXCLUDED_LIMIT)
+    return Request(
+        placement=placement,
+        identifiers=identifiers_from_pb(message.shopper),
+        product_ids=tuple(dict.fromkeys(message.product_ids)),
+        page_size=page_size(message.page_size, default=PAGE_SIZE_DEFAULT, maximum=PAGE_SIZE_LIMIT),
+        excluded=frozenset(message.exclude_product_ids),
+        language=language_from_pb(message.language),
+    )
+
+
+def identifiers_from_pb(shopper: identifier_pb2.Shopper) -> tuple[str, ...]:
+    """Decode who asks. Raises TooManyProductsError."""
+    _bound("shopper.identifiers", shopper.identifiers, IDENTIFIERS_LIMIT)
+    return tuple(shopper.identifiers)
+
+
+def language_from_pb(language: str) -> str:
+    """Return "zh" or "en" of a BCP 47 tag; zh when none is said. Raises UnknownLanguageError."""
+    if not language:
+        return LANGUAGE_DEFAULT
+    primary = language.split("-", 1)[0].lower()
+    if primary not in LANGUAGES:
+        raise UnknownLanguageError("language must be zh or en", field="language")
+    return primary
+
+
+def engine_from_pb(engine: str) -> EngineName:
+    """Return the engine; Ray when none is said. Raises UnknownEngineError."""
+    if not engine:
+        return EngineName.RAY
+    if engine not in {each.value for each in EngineName}:
+        raise UnknownEngineError("engine must be ray or local", field="engine")
+    return EngineName(engine)
+
+
+def prediction_to_json(
+    prediction: Prediction, shelf: Shelf, language: str, *, model_version: str, token: str, engine_us: int
+) -> bytes:
+    """Write the public form once (docs/architecture.md, "Recommendations"); cards come ready from the shelf."""
+    slots = [
+        {
+            "product": orjson.Fragment(shelf.card(slot.product_id, language)),
+            "reason": _reason_text(slot, shelf, language),
+            "reason_code": slot.reason.code.value,
+            "reason_params": slot.reason.params,
+            "source": slot.source.value,
+            "score": slot.score,
+        }
+        for slot in prediction.slots
+    ]
+    return orjson.dumps(
+        {
+            "slots": slots,
+            "placement": prediction.placement.value,
+            "source": prediction.source.value,
+            "model_version": model_version,
+            "fallback_reason": prediction.fallback_reason.value,
+            "attribution_token": token,
+            "engine_us": engine_us,
+        }
+    )
+
+
+def prediction_to_pb(
+    prediction: Prediction, shelf: Shelf, language: str, *, model_version: str, token: str, engine_us: int
+) -> pb.Prediction:
+    """Encode the typed form."""
+    return pb.Prediction(
+        slots=[
+            pb.Slot(
+                product_id=slot.product_id,
+                product_json=shelf.card(slot.product_id, language),
+                score=slot.score,
+                reason=_reason_text(slot, shelf, language),
+                reason_code=slot.reason.code.value,
+                reason_params=dict(slot.reason.params),
+                source=slot.source.value,
+            )
+            for slot in prediction.slots
+        ],
+        placement=prediction.placement.value,
+        attribution_token=token,
+        source=prediction.source.value,
+        model_version=model_version,
+        fallback_reason=prediction.fallback_reason.value,
+        engine_us=engine_us,
+    )
+
+
+def cart_to_pb(
+    lines: Sequence[CartLine], total: dict[str, str] | None, as_of_time: datetime, *, shelf: Shelf, language: str
+) -> pb.GetCartResponse:
+    """Encode a cart, typed and as its public JSON (docs/architecture.md, "Cart")."""
+    body: dict[str, Any] = {
+        "lines": [
+            {"product": orjson.Fragment(shelf.card(line.product_id, language)), "quantity": line.quantity}
+            for line in lines
+        ],
+        "total": total,
+        "as_of_time": as_of_time,
+    }
+    return pb.GetCartResponse(
+        json=orjson.dumps(body, option=orjson.OPT_UTC_Z),
+        lines=[pb.CartLine(product_id=line.product_id, quantity=line.quantity) for line in lines],
+    )
+
+
+def model_to_pb(model: ModelVersion, in_force: InForce | None) -> models_pb.Model:
+    """Encode a version; ``promoted`` when its factor model fills personal slots now."""
+    answers = in_force is not None and in_force.version == model.version
+    message = models_pb.Model(
+        version=model.version,
+        promoted=answers and in_force is not None and in_force.ranker is Ranker.ALS,
+        verdict=in_force.reason if answers and in_force is not None else model.verdict.words,
+        trained_through={str(partition): seq for partition, seq in model.trained_through.seqs.items()},
+        parameters={name: float(getattr(model.parameters, name)) for name in type(model.parameters).__slots__},
+        engine=model.engine.value,
+        blobs=dict(model.blobs),
+    )
+    message.create_time.FromDatetime(model.create_time)
+    for window in model.windows:
+        result = message.windows.add(
+            ndcg_at_10=window.ndcg_at_10,
+            popularity_ndcg_at_10=window.popularity_ndcg_at_10,
+            customers=window.customers,
+            gain_low=window.gain_low,
+            gain_high=window.gain_high,
+        )
+        result.start_time.FromDatetime(window.start_time)
+    return message
+
+
+def _reason_text(slot: Slot, shelf: Shelf, language: str) -> str:
+    product = shelf.get(slot.reason.params.get(PRODUCT_PARAM, ""))
+    title = product.title(language) if product is not None else slot.reason.params.get(PRODUCT_PARAM, "")
+    return sentence(slot.reason, language, title=title)
+
+
+def _bound(field: str, values: Sequence[str], limit: int) -> None:
+    if len(values) > limit:
+        raise TooManyProductsError(f"{field} holds at most {limit} values", field=field, limit=limit)
