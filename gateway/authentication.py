@@ -44,9 +44,10 @@ class Authenticator:
         *,
         clock: Clock,
         settings: GatewaySettings,
+        cache_limit: int = CACHE_LIMIT,
     ) -> None:
         self._keys, self._tokens, self._operator = keys, tokens, operator
-        self._limiter, self._clock = limiter, clock
+        self._limiter, self._clock, self._cache_limit = limiter, clock, cache_limit
         self._trusted_s = settings.key_cache_ms / 1_000
         self._failed_rate = Rate(settings.failed_rate_per_s, settings.failed_burst)
         self._cache: dict[bytes, tuple[Identity, float]] = {}
@@ -68,7 +69,7 @@ class Authenticator:
             if error.kind is ErrorKind.UNAUTHENTICATED:
                 self._limiter.take(f"failed {address}", self._failed_rate)
             raise
-        if len(self._cache) >= CACHE_LIMIT:
+        if len(self._cache) >= self._cache_limit:
             del self._cache[next(iter(self._cache))]
         until = self._clock.monotonic() + min(self._trusted_s, life_s)
         self._cache[headers.get(b"authorization") or headers[b"x-api-key"]] = (identity, until)

@@ -33,6 +33,7 @@ SECURITY_HEADERS: Final[tuple[Header, ...]] = (
     (b"x-content-type-options", b"nosniff"),
     (b"referrer-policy", b"no-referrer"),
 )
+_PROBES: Final = frozenset({"/healthz", "/readyz"})  # asked every second by those who watch
 _METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 _OWN_CHOICE: Final = {b"content-security-policy": API_POLICY, b"cache-control": b"no-store"}
 
@@ -123,7 +124,7 @@ class EdgeMiddleware:
         counted[1](elapsed_s)
         if record.reason:
             self._refused.labels(record.reason).inc()
-        write = log.error if status >= 500 and status not in {503, 504} else log.info
+        write = log.error if status == 500 else log.debug if record.route in _PROBES else log.info
         write(
             "request answered",
             method=method,

@@ -1,0 +1,142 @@
+"""Every route × every principal, from the OpenAPI document: a route without a rule here is a failure."""
+
+import json
+import re
+from http import HTTPStatus
+from typing import Any
+
+import pytest
+
+from gateway.openapi import FILE
+from gateway.principals import Role
+from tests.fakes.gateway_services import MODEL
+from tests.fakes.gateway_shop import Shop, problem_of
+
+DOCUMENT: dict[str, Any] = json.loads(FILE.read_text(encoding="utf-8"))
+PUBLIC: frozenset[Role] = frozenset()
+SHOPPERS = {Role.PUBLISHABLE, Role.SHOPPER}
+BACKEND = {Role.SHOP, Role.LOAD, Role.OPERATOR}
+DESK = {Role.STAFF, Role.OPERATOR}
+# Written by hand, not read from the routes: a change of who may do what must be said twice.
+RULES: dict[str, set[Role] | frozenset[Role]] = {
+    "GET /healthz": PUBLIC,
+    "GET /readyz": PUBLIC,
+    "GET /v1/search": set(Role),
+    "GET /v1/suggest": set(Role),
+    "GET /v1/products/{id}": set(Role),
+    "GET /v1/recommendations/{placement}": SHOPPERS | BACKEND,
+    "GET /v1/cart": SHOPPERS | BACKEND,
+    "POST /v1/events": SHOPPERS | BACKEND,
+    "POST /v1/shopper-tokens": BACKEND,
+    "POST /v1/products:import": BACKEND,
+    "POST /v1/customers:import": BACKEND,
+    "POST /v1/orders:import": BACKEND,
+    "POST /v1/events:import": BACKEND,
+    "PATCH /v1/products/{id}": BACKEND,
+    "GET /v1/operations/{id}": BACKEND | DESK,
+    "GET /v1/operations/{id}/errors": BACKEND | DESK,
+    "GET /v1/insights/queries": DESK,
+    "GET /v1/customers/{id}": DESK,
+    "POST /v1/customers/{id}:unmerge": DESK,
+    "POST /v1/customers:merge": DESK,
+    "POST /v1/customers:claims": BACKEND | DESK,
+    "PUT /v1/customers/{id}/consents/{purpose}": BACKEND | DESK,
+    "GET /v1/models": DESK,
+    "POST /v1/models:train": {Role.OPERATOR},
+    "POST /v1/models/{version}:promote": {Role.OPERATOR},
+    "POST /v1/keys": {Role.OPERATOR},
+    "GET /v1/keys": {Role.OPERATOR},
+    "DELETE /v1/keys/{id}": {Role.OPERATOR},
+    "GET /v1/system": {Role.OPERATOR},
+    "POST /v1/system/{service}/projections/{projection}:rebuild": {Role.OPERATOR},
+}
+PATH_VALUES = {
+    "id": "p-1",
+    "placement": "popular",
+    "purpose": "marketing",
+    "version": MODEL,
+    "service": "recommendation",
+    "projection": "interactions",
+}
+BODIES: dict[str, dict[str, Any]] = {
+    "POST /v1/events": {"events": []},
+    "POST /v1/shopper-tokens": {"identifiers": ["login:a"]},
+    "PATCH /v1/products/{id}": {"available_quantity": 3},
+    "POST /v1/customers/{id}:unmerge": {"identifiers": ["card:1000231"], "reason": "a test"},
+    "POST /v1/customers:merge": {"ids": ["c-1", "c-2"], "reason": "a test"},
+    "POST /v1/customers:claims": {"identifiers": [{"identifier": "card:1000231"}], "source": "crm"},
+    "PUT /v1/customers/{id}/consents/{purpose}": {"granted": True, "source": "crm"},
+    "POST /v1/models:train": {},
+    "POST /v1/models/{version}:promote": {"reason": "a test"},
+    "POST /v1/keys": {"name": "fresh", "kind": "publishable"},
+    "POST /v1/system/{service}/projections/{projection}:rebuild": {},
+}
+
+
+def _routes() -> list[str]:
+    return [f"{method.upper()} {path}" for path, methods in DOCUMENT["paths"].items() for method in methods]
+
+
+async def _ask(shop: Shop, route: str, role: Role | None) -> Any:
+    method, _, path = route.partition(" ")
+    values = dict(PATH_VALUES)
+    if "/keys/" in path:
+        values["id"] = "test-load.1"
+    if "/operations/" in path:
+        shop.services._started("search", None, b"")
+        values["id"] = "search.0"
+        shop.services.finish("search.0")
+    filled = re.sub(r"\{(\w+)\}", lambda match: values[match.group(1)], path)
+    parameters = {"identifier": "login:a"} if route == "GET /v1/cart" and role not in {*SHOPPERS, None} else None
+    arguments: dict[str, Any] = {"params": parameters}
+    if path.endswith(":import"):
+        arguments |= {"content": b"{}\n", "headers": {"Content-Type": "application/x-ndjson"}}
+    elif route in BODIES:
+        arguments["json"] = BODIES[route]
+    return await shop.send(method, filled, role, **arguments)
+
+
+def test_every_documented_route_has_a_rule_and_every_rule_a_route() -> None:
+    assert set(RULES) == set(_routes())
+
+
+@pytest.mark.parametrize("route", _routes())
+def test_the_document_says_who_may(route: str) -> None:
+    method, _, path = route.partition(" ")
+    declared = DOCUMENT["paths"][path][method.lower()]["x-principals"]
+    assert declared == (sorted(RULES[route]) or ["public"])
+
+
+@pytest.mark.parametrize("role", list(Role))
+@pytest.mark.parametrize("route", _routes())
+async def test_a_principal_may_do_what_its_rule_says_and_nothing_else(shop: Shop, route: str, role: Role) -> None:
+    response = await _ask(shop, route, role)
+    if RULES[route] and role not in RULES[route]:
+        problem = problem_of(response, HTTPStatus.FORBIDDEN, "SCOPE_MISSING")
+        assert problem["metadata"]["role"] == role.value
+        assert not shop.services.asked, "a refused request reaches no service"
+    else:
+        assert response.is_success, response.text
+
+
+@pytest.mark.parametrize("route", _routes())
+async def test_without_credentials_only_public_routes_answer(shop: Shop, route: str) -> None:
+    response = await _ask(shop, route, None)
+    if RULES[route]:
+        problem_of(response, HTTPStatus.UNAUTHORIZED, "CREDENTIALS_MISSING")
+        assert response.headers["www-authenticate"].startswith("Bearer")
+        assert not shop.services.asked
+    else:
+        assert response.is_success
+
+
+@pytest.mark.parametrize("route", _routes())
+async def test_every_answer_is_one_that_the_document_names(shop: Shop, route: str) -> None:
+    method, _, path = route.partition(" ")
+    documented = DOCUMENT["paths"][path][method.lower()]["responses"]
+    for role in (None, *Role):
+        response = await _ask(shop, route, role)
+        named = documented.get(str(response.status_code))
+        assert named is not None, f"{route} answered {response.status_code}"
+        if response.content:
+            assert response.headers["content-type"].split(";")[0] in named["content"]
