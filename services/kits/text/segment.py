@@ -109,12 +109,32 @@ class Segmenter:
         return sorted(found, key=lambda token: (token.start, -token.end))
 
     def vocabulary_words(self, text: str) -> list[str]:
-        """Return the words of ``text`` as a person writes them (no bigrams, no stems): what spelling is held to."""
+        """Return the words of ``text`` as a person writes them, Chinese runs whole too: what spelling is held to."""
         words: list[str] = []
         for match in _RUN.finditer(fold(text[:MAX_TEXT_CHARACTERS])):
             run = match.group()
-            words.extend(set(self._jieba.cut_for_search(run)) if match.lastgroup == "cjk" else _ATOM.findall(run))
+            if match.lastgroup == "cjk":
+                words.extend({*self._jieba.cut_for_search(run), run})
+            else:
+                words.extend(_ATOM.findall(run))
         return words
+
+    def loose_pairs(self, text: str) -> tuple[str, ...]:
+        """Return the pairs of neighbouring characters in a query that a one-character word is part of.
+
+        Such words are what cutting leaves of a misspelt one: a pair that the shop has nowhere gives it away.
+        """
+        pairs: list[str] = []
+        for match in _RUN.finditer(fold(text[:MAX_QUERY_CHARACTERS])):
+            run = match.group()
+            if match.lastgroup != "cjk" or len(run) < _PAIR:
+                continue
+            for _, start, end in self._jieba.tokenize(run):
+                if end - start == 1:
+                    pairs.extend(
+                        run[place : place + _PAIR] for place in (start - 1, start) if 0 <= place < len(run) - 1
+                    )
+        return tuple(dict.fromkeys(pairs))
 
     def query_words(self, text: str) -> tuple[QueryWord, ...]:
         """Return the distinct words that a query asks for, stop words left out unless nothing else remains.

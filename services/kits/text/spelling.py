@@ -35,6 +35,7 @@ class Vocabulary:
         self._counts: dict[str, int] = {}
         self._stems: dict[str, int] = {}
         self._wild: dict[str, list[str]] = {}
+        self._pairs: dict[str, int] = {}
         self.add(words)
 
     def __len__(self) -> int:
@@ -46,6 +47,8 @@ class Vocabulary:
             before = self._counts.get(word, 0)
             self._counts[word] = before + 1
             if _CJK_RUN.fullmatch(word):
+                for pair in _pairs(word):
+                    self._pairs[pair] = self._pairs.get(pair, 0) + 1
                 if not before and 1 < len(word) <= MAX_CJK_WORD:
                     self._remember_wild(word)
             else:
@@ -57,7 +60,10 @@ class Vocabulary:
             if word not in self._counts:
                 continue
             _decrement(self._counts, word)
-            if not _CJK_RUN.fullmatch(word):
+            if _CJK_RUN.fullmatch(word):
+                for pair in _pairs(word):
+                    _decrement(self._pairs, pair)
+            else:
                 _decrement(self._stems, stem(word))
 
     def frequency(self, word: str) -> int:
@@ -67,6 +73,10 @@ class Vocabulary:
     def spelled(self, word: str) -> int:
         """Return how often ``word`` occurs spelled exactly so."""
         return self._counts.get(word, 0)
+
+    def has_pair(self, pair: str) -> bool:
+        """Tell whether two Chinese characters stand side by side anywhere in the shop."""
+        return pair in self._pairs
 
     def wild_matches(self, pattern: str) -> list[str]:
         """Return words that are ``pattern`` with one character changed (marked by ``*``) or one left out."""
@@ -196,6 +206,10 @@ def _covered(run: str, vocabulary: Vocabulary) -> int:
             if best[start] + end - start > best[end] and vocabulary.frequency(run[start:end]):
                 best[end] = best[start] + end - start
     return best[-1]
+
+
+def _pairs(word: str) -> Iterator[str]:
+    return (word[place : place + 2] for place in range(len(word) - 1))
 
 
 def _decrement(counts: dict[str, int], word: str) -> None:

@@ -52,7 +52,7 @@ def served_search(payload: Mapping[str, Any], *, day: str, time_us: int) -> Act 
         query=query,
         language=language,
         search=True,
-        results=payload["total"],
+        results=None if payload["filters"] else payload["total"],  # under a filter few or none say nothing
         time_us=time_us,
     )
 

@@ -7,11 +7,12 @@ from typing import Final
 from services.chassis.searchindex.port import IndexPage
 from services.kits.text.segment import QueryWord, Segmenter
 from services.kits.text.spelling import Vocabulary, repaired_queries
-from services.search.domain.query import Condition, FacetField, MatchedTerms, OrderBy
+from services.search.domain.query import Condition, FacetField, MatchedTerms, OrderBy, normalised_query
 from services.search.domain.relevance import RELAX_BELOW, words_required
 from services.search.store.product_index import ProductIndex, ProductSearch
 
 MIN_WORDS_TO_RELAX: Final = 2
+MISSPELT_MIN: Final = 3  # characters; of two that are found as they are, neither is surely wrong
 REPAIR_LIMIT: Final = 64  # characters; nobody mistypes one letter of an essay
 
 
@@ -61,8 +62,8 @@ class Finder:
         found = await self.next_page(request, plan, after=None)
         if not found.words:
             return replace(found, plan=replace(plan, matched=MatchedTerms.NONE))
-        if not found.page.total and not request.exact_spelling:
-            repaired = await self._repaired(request)
+        if not request.exact_spelling and (not found.page.total or self._looks_misspelt(request, found)):
+            repaired = await self._repaired(request, found.page.total)
             if repaired:
                 return repaired
         if not self._should_relax(request, found):
@@ -97,15 +98,27 @@ class Finder:
         )
         return Found(await self.index.search(search), plan, words)
 
-    async def _repaired(self, request: Request) -> Found | None:
-        """Return the first repaired spelling that finds all its words; one that finds nothing is no repair."""
+    async def _repaired(self, request: Request, typed_total: int) -> Found | None:
+        """Return the first repaired spelling of which all the words find no fewer products than those typed did.
+
+        Where the query as typed found something too, a repair may change its letters but not leave any out.
+        """
         if len(request.query) > REPAIR_LIMIT:
             return None
         for query in repaired_queries(request.query, self.vocabulary()):
+            if typed_total and len(query) != len(normalised_query(request.query)):
+                continue
             found = await self.next_page(request, Plan(query, MatchedTerms.ALL), after=None)
-            if found.page.total:
+            if found.page.total >= max(1, typed_total):
                 return found
         return None
+
+    def _looks_misspelt(self, request: Request, found: Found) -> bool:
+        """Tell whether few products were found by characters that stand side by side nowhere in the shop."""
+        if found.page.total >= RELAX_BELOW or request.conditions or len(request.query) < MISSPELT_MIN:
+            return False
+        vocabulary = self.vocabulary()
+        return any(not vocabulary.has_pair(pair) for pair in self.segmenter.loose_pairs(request.query))
 
     def _words(self, plan: Plan) -> tuple[QueryWord, ...]:
         if plan.characters:
