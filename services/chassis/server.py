@@ -63,7 +63,7 @@ from zhike.chassis.v1 import event_log_service_pb2_grpc, system_service_pb2_grpc
 from services.chassis.adapters import Adapters, open_adapters
 from services.chassis.artifacts.manifest import Manifests
 from services.chassis.artifacts.port import ArtifactStore
-from services.chassis.clients import MESSAGE_LIMIT_BYTES, Clients
+from services.chassis.clients import TRANSPORT_OPTIONS, Clients
 from services.chassis.clock import Clock, SystemClock
 from services.chassis.documents.port import DocumentStore
 from services.chassis.errors import ErrorKind, ZhikeError
@@ -89,10 +89,9 @@ RECOVERY_INTERVAL_S = 5.0
 EXIT_SETTINGS, EXIT_START = 2, 3
 
 SERVER_OPTIONS: tuple[tuple[str, int], ...] = (
+    *TRANSPORT_OPTIONS,
     ("grpc.http2.min_recv_ping_interval_without_data_ms", 10_000),
     ("grpc.keepalive_permit_without_calls", 1),
-    ("grpc.max_send_message_length", MESSAGE_LIMIT_BYTES),
-    ("grpc.max_receive_message_length", MESSAGE_LIMIT_BYTES),
     ("grpc.so_reuseport", 0),  # a second process on a taken port is an error, not a lottery
 )
 

@@ -1,5 +1,6 @@
 """zhike.chassis.v1.SystemService: what an operator asks of any service."""
 
+import asyncio
 import os
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from datetime import datetime
@@ -94,9 +95,14 @@ class SystemServicer(system_service_pb2_grpc.SystemServiceServicer):
     async def ReadArtifact(
         self, request: pb.ReadArtifactRequest, context: Any
     ) -> AsyncIterator[pb.ReadArtifactResponse]:
-        content = memoryview(await self._artifacts.read(request.digest))
-        for start in range(0, len(content), CHUNK_BYTES):
-            yield pb.ReadArtifactResponse(chunk=bytes(content[start : start + CHUNK_BYTES]))
+        """Stream a verified blob; only a piece of it is in memory at a time."""
+        path = await self._artifacts.open_path(request.digest)
+        content = await asyncio.to_thread(path.open, "rb")
+        try:
+            while chunk := await asyncio.to_thread(content.read, CHUNK_BYTES):
+                yield pb.ReadArtifactResponse(chunk=chunk)
+        finally:
+            content.close()
 
 
 def rebuild_kind(projection: str) -> str:

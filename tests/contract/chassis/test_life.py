@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import textwrap
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import grpc
@@ -83,7 +84,7 @@ async def test_a_ready_check_that_fails_fails_the_start(tmp_path: Path) -> None:
 
 async def test_a_drain_loses_no_call_in_flight_and_says_so_first(tmp_path: Path) -> None:
     servicer = EchoServicer()
-    settings = ChassisSettings(data=tmp_path, documents="memory", drain_ms=300)
+    settings = ChassisSettings(data=tmp_path, documents="memory", drain_ms=1_000)
     context = running("search", settings, build_with(servicer))
     process = await context.__aenter__()
     await process.become_ready()
@@ -94,7 +95,7 @@ async def test_a_drain_loses_no_call_in_flight_and_says_so_first(tmp_path: Path)
     while await ask_health(clients.channel("search")) != NOT_SERVING:
         pass
     assert await clients.call(method("Echo"), TEXT, timeout_ms=5_000) == TEXT  # callers need time to notice
-    await asyncio.sleep(0.5)
+    await asyncio.sleep(1.2)
     assert not stopping.done()
     servicer.release.set()
     assert await asyncio.gather(*waiting) == [TEXT] * 20
@@ -200,12 +201,13 @@ async def test_metrics_are_shown_on_the_private_port(echo: Echo) -> None:
 PROGRAM = textwrap.dedent(
     """
     import asyncio
+    from services.chassis.logs import get_log
     from services.chassis.server import Service, run_service
     from services.chassis.settings import ChassisSettings
     from tests.fakes.echo_service import EchoServicer, add_echo_servicer
 
     async def never():
-        print("built", flush=True)
+        get_log("test").info("built")
         await asyncio.Event().wait()
 
     async def build(runtime):
@@ -216,60 +218,130 @@ PROGRAM = textwrap.dedent(
 )
 
 
-def start(folder: Path, ready: str = "[]", **environment: str) -> subprocess.Popen[bytes]:
-    return subprocess.Popen(
-        [sys.executable, "-c", PROGRAM.replace("READY", ready)],
-        env={**os.environ, "ZHIKE_DATA": str(folder), "ZHIKE_DRAIN_MS": "50", "PYTHONPATH": os.getcwd(), **environment},
-        stderr=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-    )
+class Program:
+    """The service in a process of its own. Its log goes to a file: a full pipe would stop the writer."""
+
+    def __init__(self, folder: Path, ready: str = "[]", **environment: str) -> None:
+        folder.mkdir(exist_ok=True)
+        self._log = folder / f"log-{len(list(folder.iterdir()))}"
+        with self._log.open("wb") as log:
+            self.process = subprocess.Popen(
+                [sys.executable, "-c", PROGRAM.replace("READY", ready)],
+                env={
+                    **os.environ,
+                    "ZHIKE_DATA": str(folder / "data"),
+                    "ZHIKE_DRAIN_MS": "50",
+                    "PYTHONPATH": os.getcwd(),
+                    **environment,
+                },
+                stderr=log,
+            )
+
+    @property
+    def log(self) -> str:
+        return self._log.read_text()
+
+    async def line(self, event: str) -> dict[str, object]:
+        """Return the first log line of an event, when it is written."""
+        async with asyncio.timeout(20):
+            while True:
+                for line in self.log.splitlines():
+                    if line.startswith("{") and line.endswith("}") and (parsed := orjson.loads(line))["event"] == event:
+                        return parsed
+                assert self.process.poll() is None, self.log
+                await asyncio.sleep(0.02)
+
+    async def end(self, number: signal.Signals | None = None) -> int:
+        """Send a signal, if one is given, and return the exit status."""
+        if number is not None:
+            self.process.send_signal(number)
+        return await asyncio.to_thread(self.process.wait, 20)
 
 
-def ready_line(process: subprocess.Popen[bytes]) -> dict[str, object]:
-    assert process.stderr is not None
-    for line in process.stderr:
-        if line.startswith(b"{") and (parsed := orjson.loads(line))["event"] == "ready":
-            return parsed
-    raise AssertionError("the process ended before it was ready")
+Start = Callable[..., Program]
+
+
+@pytest.fixture
+def start(tmp_path: Path) -> Iterator[Start]:
+    """Start programs over one data directory; none outlives the test."""
+    started: list[Program] = []
+
+    def start(ready: str = "[]", **environment: str) -> Program:
+        started.append(Program(tmp_path / "programs", ready, **environment))
+        return started[-1]
+
+    yield start
+    for program in started:
+        program.process.kill()
+        program.process.wait()
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-async def test_a_signal_stops_the_process_cleanly(tmp_path: Path, number: signal.Signals) -> None:
-    process = start(tmp_path)
-    line = await asyncio.to_thread(ready_line, process)
-    assert line["pid"] == process.pid
+async def test_a_signal_stops_the_process_cleanly(start: Start, number: signal.Signals) -> None:
+    program = start()
+    line = await program.line("ready")
+    assert line["pid"] == program.process.pid
     clients = clients_to(str(line["address"]))
     in_flight = [asyncio.ensure_future(clients.call(method("Echo"), TEXT, timeout_ms=5_000)) for _ in range(50)]
-    process.send_signal(number)
+    await asyncio.sleep(0)
+    program.process.send_signal(number)
     assert await asyncio.gather(*in_flight) == [TEXT] * 50
-    _, errors = await asyncio.to_thread(process.communicate, None, 20)
-    assert process.returncode == 0, errors
-    assert b"Traceback" not in errors
+    assert await program.end() == 0
+    assert "Traceback" not in program.log
     await clients.close()
 
 
-async def test_a_signal_before_readiness_stops_as_well(tmp_path: Path) -> None:
-    process = start(tmp_path, ready="[never]")
-    assert process.stdout is not None
-    await asyncio.to_thread(process.stdout.readline)
-    process.terminate()
-    _, errors = await asyncio.to_thread(process.communicate, None, 20)
-    assert process.returncode == 0, errors
+async def test_a_signal_before_readiness_stops_as_well(start: Start) -> None:
+    program = start(ready="[never]")
+    await program.line("built")
+    assert await program.end(signal.SIGTERM) == 0
+    assert '"event":"ready"' not in program.log and "Traceback" not in program.log
 
 
-def test_a_second_process_exits_with_a_message_that_names_the_first(tmp_path: Path) -> None:
-    first = start(tmp_path)
-    ready_line(first)
-    second = start(tmp_path)
-    _, errors = second.communicate(timeout=20)
-    assert second.returncode == 3
-    assert f"in use by the process with pid {first.pid}".encode() in errors
-    first.terminate()
-    first.communicate(timeout=20)
+async def test_a_second_process_exits_with_a_message_that_names_the_first(start: Start) -> None:
+    first = start()
+    await first.line("ready")
+    second = start()
+    assert await second.end() == 3
+    assert f"in use by the process with pid {first.process.pid}" in second.log
+    assert first.process.poll() is None
 
 
-def test_unusable_settings_end_the_process_with_the_variable_in_the_message(tmp_path: Path) -> None:
-    process = start(tmp_path, ZHIKE_SEARCH_PORT="many")
-    _, errors = process.communicate(timeout=20)
-    assert process.returncode == 2
-    assert b"ZHIKE_SEARCH_PORT" in errors and b"Traceback" not in errors
+async def test_a_killed_process_leaves_no_lock_behind(start: Start) -> None:
+    first = start()
+    await first.line("ready")
+    await first.end(signal.SIGKILL)
+    await start().line("ready")
+
+
+async def test_unusable_settings_end_the_process_with_the_variable_in_the_message(start: Start) -> None:
+    program = start(ZHIKE_SEARCH_PORT="many")
+    assert await program.end() == 2
+    assert "ZHIKE_SEARCH_PORT" in program.log and "Traceback" not in program.log
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
+async def test_a_restart_shows_as_latency_not_as_errors(start: Start, number: signal.Signals) -> None:
+    program = start()
+    address = str((await program.line("ready"))["address"])
+    clients, answered, stop = clients_to(address), 0, asyncio.Event()
+
+    async def keep_calling() -> None:
+        nonlocal answered
+        while not stop.is_set():
+            await clients.call(method("Echo", idempotent=True), TEXT, timeout_ms=10_000)
+            answered += 1
+
+    async def until_answered(count: int) -> None:
+        while answered < count:
+            await asyncio.sleep(0.01)
+            assert not any(caller.done() for caller in callers)
+
+    callers = [asyncio.create_task(keep_calling()) for _ in range(8)]
+    await until_answered(50)
+    await program.end(number)
+    await start(ZHIKE_PORT=address.rpartition(":")[2]).line("ready")
+    await until_answered(answered + 50)
+    stop.set()
+    await asyncio.gather(*callers)
+    await clients.close()
