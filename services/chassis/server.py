@@ -136,7 +136,9 @@ class Runtime(Generic[SettingsT]):
         """Return a log that this service owns, always the same one; the chassis opens, serves and closes it."""
         if name not in self.logs:
             partitions = self.settings.partitions
-            self.logs[name] = DocumentsLog(self.documents, name, partitions, self.clock, self.chance)
+            self.logs[name] = DocumentsLog(
+                self.documents, name, partitions, self.clock, self.chance, metrics=self.metrics
+            )
         return self.logs[name]
 
     def source(self, log_name: str, owner_service: str) -> EventSource:

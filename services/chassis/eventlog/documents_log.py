@@ -5,6 +5,7 @@ log is restored from a backup.
 """
 
 import asyncio
+from collections import Counter
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from random import Random
 
@@ -36,6 +37,7 @@ from services.chassis.eventlog.record import (
     micros_from_time,
     partition_of,
 )
+from services.chassis.metrics import Metrics
 
 MARK_INTERVAL_S = 0.5  # rule 12: a subscription says at least this often where the log stands
 POLL_INTERVAL_S = 0.25  # how soon another replica's append is seen; this process's own wake at once
@@ -53,6 +55,7 @@ class DocumentsLog:
         clock: Clock,
         rng: Random,
         *,
+        metrics: Metrics | None = None,
         poll_interval_s: float = POLL_INTERVAL_S,
     ) -> None:
         if not 1 <= partitions <= PARTITION_LIMIT:
@@ -62,6 +65,7 @@ class DocumentsLog:
         self._documents = documents
         self._clock = clock
         self._rng = rng
+        self._appended = None if metrics is None else metrics.counter("zhike_log_appended_events_total")
         self._poll_interval_s = poll_interval_s
         self._generation = ""
         self._changed = asyncio.Event()
@@ -98,6 +102,7 @@ class DocumentsLog:
         recorded_time_us = micros_from_time(self._clock.now())
         entries = [self._entry(event, recorded_time_us) for event in events]
         await self._write(entries)
+        self._count(entries)
         return tuple(
             Verdict(status=entry.status, key=entry.key, partition=entry.body["partition"], seq=entry.seq)
             for entry in entries
@@ -120,7 +125,7 @@ class DocumentsLog:
             original.body["fingerprint"],
             {**original.body, "redrive_of": root, "recorded_time_us": micros_from_time(self._clock.now())},
         )
-        await self._writers[partition].write([entry])
+        await self._writers[partition].submit([entry])
         return Verdict(status=entry.status, key=entry.key, partition=partition, seq=entry.seq)
 
     async def read(self, partition: int, *, after: int, limit: int = READ_LIMIT) -> tuple[Event, ...]:
@@ -192,12 +197,20 @@ class DocumentsLog:
 
     async def _write(self, entries: list[Entry]) -> None:
         if self.partitions == 1:
-            await self._writers[0].write(entries)
+            await self._writers[0].submit(entries)
             return
         by_partition: dict[int, list[Entry]] = {}
         for entry in entries:
             by_partition.setdefault(entry.body["partition"], []).append(entry)
-        await asyncio.gather(*(self._writers[partition].write(own) for partition, own in by_partition.items()))
+        for partition, own in by_partition.items():
+            self._writers[partition].check_room(len(own))  # of all before any: a busy log takes nothing
+        await asyncio.gather(*[self._writers[partition].submit(own) for partition, own in by_partition.items()])
+
+    def _count(self, entries: Sequence[Entry]) -> None:
+        if self._appended is None:
+            return
+        for status, count in Counter(entry.status for entry in entries).items():
+            self._appended.labels(log=self.name, status=status.value).inc(count)
 
     async def _find_after(self, partition: int, after: int, limit: int) -> tuple[Document, ...]:
         place: dict[str, Scalar] = {"log": self.name, "partition": partition}

@@ -5,6 +5,12 @@ from services.chassis.metrics import Metric, MetricKind
 _READER = ("projection", "log")
 
 EVENTLOG_METRICS: tuple[Metric, ...] = (
+    Metric(
+        "zhike_log_appended_events_total",
+        MetricKind.COUNTER,
+        "Events given to a log: stored, duplicate, or reused (an id with another body).",
+        ("log", "status"),
+    ),
     Metric("zhike_reader_applied_events_total", MetricKind.COUNTER, "Events applied by a reader.", _READER),
     Metric("zhike_reader_lag_events", MetricKind.GAUGE, "Events that the reader has not applied yet.", _READER),
     Metric(

@@ -68,16 +68,20 @@ class PartitionWriter:
         self._draining: asyncio.Task[None] | None = None
         self._tail: int | None = None  # None: unknown, read it before the next insert
 
-    async def write(self, entries: list[Entry]) -> None:
-        """Return when every entry is settled and what was stored is durable."""
-        if self._backlog + len(entries) > BACKLOG_LIMIT:
+    def check_room(self, count: int) -> None:
+        """Raise LogBusyError when ``count`` more events find no place in the queue."""
+        if self._backlog + count > BACKLOG_LIMIT:
             raise LogBusyError(f"{self._log}: too many events wait", log=self._log, limit=BACKLOG_LIMIT)
+
+    def submit(self, entries: list[Entry]) -> asyncio.Future[None]:
+        """Take the entries in; the future is done when every one is settled and what was stored is durable."""
+        self.check_room(len(entries))
         job = _Job(entries, asyncio.get_running_loop().create_future())
         self._jobs.append(job)
         self._backlog += len(entries)
         if self._draining is None:
             self._draining = asyncio.create_task(self._drain())
-        await job.done
+        return job.done
 
     async def drain(self) -> None:
         """Return when nothing waits any more."""

@@ -11,9 +11,11 @@ from services.chassis.documents.port import BATCH_LIMIT, StoreUnavailableError
 from services.chassis.errors import InvalidArgumentError, ZhikeError
 from services.chassis.eventlog.documents_log import DocumentsLog
 from services.chassis.eventlog.errors import LogBusyError, LogClosedError, PartitionCountError
+from services.chassis.eventlog.metrics import EVENTLOG_METRICS
 from services.chassis.eventlog.partition_writer import BACKLOG_LIMIT
 from services.chassis.eventlog.port import APPEND_LIMIT, CLIENT_EVENT_ID_LIMIT, READ_LIMIT, VerdictStatus
 from services.chassis.eventlog.record import EVENTS, PAYLOAD_LIMIT_BYTES, TEXT_LIMIT
+from services.chassis.metrics import Metrics
 from tests.fakes.crashing_documents import CrashingDocuments, CrashPoint
 from tests.fakes.events import new_event, stored_events
 
@@ -109,6 +111,15 @@ async def test_duplicates_among_new_events_leave_no_gap(log):
     verdicts = await log.append([new_event(number) for number in range(60)])
     assert [v.status is VerdictStatus.DUPLICATE for v in verdicts] == [number % 3 == 0 for number in range(60)]
     assert len(await stored_events(log)) == 60
+
+
+async def test_duplicates_cost_one_more_insert_and_no_search_for_a_free_number(documents, make_log):
+    counting = CrashingDocuments(documents)
+    log = await make_log(counting)
+    await log.append([new_event(number, subject="one") for number in range(10)])
+    before = counting.writes
+    await log.append([new_event(number, subject="one") for number in (20, 21, 0, 1, 22, 2, 23)])
+    assert counting.writes - before == 2
 
 
 async def test_one_id_sent_by_many_at_once_is_stored_once(log):
@@ -265,6 +276,34 @@ async def test_a_queue_that_is_full_refuses_and_says_try_again(documents, make_l
     refused = [result for result in results if isinstance(result, ZhikeError)]
     assert [type(error) for error in refused] == [LogBusyError]
     assert len(await stored_events(log)) == BACKLOG_LIMIT
+
+
+async def test_a_log_that_is_busy_in_one_partition_takes_nothing_of_an_append(make_log):
+    log = await make_log()
+    filling = [
+        asyncio.create_task(log.append([new_event(b * 500 + n, subject="one") for n in range(500)]))
+        for b in range(BACKLOG_LIMIT // 500)
+    ]
+    await asyncio.sleep(0)
+    with pytest.raises(LogBusyError):
+        await log.append([new_event(100_000 + n, subject=f"s{n}") for n in range(20)] + [new_event(1, subject="one")])
+    await asyncio.gather(*filling)
+    assert len(await stored_events(log)) == BACKLOG_LIMIT
+
+
+async def test_what_became_of_events_is_counted_reused_ids_among_them(documents, partitions):
+    metrics = Metrics([EVENTLOG_METRICS])
+    log = DocumentsLog(documents, "counted", partitions, SystemClock(), Random(1), metrics=metrics)
+    await log.open()
+    await log.append([new_event(1), new_event(2), new_event(1)])
+    await log.append([new_event(1, type="search")])
+    counted = {
+        status.value: metrics.registry.get_sample_value(
+            "zhike_log_appended_events_total", {"log": "counted", "status": status.value}
+        )
+        for status in VerdictStatus
+    }
+    assert counted == {"stored": 2, "duplicate": 1, "reused": 1}
 
 
 async def test_a_read_takes_1_to_1000_events_of_a_partition_that_exists(log, partitions):

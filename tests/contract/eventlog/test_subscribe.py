@@ -69,6 +69,17 @@ async def test_an_append_wakes_a_subscription_of_this_process_at_once(documents,
     assert sum(map(len, taken.values())) == 1
 
 
+async def test_new_events_before_a_duplicate_wake_a_subscription_as_well(documents, partitions):
+    log = DocumentsLog(documents, "wake", partitions, SystemClock(), Random(1), poll_interval_s=3_600)
+    await log.open()
+    await log.append([new_event(1, subject="one")])
+    arrived = asyncio.create_task(take(log, 2))
+    await asyncio.sleep(0.02)
+    await log.append([new_event(2, subject="one"), new_event(1, subject="one")])
+    taken = await asyncio.wait_for(arrived, 30)
+    assert sum(map(len, taken.values())) == 2
+
+
 async def test_an_append_of_another_replica_is_seen_as_well(make_log):
     here, there = await make_log(seed=1), await make_log(seed=2)
     arrived = asyncio.create_task(take(here, 3))

@@ -35,6 +35,6 @@ async def test_a_writer_that_is_always_beaten_gives_up_with_an_error_that_may_be
     await documents.declare(EVENTS, LOGS)
     writer = PartitionWriter(documents, "log", 0, rng=Quick(), on_stored=lambda: None)
     with pytest.raises(LogContendedError) as caught:
-        await writer.write([Entry("k", "f", {})])
+        await writer.submit([Entry("k", "f", {})])
     assert caught.value.kind is ErrorKind.UNAVAILABLE
     assert documents.attempts == ATTEMPT_LIMIT == partition_writer.ATTEMPT_LIMIT
