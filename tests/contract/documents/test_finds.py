@@ -204,6 +204,24 @@ async def test_values_order_none_then_numbers_then_text_bytewise(
         assert await find_all(orders, "by_card", {"person.card": value}) == [f"k{place:02}"]
 
 
+@pytest.mark.parametrize("descending", [False, True])
+@pytest.mark.parametrize("limit", [1, 100])
+async def test_a_range_holds_values_of_its_bounds_type_only(
+    orders: DocumentStore, limit: int, descending: bool
+) -> None:
+    values = [None, -5, 0, 5, "", "a", "b"]
+    items = [(f"{value!r}", {"person": {"card": value}}) for value in values]
+    await orders.insert_many(ORDERS, items)
+    for range_, expected in (
+        (Range(at_least=0), ["0", "5"]),
+        (Range(below=5), ["-5", "0"]),
+        (Range(at_least=""), ["''", "'a'", "'b'"]),
+        (Range(below="b"), ["''", "'a'"]),
+    ):
+        found = await find_all(orders, "by_card", {}, range_=range_, limit=limit, descending=descending)
+        assert found == (expected[::-1] if descending else expected)
+
+
 async def test_a_bool_is_found_as_the_number_that_it_is(orders: DocumentStore) -> None:
     await orders.insert_many(ORDERS, [("yes", {"person": {"card": True}}), ("no", {"person": {"card": False}})])
     assert await find_all(orders, "by_card", {"person.card": 1}) == ["yes"]
