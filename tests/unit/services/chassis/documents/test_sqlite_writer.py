@@ -201,4 +201,5 @@ async def test_a_thread_that_breaks_leaves_nobody_waiting(writer: GroupWriter, m
     assert all(isinstance(result, StoreUnavailableError) for result in results)
     with pytest.raises(StoreUnavailableError):
         await writer.submit(add(3))
+    await asyncio.to_thread(writer._thread.join)
     assert reported == [KeyboardInterrupt]
