@@ -96,6 +96,7 @@ async def build_with(runtime: Runtime[Settings], *, command: Command | None) -> 
         ready=[ready],
         readers=copies.all,
         rebuilds={copy.projection_name: copy.rebuild for copy in copies.all()},
+        named_blobs=[models.named_blobs],
         facts=lambda: _facts(world),
     )
 

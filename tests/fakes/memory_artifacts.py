@@ -1,4 +1,4 @@
-"""Blobs in memory, with a switch that makes the store fail in the middle of a promotion."""
+"""Blobs in memory, with switches that make the store fail in the middle of a promotion or a collection."""
 
 import hashlib
 from collections.abc import AsyncIterator
@@ -11,7 +11,7 @@ class MemoryArtifacts:
 
     def __init__(self) -> None:
         self._blobs: dict[str, bytes] = {}
-        self.fail_exists = False
+        self.fail_exists = self.fail_delete = False
 
     async def put(self, content: AsyncIterator[bytes] | bytes) -> Blob:
         whole = content if isinstance(content, bytes) else b"".join([part async for part in content])
@@ -30,6 +30,8 @@ class MemoryArtifacts:
         return digest in self._blobs
 
     async def delete(self, digest: str) -> bool:
+        if self.fail_delete:
+            raise RuntimeError("the process died here")
         return self._blobs.pop(digest, None) is not None
 
     async def list(self, *, after: str | None = None, limit: int = 1_000) -> tuple[Blob, ...]:

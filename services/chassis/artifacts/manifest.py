@@ -5,6 +5,7 @@ promotion first writes its blobs into the document as a candidate, then checks t
 marks a blob, then looks again whether anything names it, then deletes. Whichever comes second sees the other.
 """
 
+import contextlib
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -12,13 +13,20 @@ from typing import Any
 
 from services.chassis.artifacts.port import ArtifactStore, BlobMissingError
 from services.chassis.clock import Clock
-from services.chassis.documents.port import Collection, DocumentStore, KeyTakenError, RevisionMismatchError
+from services.chassis.documents.port import (
+    Collection,
+    Document,
+    DocumentStore,
+    KeyTakenError,
+    RevisionMismatchError,
+)
 from services.chassis.errors import ErrorKind, ZhikeError
 from services.chassis.eventlog.record import micros_from_time, time_from_micros
 
 HISTORY_LIMIT = 8  # versions that can be rolled back to; their blobs are kept
 BLOBS_LIMIT = 64  # in one manifest
 CANDIDATE_GRACE = timedelta(hours=1)  # a candidate older than this belongs to a promotion that died
+DELETING_GRACE = timedelta(hours=1)  # a deletion that takes longer died half-way
 UNNAMED_GRACE = timedelta(hours=1)  # a blob is written before it is named; training and uploads take less
 SCAN_PAGE = 500
 
@@ -110,44 +118,56 @@ class Manifests:
     async def collect_garbage(self, also_named: Named | None = None) -> tuple[str, ...]:
         """Delete blobs that nothing has named for UNNAMED_GRACE; return their digests.
 
-        ``also_named`` answers blobs that something other than a manifest needs. One collection runs at a time.
+        ``also_named`` answers blobs that something other than a manifest needs. Two collections at once are harmless.
         """
-        now, deleted = self._clock.now(), []
+        deleted = []
         named = await self._named(also_named)
         after: str | None = None
         while blobs := await self._artifacts.list(after=after, limit=SCAN_PAGE):
             after = blobs[-1].digest
+            marks = await self._documents.get_many(MARKS, [blob.digest for blob in blobs])
             for blob in blobs:
-                if blob.digest in named:
-                    await self._documents.delete(MARKS, blob.digest)
-                elif await self._is_due(blob.digest, now) and await self._delete(blob.digest, also_named):
-                    deleted.append(blob.digest)
+                mark = marks.get(blob.digest)
+                with contextlib.suppress(RevisionMismatchError, KeyTakenError):  # another collection is at it
+                    if blob.digest in named:
+                        await self._unmark(mark)
+                    elif mark is None:
+                        await self._documents.insert(MARKS, blob.digest, self._mark_body())
+                    elif self._is_due(mark) and await self._delete(mark, also_named):
+                        deleted.append(blob.digest)
         return tuple(deleted)
 
-    async def _is_due(self, digest: str, now: datetime) -> bool:
-        """Remember when a blob was first seen unnamed; tell whether that is long enough ago."""
-        seen = await self._documents.get(MARKS, digest)
-        if seen is None:
-            await self._documents.insert(MARKS, digest, {"unnamed_time_us": micros_from_time(now), "deleting": False})
-            return False
-        return now - time_from_micros(seen.body["unnamed_time_us"]) >= UNNAMED_GRACE
+    def _mark_body(self) -> dict[str, Any]:
+        return {"unnamed_time_us": micros_from_time(self._clock.now()), "deleting_time_us": None}
 
-    async def _delete(self, digest: str, also_named: Named | None) -> bool:
-        mark = await self._documents.get(MARKS, digest)
-        if mark is None:
-            return False
-        await self._documents.replace(MARKS, digest, {**mark.body, "deleting": True}, expected_revision=mark.revision)
-        rescued = digest in await self._named(also_named)
+    def _is_due(self, mark: Document) -> bool:
+        """Tell whether a blob was unnamed for long enough, and no other collection deletes it just now."""
+        unnamed_for = self._clock.now() - time_from_micros(mark.body["unnamed_time_us"])
+        return unnamed_for >= UNNAMED_GRACE and not self._is_deleting(mark)
+
+    def _is_deleting(self, mark: Document) -> bool:
+        deleting_time_us = mark.body["deleting_time_us"]
+        return deleting_time_us is not None and self._clock.now() - time_from_micros(deleting_time_us) < DELETING_GRACE
+
+    async def _unmark(self, mark: Document | None) -> None:
+        """Take the mark off a blob that is named again, unless somebody may be about to delete it."""
+        if mark is not None and not self._is_deleting(mark):
+            await self._documents.delete(MARKS, mark.key, expected_revision=mark.revision)
+
+    async def _delete(self, mark: Document, also_named: Named | None) -> bool:
+        deleting = {**mark.body, "deleting_time_us": micros_from_time(self._clock.now())}
+        marked = await self._documents.replace(MARKS, mark.key, deleting, expected_revision=mark.revision)
+        rescued = mark.key in await self._named(also_named)
         if not rescued:
-            await self._artifacts.delete(digest)
-        await self._documents.delete(MARKS, digest)
+            await self._artifacts.delete(mark.key)
+        await self._documents.delete(MARKS, mark.key, expected_revision=marked.revision)
         return not rescued
 
     async def _check_kept(self, digests: Sequence[str]) -> None:
         """Raise BlobMissingError for a blob that is absent or being deleted; the mark first, for it goes last."""
         marks = await self._documents.get_many(MARKS, digests)
         for digest in digests:
-            deleting = digest in marks and marks[digest].body["deleting"]
+            deleting = digest in marks and marks[digest].body["deleting_time_us"] is not None
             if deleting or not await self._artifacts.exists(digest):
                 raise BlobMissingError(f"blob {digest} is not stored", digest=digest)
 

@@ -5,11 +5,14 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
 
 from services.chassis.artifacts.local import LocalArtifacts
 from services.chassis.artifacts.manifest import (
     BLOBS_LIMIT,
     CANDIDATE_GRACE,
+    DELETING_GRACE,
     HISTORY_LIMIT,
     UNNAMED_GRACE,
     ManifestConflictError,
@@ -174,8 +177,48 @@ async def _interleave(order: list[int]) -> None:
         assert kept
 
 
+SEGMENTS = st.lists(st.tuples(st.integers(0, 2), st.integers(1, 12)), max_size=7)
+
+
+@settings(max_examples=400, deadline=None)
+@given(SEGMENTS)
+@example([(1, 5), (0, 2), (2, 5), (0, 6)])  # the second collection meets the mark of the first one
+async def test_two_collections_at_once_do_no_harm_either(segments: list[tuple[int, int]]) -> None:
+    bench = Bench()
+    await bench.manifests.open()
+    digest = await bench.put("model")
+    await bench.manifests.collect_garbage()
+    bench.clock.advance(UNNAMED_GRACE.total_seconds())
+    turns = Turns([who for who, steps in segments for _ in range(steps)])
+    stepping = Manifests(turns.wrap(bench.documents), turns.wrap(bench.artifacts), bench.clock)
+    promotion, *collections = await turns.run(
+        stepping.promote("als", {"model": digest}, expected_version=0),
+        stepping.collect_garbage(),
+        stepping.collect_garbage(),
+    )
+    assert not any(isinstance(result, BaseException) for result in collections)
+    if not isinstance(promotion, BlobMissingError):
+        assert not isinstance(promotion, BaseException)
+        assert await bench.artifacts.exists(digest)
+
+
+async def test_a_deletion_that_died_half_way_is_taken_up_after_its_grace(bench: Bench) -> None:
+    digest = await bench.put("model")
+    await bench.manifests.collect_garbage()
+    bench.clock.advance(UNNAMED_GRACE.total_seconds())
+    bench.artifacts.fail_delete = True
+    with pytest.raises(RuntimeError):
+        await bench.manifests.collect_garbage()
+    bench.artifacts.fail_delete = False
+    with pytest.raises(BlobMissingError):
+        await bench.manifests.promote("als", {"model": digest}, expected_version=0)
+    assert await bench.manifests.collect_garbage() == ()
+    bench.clock.advance(DELETING_GRACE.total_seconds())
+    assert await bench.manifests.collect_garbage() == (digest,)
+
+
 class Turns:
-    """Runs two coroutines one step at a time in a given order; a step is one call of a store."""
+    """Runs coroutines one step at a time in a given order; a step is one call of a store."""
 
     def __init__(self, order: list[int]) -> None:
         self._order = order
@@ -208,9 +251,9 @@ class Turns:
             for _ in range(3):
                 await asyncio.sleep(0)
             chosen = next(order, 0)
-            event = self._waiting.pop(chosen, None) or (
-                self._waiting.pop(1 - chosen, None) if tasks[chosen].done() else None
-            )
+            if tasks[chosen].done() or chosen not in self._waiting:
+                chosen = next(iter(sorted(self._waiting)), chosen)
+            event = self._waiting.pop(chosen, None)
             if event is not None:
                 event.set()
         return await asyncio.gather(*tasks, return_exceptions=True)
