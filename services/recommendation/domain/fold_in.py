@@ -7,6 +7,7 @@ Datasets, 2008, section 4): x = (Y'Y + Y'(C - I)Y + l I)^-1 Y'C p, with confiden
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 from scipy.linalg import lapack
 
 from services.chassis.errors import ZhikeError
@@ -75,10 +76,11 @@ def fold_in_vector(model: ItemFactors, items: Ints, likings: Floats) -> Floats:
     return found
 
 
-def main_reason(model: ItemFactors, taste: Taste, candidate: int) -> int:
-    """Return the touched item that adds most to the candidate's score, -1 if none adds anything."""
+def main_reasons(model: ItemFactors, taste: Taste, candidates: npt.NDArray[np.intp]) -> Ints:
+    """Return, for each candidate, the touched item that adds most to its score, -1 if none adds anything."""
     if not len(taste.items):
-        return -1
-    shares = model.factors[candidate] @ taste.influence
-    strongest = int(np.argmax(shares))
-    return int(taste.items[strongest]) if shares[strongest] > 0 else -1
+        return np.full(len(candidates), -1, dtype=np.int32)
+    shares = model.factors[candidates] @ taste.influence
+    strongest = np.argmax(shares, axis=1)
+    adds = np.take_along_axis(shares, strongest[:, None], axis=1)[:, 0] > 0
+    return np.where(adds, taste.items[strongest], -1).astype(np.int32)

@@ -119,6 +119,7 @@ class Ledger:
         self._baskets = {name: Column(dtype) for name, dtype in BASKET_COLUMNS.items()}
         self._orders: dict[int, int] = {}
         self._pending = _Pending()
+        self._cart_actors: set[int] = set()
 
     def __len__(self) -> int:
         return len(self._columns["item"]) + len(self._pending.item)
@@ -168,6 +169,10 @@ class Ledger:
         found = {self._actors[each] for each in identifiers if each in self._actors}
         return tuple(sorted(found))
 
+    def may_have_cart(self, actors: Iterable[int]) -> bool:
+        """Tell whether any of these identifiers ever put something into a cart."""
+        return not self._cart_actors.isdisjoint(actors)
+
     def rows_of(self, actors: Sequence[int]) -> int:
         """Return how many rows these identifiers have; a cheap sign that something was added."""
         self._settle()
@@ -208,6 +213,7 @@ class Ledger:
         orders = self._baskets["order"].view().tolist()
         self._orders = {order: basket for basket, order in enumerate(orders) if order}
         self._rows_of = _rows_by_actor(arrays["actor"], len(self._actor_ids))
+        self._cart_actors = set(np.unique(arrays["actor"][arrays["kind"] == Kind.ADD]).tolist())
         self.purchases = int(_trains(arrays["kind"], arrays["flags"]).sum())
 
     def clear(self) -> None:
@@ -221,6 +227,7 @@ class Ledger:
         self._columns = {name: Column(dtype) for name, dtype in COLUMNS.items()}
         self._baskets = {name: Column(dtype) for name, dtype in BASKET_COLUMNS.items()}
         self._pending = _Pending()
+        self._cart_actors = set()
 
     def _add_rows(self, actor: int, act: "_Act", basket: int) -> None:
         pending = self._pending
@@ -232,6 +239,8 @@ class Ledger:
             pending.flags.append(act.flags)
             pending.basket.append(basket)
             pending.quantity.append(quantity)
+        if act.kind is Kind.ADD:
+            self._cart_actors.add(actor)
         if act.kind is Kind.PURCHASE and not act.flags & UNTRAINED:
             self.purchases += len(act.lines)
         if len(pending.item) >= PENDING_LIMIT:

@@ -19,7 +19,7 @@ NO_CATEGORY = -1
 
 @dataclass(frozen=True, slots=True)
 class Columns:
-    """What is true of the model's items now: which may be shown, and their category codes by level (n, LEVELS)."""
+    """What is true of the model's items now: which may be shown, and their category codes by level: (LEVELS, n)."""
 
     sellable: Bools
     levels: Ints
@@ -46,7 +46,7 @@ class ServingModel:
         self._shelf_position = 0
         self._category_codes: dict[tuple[str, ...], int] = {}
         self._columns = Columns(
-            np.zeros(len(self), dtype=bool), np.full((len(self), LEVELS), NO_CATEGORY, dtype=np.int32)
+            np.zeros(len(self), dtype=bool), np.full((LEVELS, len(self)), NO_CATEGORY, dtype=np.int32)
         )
 
     def __len__(self) -> int:
@@ -89,7 +89,7 @@ class ServingModel:
     def _see(self, place: int, product: Product | None) -> None:
         self._columns.sellable[place] = product is not None and product.sellable
         if product is not None:
-            self._columns.levels[place] = self.category_levels(product)
+            self._columns.levels[:, place] = self.category_levels(product)
 
     def _line_up(self, ledger: Ledger) -> None:
         if self._lined_up != (ledger, ledger.epoch):

@@ -29,11 +29,9 @@ def similar_items(world: World, request: Request) -> Prediction:
         return _same_category(world, request, fallback)
     columns = model.columns(world.shelf)
     nearness = _nearness(model, place)
-    levels = columns.levels
-    common = ((levels == levels[place]) & (levels[place] != NO_CATEGORY)).sum(axis=1)
-    depth = max(1, int((levels[place] != NO_CATEGORY).sum()))
-    scores = nearness + np.float32(CATEGORY_WEIGHT) * (common / depth).astype(np.float32)
-    scores[(nearness <= 0) & (common < depth)] = -np.inf
+    share = _shared_categories(columns.levels, place)
+    scores = nearness + np.float32(CATEGORY_WEIGHT) * share
+    scores[(nearness <= 0) & (share < 1)] = -np.inf
     scores[~columns.sellable] = -np.inf
     _drop(scores, model, request)
     source = Source.ALS if model.ranker is Ranker.ALS else Source.ITEM_TO_ITEM
@@ -87,6 +85,16 @@ def _nearness(model: ServingModel, place: int) -> Floats:
         model.arrays.near_places, model.arrays.near_cosines, one, np.ones(1, dtype=np.float32), catalogue=len(model)
     )
     return scores
+
+
+def _shared_categories(levels: Ints, place: int) -> Floats:
+    """Return, for each product, the share of the category levels of the one at ``place`` that it has too: 0 … 1."""
+    own = [level for level in range(len(levels)) if levels[level, place] != NO_CATEGORY]
+    share = np.zeros(levels.shape[1], dtype=np.float32)
+    for level in own:
+        share[levels[level] == levels[level, place]] += np.float32(1 / len(own))
+    share[share > 1 - 1e-3] = 1.0
+    return share
 
 
 def _drop(scores: Floats, model: ServingModel, request: Request) -> None:

@@ -37,12 +37,10 @@ async def get_cart(world: World, identifiers: tuple[str, ...], *, default_consen
 
 def cart_of(world: World, actors: tuple[int, ...], *, now_s: int) -> tuple[CartLine, ...]:
     """Return the lines of the person with these identifiers; only products that the shelf knows."""
-    if not actors:
+    if not world.ledger.may_have_cart(actors):
         return ()
     history = world.ledger.history(actors)
-    added = np.flatnonzero(history.kind == Kind.ADD)
-    if not len(added):
-        return ()
+    first_added_s = history.time_s[history.kind == Kind.ADD].min()
     acts = [
         CartAct(
             time_s=int(history.time_s[row]),
@@ -52,7 +50,7 @@ def cart_of(world: World, actors: tuple[int, ...], *, now_s: int) -> tuple[CartL
             empties=not int(history.flags[row]) & Flag.TILL,
         )
         for row in np.flatnonzero(np.isin(history.kind, CART_KINDS)).tolist()
-        if history.time_s[row] >= history.time_s[added].min()
+        if history.time_s[row] >= first_added_s
     ]
     lines = fold_cart(acts, now_s=now_s)
     return tuple(line for line in lines if world.shelf.get(line.product_id) is not None)

@@ -2,9 +2,8 @@
 
 import numpy as np
 
-from services.recommendation.domain.fold_in import main_reason
+from services.recommendation.domain.fold_in import main_reasons
 from services.recommendation.domain.interactions import DAY_S, Floats, Ints, Kind
-from services.recommendation.domain.neighbours import neighbour_scores
 from services.recommendation.domain.prediction import FallbackReason, Prediction, Request, Slot, Source
 from services.recommendation.domain.ranking import best
 from services.recommendation.domain.reasons import Reason, ReasonCode
@@ -38,21 +37,18 @@ def recommend_for_you(
     if not len(profile.touched):
         return popular(world, request, FallbackReason.NO_HISTORY)
     in_cart = {line.product_id for line in cart_of(world, actors, now_s=now_s)}
-    if profile.taste is not None:
-        scores: Floats = model.factors.factors @ profile.taste.vector
-        reasons, source, fallback = None, Source.ALS, FallbackReason.NONE
-    else:
-        near, cosines = model.arrays.near_places, model.arrays.near_cosines
-        scores, reasons = neighbour_scores(near, cosines, profile.touched, profile.likings, catalogue=len(model))
-        scores[scores <= 0] = -np.inf
-        source, fallback = Source.ITEM_TO_ITEM, FallbackReason.NO_MODEL
+    scores = _scores(model, profile)
     without = in_cart | request.excluded | frozenset(request.product_ids)
     _leave_out(scores, model, world, profile.bought, without)
-    slots = []
-    for place in best(scores, request.page_size).tolist():
-        because = main_reason(model.factors, profile.taste, place) if profile.taste is not None else int(reasons[place])  # type: ignore[index]
-        reason = _because(model, profile, because, in_cart)
-        slots.append(Slot(model.product_ids[place], float(scores[place]), reason, source))
+    found = best(scores, request.page_size)
+    if profile.taste is not None:
+        because, source, fallback = main_reasons(model.factors, profile.taste, found), Source.ALS, FallbackReason.NONE
+    else:
+        because, source, fallback = profile.near_reasons[found], Source.ITEM_TO_ITEM, FallbackReason.NO_MODEL
+    slots = [
+        Slot(model.product_ids[place], score, _because(model, profile, touched, in_cart), source)
+        for place, score, touched in zip(found.tolist(), scores[found].tolist(), because.tolist(), strict=True)
+    ]
     prediction = Prediction(request.placement, tuple(slots), source, fallback)
     bought_ids = (
         {model.product_ids[place] for place in profile.bought.tolist()} if len(slots) < request.page_size else set()
@@ -106,6 +102,14 @@ def recently_viewed(world: World, request: Request, actors: tuple[int, ...]) -> 
     if not slots:
         return popular(world, request, FallbackReason.NO_HISTORY)
     return Prediction(request.placement, tuple(slots), Source.HISTORY)
+
+
+def _scores(model: ServingModel, profile: Profile) -> Floats:
+    """Return a score per place, the caller's to change; -inf where item to item knows nothing."""
+    if profile.taste is None:
+        return profile.near_scores.copy()
+    scores: Floats = model.factors.factors @ profile.taste.vector
+    return scores
 
 
 def _leave_out(

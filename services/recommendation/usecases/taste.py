@@ -8,6 +8,7 @@ import numpy as np
 from services.recommendation.domain.fold_in import Taste, fold_in
 from services.recommendation.domain.interactions import KIND_WEIGHTS, Bools, Floats, Ints, Kind, liking
 from services.recommendation.domain.model import Ranker
+from services.recommendation.domain.neighbours import neighbour_scores
 from services.recommendation.store.ledger import History, Ledger
 from services.recommendation.store.serving import ServingModel
 
@@ -19,7 +20,8 @@ class Profile:
     """``touched`` (n,): distinct places in the model with a liking above 0; ``likings`` (n,) in (0, 1].
 
     ``strongest`` (n,): the Kind of the act that says most about each. ``bought``: places that are left out of what is
-    new. ``taste``: None when the factor model does not answer.
+    new. ``taste``: None when the factor model does not answer; then ``near_scores`` and ``near_reasons`` (items,) hold
+    what item to item says, -inf and -1 where it says nothing.
     """
 
     touched: Ints
@@ -27,6 +29,8 @@ class Profile:
     strongest: Ints
     bought: Ints
     taste: Taste | None
+    near_scores: Floats
+    near_reasons: Ints
 
 
 class Profiles:
@@ -66,8 +70,18 @@ def person_profile(model: ServingModel, history: History, of_ledger: Ints) -> Pr
     totals = np.bincount(places, weights=weights, minlength=len(model)).astype(np.float32)
     touched = np.flatnonzero(totals > 0).astype(np.int32)
     likings = np.minimum(totals[touched], np.float32(1.0))
-    taste = fold_in(model.factors, touched, likings) if model.ranker is Ranker.ALS and len(touched) else None
-    return Profile(touched, likings, _strongest(touched, places, kind), _bought(places, kind), taste)
+    strongest, bought = _strongest(touched, places, kind), _bought(places, kind)
+    if model.ranker is Ranker.ALS and len(touched):
+        taste = fold_in(model.factors, touched, likings)
+        return Profile(touched, likings, strongest, bought, taste, _NO_SCORES, _NO_REASONS)
+    near, cosines = model.arrays.near_places, model.arrays.near_cosines
+    scores, reasons = neighbour_scores(near, cosines, touched, likings, catalogue=len(model))
+    scores[scores <= 0] = -np.inf
+    return Profile(touched, likings, strongest, bought, None, scores, reasons)
+
+
+_NO_SCORES = np.empty(0, dtype=np.float32)
+_NO_REASONS = np.empty(0, dtype=np.int32)
 
 
 def _strongest(touched: Ints, places: Ints, kind: np.ndarray) -> Ints:
