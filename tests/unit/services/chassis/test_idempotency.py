@@ -7,9 +7,10 @@ from typing import Any
 import pytest
 
 from services.chassis.documents.memory import MemoryDocuments
-from services.chassis.documents.port import Collection, KeyTakenError, StoreUnavailableError
+from services.chassis.documents.port import Collection, DocumentStore, KeyTakenError, StoreUnavailableError
 from services.chassis.errors import ErrorKind, InvalidArgumentError
 from services.chassis.idempotency import (
+    IDEMPOTENT_CREATES,
     KEY_LIMIT,
     CreateRequest,
     IdempotencyKeyReusedError,
@@ -17,6 +18,7 @@ from services.chassis.idempotency import (
     ResourceDeletedError,
     resource_id,
 )
+from tests.fakes.crashing_documents import CrashingDocuments, CrashPoint
 
 CASES = Collection("cases")
 
@@ -24,13 +26,15 @@ CASES = Collection("cases")
 class Cases:
     """A resource that is created by its id; counts how often it was really made."""
 
-    def __init__(self, documents: MemoryDocuments) -> None:
+    def __init__(self, documents: DocumentStore) -> None:
         self.documents = documents
         self.made = 0
+        self.calls = 0
         self.fail_before: Exception | None = None
         self.fail_after: Exception | None = None
 
     async def create(self, case_id: str) -> Mapping[str, Any]:
+        self.calls += 1
         failure, self.fail_before = self.fail_before, None
         if failure is not None:
             raise failure
@@ -76,7 +80,7 @@ async def test_the_same_request_again_gets_the_first_answer_and_creates_nothing(
     again = await creates.run(request(), cases.create)
     assert (first.repeated, again.repeated) == (False, True)
     assert first.answer == again.answer == {"id": first.resource_id, "made": 1}
-    assert cases.made == 1
+    assert (cases.made, cases.calls) == (1, 1)
 
 
 async def test_another_body_under_the_same_key_is_refused(creates: IdempotentCreates, cases: Cases) -> None:
@@ -120,6 +124,23 @@ async def test_a_crash_after_the_creation_and_before_the_answer_is_made_good_by_
     assert answer.answer["id"] == answer.resource_id
     with pytest.raises(IdempotencyKeyReusedError):
         await creates.run(request(text="other"), cases.create)
+
+
+@pytest.mark.parametrize("point", [CrashPoint.BEFORE, CrashPoint.AFTER])
+@pytest.mark.parametrize("crash_at", [1, 2, 3])
+async def test_a_crash_at_any_write_leaves_one_resource_and_one_answer(
+    documents: MemoryDocuments, creates: IdempotentCreates, crash_at: int, point: CrashPoint
+) -> None:
+    """The writes are: the reservation, the resource, the answer."""
+    dying = CrashingDocuments(documents, crash_at=crash_at, point=point)
+    with pytest.raises(StoreUnavailableError):
+        await IdempotentCreates(dying).run(request(), Cases(dying).create)
+    successor = Cases(documents)
+    first = await creates.run(request(), successor.create)
+    again = await creates.run(request(), successor.create)
+    assert first.answer == again.answer
+    assert first.answer["id"] == first.resource_id
+    assert (await documents.count(CASES), await documents.count(IDEMPOTENT_CREATES)) == (1, 1)
 
 
 async def test_a_refused_create_leaves_the_key_free_for_a_corrected_body(
