@@ -1,6 +1,7 @@
 """Opens the ports that the settings name. The only place that knows which adapter stands behind which setting."""
 
 import asyncio
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -37,14 +38,14 @@ async def open_adapters(settings: ChassisSettings, service: str) -> Adapters:
     """
     _refuse_absent(settings)
     folder = settings.data.absolute() / service
-    lock = await asyncio.to_thread(_lock, folder)
-    try:
+    async with AsyncExitStack() as opened:
+        lock = await asyncio.to_thread(_lock, folder)
+        opened.callback(lock.release)
         documents = _open_documents(settings, folder)
+        opened.push_async_callback(documents.close)
         artifacts = LocalArtifacts(folder / "artifacts")
         await artifacts.open()
-    except BaseException:
-        lock.release()
-        raise
+        opened.pop_all()
     return Adapters(folder=folder, documents=documents, artifacts=artifacts, lock=lock)
 
 

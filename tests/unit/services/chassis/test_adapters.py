@@ -1,0 +1,57 @@
+"""The settings choose the adapters; what this version does not have is said, not replaced."""
+
+from pathlib import Path
+
+import pytest
+
+from services.chassis.adapters import open_adapters
+from services.chassis.documents.lock import StoreInUseError
+from services.chassis.documents.memory import MemoryDocuments
+from services.chassis.documents.sqlite import SqliteDocuments
+from services.chassis.settings import ChassisSettings, SettingsError
+
+
+@pytest.mark.parametrize(("documents", "adapter"), [("sqlite", SqliteDocuments), ("memory", MemoryDocuments)])
+async def test_the_named_store_is_opened_in_the_services_own_folder(
+    tmp_path: Path, documents: str, adapter: type
+) -> None:
+    adapters = await open_adapters(ChassisSettings(data=tmp_path / "data", documents=documents), "search")
+    assert isinstance(adapters.documents, adapter)
+    assert adapters.folder == tmp_path / "data" / "search"
+    assert adapters.folder.stat().st_mode & 0o077 == 0, "nobody else on the machine reads customers' data"
+    await adapters.close()
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [("documents", "mongodb://db"), ("artifacts", "gridfs"), ("search_index", "https://search:9200")],
+)
+async def test_an_adapter_of_a_later_version_is_a_clear_error_before_anything_is_opened(
+    tmp_path: Path, field: str, value: str
+) -> None:
+    with pytest.raises(SettingsError, match=f"ZHIKE_{field.upper()}"):
+        await open_adapters(ChassisSettings(data=tmp_path / "data", **{field: value}), "search")
+    assert not (tmp_path / "data").exists()
+
+
+async def test_a_folder_is_opened_once_at_a_time_and_again_after_it_was_closed(tmp_path: Path) -> None:
+    settings = ChassisSettings(data=tmp_path)
+    first = await open_adapters(settings, "search")
+    with pytest.raises(StoreInUseError):
+        await open_adapters(settings, "search")
+    other = await open_adapters(settings, "knowledge")
+    await first.close()
+    again = await open_adapters(settings, "search")
+    await again.close()
+    await other.close()
+
+
+async def test_a_store_that_cannot_be_opened_leaves_no_lock(tmp_path: Path) -> None:
+    settings = ChassisSettings(data=tmp_path)
+    (tmp_path / "search").mkdir()
+    obstacle = tmp_path / "search" / "artifacts"
+    obstacle.write_text("a file where a folder should be")
+    with pytest.raises(Exception, match="failed"):
+        await open_adapters(settings, "search")
+    obstacle.unlink()
+    await (await open_adapters(settings, "search")).close()
