@@ -51,6 +51,7 @@ class DocumentCursors:
         await self._documents.declare(CURSORS)
 
     async def load(self, log: str) -> Cursor:
+        self._known.clear()  # another holder may have moved or forgotten them
         documents = await self._stored(log)
         generations = {document.body["generation"] for document in documents}
         if not generations:

@@ -9,8 +9,9 @@ import pytest
 
 from services.chassis.clock import SystemClock
 from services.chassis.documents.port import StoreUnavailableError
-from services.chassis.eventlog.cursors import DocumentCursors, MemoryCursors
+from services.chassis.eventlog.cursors import MIXED, DocumentCursors, MemoryCursors
 from services.chassis.eventlog.dead_letters import DeadLetters
+from services.chassis.eventlog.errors import CursorSupersededError
 from services.chassis.eventlog.metrics import EVENTLOG_METRICS
 from services.chassis.eventlog.port import Batch, GenerationMismatchError, Head
 from services.chassis.eventlog.record import EVENTS
@@ -258,6 +259,46 @@ async def test_a_log_that_began_anew_ends_the_reader_with_the_demand_to_rebuild(
         await asyncio.wait_for(make_reader(log, subjects).run(), 10)
 
 
+async def test_a_reader_that_runs_again_begins_where_the_cursors_stand_by_then(log, subjects):
+    await log.append([new_event(number) for number in range(20)])
+    reader = make_reader(log, subjects)
+    async with running(reader):
+        await reader.caught_up()
+    await log.start_generation()
+    with pytest.raises(GenerationMismatchError):
+        await asyncio.wait_for(reader.run(), 10)
+    await DocumentCursors(subjects, "tally").forget(log.name)
+    async with running(reader):
+        await asyncio.wait_for(reader.caught_up(), 10)
+        await log.append([new_event(number) for number in range(20, 40)])
+        await asyncio.wait_for(reader.caught_up(), 10)
+    assert await live_documents(subjects) == expected_tally(await stored_events(log))
+
+
+async def test_cursors_that_another_holder_began_anew_end_the_reader(log, subjects):
+    await log.append([new_event(number) for number in range(20)])
+    reader = make_reader(log, subjects)
+    async with running(reader):
+        await reader.caught_up()
+        (partition, _), *_ = ((p, seq) for p, seq in reader.positions.items() if seq)
+        other = DocumentCursors(subjects, "tally")
+        await other.forget(log.name)
+        await other.save(log.name, partition, generation="another", seq=1)
+    cursors = DocumentCursors(subjects, "tally")
+    with pytest.raises(CursorSupersededError):
+        await cursors.save(log.name, partition, generation=reader.generation, seq=30)
+    with pytest.raises(GenerationMismatchError):
+        await asyncio.wait_for(make_reader(log, subjects).run(), 10)
+
+
+async def test_cursors_of_two_generations_belong_to_none(documents):
+    cursors = DocumentCursors(documents, "tally")
+    await cursors.declare()
+    await cursors.save("log", 0, generation="old", seq=1)
+    await cursors.save("log", 1, generation="new", seq=1)
+    assert (await cursors.load("log")).generation == MIXED
+
+
 async def test_a_log_that_is_shorter_than_the_cursor_ends_the_reader_with_the_demand_to_rebuild(
     documents, log, subjects
 ):
@@ -313,18 +354,36 @@ async def test_a_quiet_log_whose_owner_lives_is_not_stale(documents):
         assert reader.staleness_s() < 0.5
 
 
-async def test_marks_that_piled_up_while_the_reader_was_paused_are_no_news(documents):
+async def test_marks_that_piled_up_while_the_reader_was_paused_are_no_news_and_end_the_subscription(documents):
     clock = ManualClock()
 
     def mark_from_before_the_pause():
         clock.advance(60)  # the reader's process stood still; what it reads now was sent a minute ago
         return scripted_mark(clock, seconds_late=60)
 
+    def never_read():
+        raise AssertionError("the subscription should be over")
+
+    script = [lambda: scripted_mark(clock), mark_from_before_the_pause, never_read]
+    source = ScriptedSource("quiet", Head("g", (0,)), script, [lambda: scripted_mark(clock)])
+    reader = make_reader(source, documents, clock=clock)
+    async with running(reader):
+        await until(lambda: clock.monotonic() == 60 and reader.staleness_s() == 0)  # by the new subscription's mark
+        assert len(source.asked) == 2
+
+
+async def test_marks_that_piled_up_say_how_old_they_are(documents):
+    clock = ManualClock()
+
+    def mark_from_before_the_pause():
+        clock.advance(4)
+        return scripted_mark(clock, seconds_late=4)
+
     source = ScriptedSource("quiet", Head("g", (0,)), [lambda: scripted_mark(clock), mark_from_before_the_pause])
     reader = make_reader(source, documents, clock=clock)
     async with running(reader):
         await ended_script(source, 1)
-        assert reader.staleness_s() == pytest.approx(60, abs=1e-5)
+        assert reader.staleness_s() == pytest.approx(4, abs=1e-5)
 
 
 async def test_a_reader_that_is_behind_is_stale_and_shows_its_lag(make_log, documents, subjects):
