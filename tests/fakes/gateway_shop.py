@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import httpx
+from starlette.types import ASGIApp
 
 from gateway.admission import Admission
 from gateway.app import build_app
@@ -31,6 +32,7 @@ class Shop:
     """A running gateway on fakes. ``headers(role)`` are valid credentials of each role."""
 
     client: httpx.AsyncClient
+    app: ASGIApp
     services: FakeServices
     parts: Parts
     keys: dict[Role, str]
@@ -84,7 +86,7 @@ async def open_shop(**settings: Any) -> Shop:
     client = httpx.AsyncClient(
         transport=httpx.ASGITransport(app, raise_app_exceptions=True), base_url="http://gateway.test"
     )
-    return Shop(client, services, parts, keys, clock, metrics)
+    return Shop(client, app, services, parts, keys, clock, metrics)
 
 
 def problem_of(response: httpx.Response, status: int, reason: str) -> dict[str, Any]:
