@@ -220,7 +220,7 @@ async def measure(stage: Stage, folder: Path, *, kills: int, seed: int, console:
     console.print(
         f"{tally.retried} calls repeated, {tally.resent} acknowledged events sent again, {dict(tally.refused)}"
     )
-    return await _verify(stage, folder, tally, kills=kills, console=console)
+    return await verify(stage, folder, tally, kills=kills, console=console)
 
 
 @asynccontextmanager
@@ -288,7 +288,7 @@ async def _status(child: Child, clients: Clients) -> system_pb.SystemStatus:
             await asyncio.sleep(STATUS_INTERVAL_S)
 
 
-async def _verify(stage: Stage, folder: Path, tally: Tally, *, kills: int, console: Console) -> Result:
+async def verify(stage: Stage, folder: Path, tally: Tally, *, kills: int, console: Console) -> Result:
     async with AsyncExitStack() as stack:
         stores: dict[str, DocumentStore] = {}
         for service in stage.programs:
