@@ -5,8 +5,8 @@ from enum import StrEnum
 from typing import Final
 
 # Han (with extensions A to H and compatibility forms) and the iteration marks; kana is cut like Han but is no Chinese.
-HAN_RANGES: Final = "々〇㐀-䶿一-鿿豈-﫿\U00020000-\U000323af"
-KANA_RANGES: Final = "぀-ヿㇰ-ㇿ"
+HAN_RANGES: Final = r"\u3005\u3007\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U000323af"
+KANA_RANGES: Final = r"\u3040-\u30ff\u31f0-\u31ff"
 
 _HAN: Final = re.compile(f"[{HAN_RANGES}]")
 _LATIN: Final = re.compile(r"[A-Za-zÀ-ɏＡ-Ｚａ-ｚ]")

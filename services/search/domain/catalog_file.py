@@ -128,9 +128,11 @@ def ndjson_row(row: Mapping[str, Any], columns: Mapping[str, str], options: Mapp
 def _field_of(name: str, ours: Mapping[str, str], ignored: set[str], *, mapped: bool) -> str | None:
     if name in ours:
         return ours[name]
-    if name in ignored or "*" in ignored or name in _NOT_READ:
+    if name in ignored or name in _NOT_READ:
         return None
     if mapped or not _is_field(name):
+        if "*" in ignored:
+            return None
         # With a mapping, a name of ours in the file may mean something else there: it has to be mapped or ignored.
         hint = "map it or name it in the option ignore_columns"
         raise ImportConfigError(f"nothing says what column {name[:64]!r} is; {hint}", field="columns")

@@ -14,6 +14,8 @@ from services.kits.text.language import Language, language_of
         ("orange juice", Language.ENGLISH),
         ("ＭＩＬＫ", Language.ENGLISH),
         ("crème brûlée", Language.ENGLISH),
+        ("우유", Language.UNDETERMINED),
+        ("\ud800", Language.UNDETERMINED),
         ("330", Language.UNDETERMINED),
         ("💥", Language.UNDETERMINED),
         ("", Language.UNDETERMINED),

@@ -94,7 +94,7 @@ async def test_characters_are_asked_for_when_nothing_has_the_words(shop: Shop) -
 async def test_two_characters_that_are_found_as_they_are_are_not_repaired(shop: Shop) -> None:
     answer = await shop.search("去水", "zh")
     assert answer.corrected_query == ""
-    assert [found.product.id for found in answer.results][0] == "shampoo"
+    assert next(found.product.id for found in answer.results) == "shampoo"
 
 
 async def test_a_filter_explains_few_hits_and_nothing_is_relaxed(shop: Shop) -> None:

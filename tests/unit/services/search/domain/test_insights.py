@@ -1,0 +1,117 @@
+"""What the log teaches does not depend on the order in which it is read, and each view lists what it says."""
+
+import itertools
+from datetime import date
+
+from services.search.domain.insights import (
+    Act,
+    QueryDay,
+    QueryTotals,
+    QueryView,
+    is_suggestable,
+    listed,
+    totals_of,
+    window_days,
+    with_act,
+)
+
+ACTS = (
+    Act("k", "20260105", "tea", "en", search=True, results=7, time_us=2),
+    Act("k", "20260105", "tea", "en", search=True, results=0, time_us=1),
+    Act("k", "20260105", click=True, position=3),
+    Act("k", "20260105", click=True, position=1),
+    Act("k", "20260105", purchase=True),
+)
+
+
+def test_acts_add_up_in_any_order() -> None:
+    expected = QueryDay("20260105", "tea", "en", 2, 1, 2, 1, 4, 2, 7, 2)
+    for order in itertools.permutations(ACTS):
+        day: QueryDay | None = None
+        for act in order:
+            day = with_act(day, act)
+        assert day == expected
+
+
+def test_a_window_and_the_one_before_do_not_overlap() -> None:
+    assert window_days(date(2026, 3, 1), 7) == ("20260216", "20260223", "20260301")
+    days = [("k", QueryDay("20260222", "tea", searches=2)), ("k", QueryDay("20260223", "tea", searches=5))]
+    totals = totals_of(days, "20260223")
+    assert (totals["k"].searches, totals["k"].searches_before) == (5, 2)
+
+
+def test_the_last_search_of_the_window_says_how_many_results() -> None:
+    days = [
+        ("k", QueryDay("20260224", "tea", results=0, results_time_us=20)),
+        ("k", QueryDay("20260223", "tea", results=9, results_time_us=10)),
+    ]
+    assert totals_of(days, "20260223")["k"].results == 0
+
+
+def queries(view: QueryView, *totals: QueryTotals) -> list[str]:
+    return [insight.totals.query for insight in listed(totals, view)]
+
+
+def test_top_lists_the_most_searched() -> None:
+    assert queries(
+        QueryView.TOP,
+        QueryTotals("tea", searches=3),
+        QueryTotals("milk", searches=9),
+        QueryTotals("cola", searches=3),
+        QueryTotals("gone", searches=0, searches_before=9),
+    ) == ["milk", "cola", "tea"]
+
+
+def test_rising_weighs_growth_by_how_sure_it_is() -> None:
+    assert queries(
+        QueryView.RISING,
+        QueryTotals("small", searches=9, searches_before=3),
+        QueryTotals("large", searches=400, searches_before=300),
+        QueryTotals("new", searches=40),
+        QueryTotals("once", searches=1),
+        QueryTotals("falling", searches=5, searches_before=9),
+    ) == ["new", "large", "small"]
+
+
+def test_empty_lists_what_finds_nothing_now() -> None:
+    assert queries(
+        QueryView.EMPTY,
+        QueryTotals("router", searches=5, empty=5, results=0),
+        QueryTotals("stocked", searches=5, empty=4, results=3),
+        QueryTotals("tablet", searches=9, empty=9, results=0),
+    ) == ["tablet", "router"]
+
+
+def test_weak_lists_what_is_found_and_hardly_clicked() -> None:
+    assert queries(
+        QueryView.WEAK,
+        QueryTotals("good", searches=100, clicks=60, results=5),
+        QueryTotals("weak", searches=100, clicks=1, results=5),
+        QueryTotals("rare", searches=2, clicks=0, results=5),
+        QueryTotals("empty", searches=100, clicks=0, results=0, empty=100),
+    ) == ["weak"]
+
+
+def test_a_click_rate_is_drawn_to_the_shops_own() -> None:
+    once, often = listed(
+        [
+            QueryTotals("once", searches=1, clicks=1, results=1),
+            QueryTotals("often", searches=999, clicks=99, results=1),
+        ],
+        QueryView.TOP,
+    )[::-1]
+    assert 0.1 < once.click_rate < 0.3
+    assert abs(often.click_rate - 0.1) < 0.01
+
+
+def test_only_what_several_searched_and_is_nobodys_number_is_suggested() -> None:
+    def suggestable(query: str, searches: int = 5, results: int = 1) -> bool:
+        return is_suggestable(QueryTotals(query, searches=searches, results=results))
+
+    assert suggestable("牛奶")
+    assert suggestable("12 oz")
+    assert not suggestable("牛奶", searches=2)
+    assert not suggestable("牛奶", results=0)
+    assert not suggestable("13800138000")
+    assert not suggestable("138 0013 8000")
+    assert not suggestable("li@example.com")
