@@ -152,7 +152,7 @@ def check_event(form: UserEventForm, rules: IntakeRules) -> CheckedEvent:
     time = _time(form.time, rules)
     shop = _name(form.shop or rules.default_shop, MAX_SHOP_CHARACTERS, "shop")
     channel = form.channel or rules.default_channel
-    if not _CHANNEL.fullmatch(channel):
+    if not is_channel(channel):
         raise EventRefusedError("CHANNEL_INVALID", "a channel is 1 to 32 of a-z 0-9 -", field="channel")
     identifiers = _identifiers(form, rules)
     payload: dict[str, Any] = {
@@ -169,6 +169,11 @@ def check_event(form: UserEventForm, rules: IntakeRules) -> CheckedEvent:
     _add_context(payload, form)
     subject = identifiers[0] if identifiers else _anonymous_subject(payload, rules)
     return CheckedEvent(event_id, form.type, time, shop, channel, subject, payload)
+
+
+def is_channel(text: str) -> bool:
+    """Tell whether the text can name a channel."""
+    return _CHANNEL.fullmatch(text) is not None
 
 
 def _time(time: datetime, rules: IntakeRules) -> datetime:
@@ -243,6 +248,8 @@ def _product(product: ProductForm, index: int) -> dict[str, Any]:
     if product.coupon_discount is not None:
         body["coupon_discount"] = _money(product.coupon_discount, "products[{}].coupon_discount", index)
     if product.line is not None:
+        if not 0 <= product.line <= MAX_QUANTITY:
+            raise EventRefusedError("LINE_INVALID", "a line's number is not negative", field=f"products[{index}].line")
         body["line"] = product.line
     if product.kind is not None:
         if product.kind not in (GOODS, CHARGE):

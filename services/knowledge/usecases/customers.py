@@ -14,6 +14,7 @@ from services.knowledge.store.class_basis import ClassStore
 from services.knowledge.store.customers import Closure, CustomerStore
 
 MAX_PAGE_CUSTOMERS = 200
+ABC_CLASSES = ("A", "B", "C")
 
 
 @dataclass(frozen=True, slots=True)

@@ -74,7 +74,7 @@ async def write_user_events(
             continue
         try:
             event = check_event(form, rules)
-            _check_weight(event)
+            check_weight(event)
         except EventRefusedError as error:
             items[place] = ItemVerdict(form.id, REJECTED, error)
         else:
@@ -86,7 +86,8 @@ async def write_user_events(
     return BatchVerdict(tuple([item for item in items if item is not None]))
 
 
-def _check_weight(event: CheckedEvent) -> None:
+def check_weight(event: CheckedEvent) -> None:
+    """Raise EventRefusedError for an event that the log would not take."""
     products = event.payload.get("products", ())
     if len(products) > _WEIGHED_PRODUCTS and len(canonical_json(event.payload)) > MAX_EVENT_BYTES:
         raise EventRefusedError("EVENT_TOO_LARGE", f"an event takes at most {MAX_EVENT_BYTES} bytes", field="products")

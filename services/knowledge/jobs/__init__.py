@@ -1,0 +1,1 @@
+"""Background work: following the logs, computing classes, running imports."""

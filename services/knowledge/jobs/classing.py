@@ -1,0 +1,47 @@
+"""Computes the classes anew when orders have come in, seldom enough to stay a small part of the work."""
+
+from collections.abc import Callable, Sequence
+
+from services.chassis.clock import Clock
+from services.chassis.eventlog.port import EventLog
+from services.chassis.logs import get_log
+from services.knowledge.store.class_basis import ClassStore
+from services.knowledge.store.customers import CustomerStore
+from services.knowledge.store.resolutions import ResolutionStore
+from services.knowledge.usecases.classes import compute_classes
+
+REST_FACTOR = 20  # a computation is followed by twenty times its own duration without one
+
+log = get_log("classes")
+
+
+class ClassJob:
+    """One pass looks whether the basis is behind the log, and computes it when its rest is over."""
+
+    def __init__(
+        self,
+        customers: CustomerStore,
+        resolutions: ResolutionStore,
+        classes: ClassStore,
+        clock: Clock,
+        *,
+        events: EventLog,
+        is_behind: Callable[[], bool],
+    ) -> None:
+        self._customers, self._resolutions, self._classes = customers, resolutions, classes
+        self._clock, self._events, self._is_behind = clock, events, is_behind
+        self._next_s = 0.0
+
+    async def run(self) -> None:
+        """Do one pass."""
+        began = self._clock.monotonic()
+        if began < self._next_s or self._is_behind():
+            return
+        head: Sequence[int] = (await self._events.head()).seqs
+        if not any(head) or tuple(head) == tuple(await self._classes.basis_head()):
+            return
+        basis = await compute_classes(self._customers, self._resolutions, self._classes, self._clock, head=head)
+        took_s = self._clock.monotonic() - began
+        self._next_s = self._clock.monotonic() + REST_FACTOR * took_s
+        customers = sum(each.customers for each in basis.by_currency.values())
+        log.info("classes computed", customers=customers, took_ms=round(took_s * 1_000))

@@ -1,0 +1,265 @@
+"""Runs an import: a process stages the file, this one appends what was staged and counts every row.
+
+Safe to run again from its beginning: orders and events carry ids made of their content, rows of customers ids made of
+the operation and the row, so what an interrupted run wrote is met again as a duplicate.
+"""
+
+import asyncio
+import shutil
+import sys
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import suppress
+from dataclasses import asdict, dataclass, replace
+from itertools import islice
+from pathlib import Path
+from typing import Any, Final
+
+import orjson
+
+from services.chassis.artifacts.port import ArtifactStore
+from services.chassis.canonical import fingerprint
+from services.chassis.clock import Clock
+from services.chassis.errors import ErrorKind, ZhikeError
+from services.chassis.eventlog.port import EventLog, NewEvent, Verdict, VerdictStatus
+from services.chassis.operation_run import OperationRun, RowError
+from services.knowledge.domain.customer_rows import is_news
+from services.knowledge.domain.errors import ImportConfigError, StagingFailedError
+from services.knowledge.domain.import_plan import CUSTOMERS, ImportPlan
+from services.knowledge.domain.statements import CLAIMS_WRITTEN, records_of_event
+from services.knowledge.domain.times import micros, time_of
+from services.knowledge.jobs.staging import ERRORS, KEY_BYTES, STAGED, StagingTask
+from services.knowledge.store.customers import CustomerStore
+from services.knowledge.wire.imports import plan_from_arguments
+
+BATCH_ROWS: Final = 500
+STAGING_SHARE: Final = 0.3  # of the progress bar
+BUSY_WAIT_S: Final = 0.25
+BUSY_TRIES: Final = 240
+PAYLOADS_REMEMBERED: Final = 1_000_000  # rows of one file that are recognised when they come twice
+CUSTOMER: Final = "customer"
+
+
+@dataclass(frozen=True, slots=True)
+class Importing:
+    """What imports take. ``folder``: where staged files may lie; ``read_back``: returns when the logs are readable."""
+
+    folder: Path
+    artifacts: ArtifactStore
+    user_events: EventLog
+    customer_claims: EventLog
+    customers: CustomerStore
+    clock: Clock
+    time_zone: str
+    currency: str
+    read_back: Callable[[], Awaitable[None]]
+
+    def worker(self, kind: str) -> Callable[[OperationRun], Awaitable[None]]:
+        """Return what runs an import of a kind."""
+
+        async def run_import(run: OperationRun) -> None:
+            await _Import(self, kind, run).run()
+
+        return run_import
+
+
+class _Import:
+    """One run of one import."""
+
+    def __init__(self, parts: Importing, kind: str, run: OperationRun) -> None:
+        self._parts, self._kind, self._run = parts, kind, run
+        self._plan: ImportPlan = plan_from_arguments(run.arguments)
+        self._folder = parts.folder / run.id
+        self._now_us = micros(parts.clock.now())
+        self._seen: set[str] = set()
+        self._is_current = False
+
+    async def run(self) -> None:
+        progress = self._run.progress
+        progress.total_bytes = self._run.arguments["total_bytes"]
+        await asyncio.to_thread(_make_empty, self._folder)
+        try:
+            kinds = await self._stage()
+            await self._take_refusals()
+            if self._plan.dry_run:
+                for kind, count in kinds.items():
+                    progress.accept(kind, count)
+            elif self._kind == CUSTOMERS:
+                await self._append_all(self._append_customers)
+            else:
+                await self._append_all(self._append_events)
+            progress.done_bytes = progress.total_bytes
+        finally:
+            await asyncio.to_thread(shutil.rmtree, self._folder, ignore_errors=True)
+
+    async def _stage(self) -> dict[str, int]:
+        path = await self._parts.artifacts.open_path(self._run.arguments["upload"])
+        task = StagingTask(
+            kind=self._kind,
+            path=str(path),
+            folder=str(self._folder),
+            plan=asdict(self._plan),
+            now_us=self._now_us,
+            time_zone=self._parts.time_zone,
+            currency=self._parts.currency,
+        )
+        process = await asyncio.create_subprocess_exec(
+            sys.executable,
+            "-m",
+            "services.knowledge.jobs.staging",
+            orjson.dumps(asdict(task)).decode(),
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.PIPE,
+        )
+        try:
+            return await self._follow(process)
+        finally:
+            if process.returncode is None:
+                with suppress(ProcessLookupError):
+                    process.kill()
+                await process.wait()
+
+    async def _follow(self, process: asyncio.subprocess.Process) -> dict[str, int]:
+        """Take the process's progress until it ends; return the accepted rows by kind."""
+        progress = self._run.progress
+        last: dict[str, Any] = {}
+        assert process.stdout is not None
+        async for line in process.stdout:
+            last = orjson.loads(line)
+            if "failure" in last:
+                failure = last["failure"]
+                raise ImportConfigError(failure["message"], field=failure["field"])
+            progress.rows = last["rows"]
+            progress.done_bytes = int(last.get("bytes", progress.done_bytes) * STAGING_SHARE)
+            await self._run.report()
+        if await process.wait() != 0 or not last.get("done"):
+            raise StagingFailedError("the process that reads the file ended early")
+        kinds: dict[str, int] = last["kinds"]
+        return kinds
+
+    async def _take_refusals(self) -> None:
+        with (self._folder / ERRORS).open("rb") as file:
+            for lines in _batches(file, BATCH_ROWS):
+                for line in lines:
+                    error = orjson.loads(line)
+                    raw = error.pop("raw")
+                    self._run.reject(RowError(**error), raw)
+                await asyncio.sleep(0)
+
+    async def _append_all(self, append: Callable[[list[dict[str, Any]]], Awaitable[None]]) -> None:
+        progress = self._run.progress
+        path = self._folder / STAGED
+        size = max(1, path.stat().st_size)
+        done = 0
+        begun = progress.done_bytes
+        with path.open("rb") as file:
+            for lines in _batches(file, BATCH_ROWS):
+                await append([orjson.loads(line[KEY_BYTES:]) for line in lines])
+                done += sum(len(line) for line in lines)
+                progress.done_bytes = begun + int((progress.total_bytes - begun) * done / size)
+                await self._run.report()
+
+    async def _append_events(self, items: list[dict[str, Any]]) -> None:
+        events = [self._user_event(item["event"]) for item in items]
+        verdicts = await _append_patiently(self._parts.user_events, events)
+        for item, event, verdict in zip(items, events, verdicts, strict=True):
+            if verdict.status is VerdictStatus.DUPLICATE and await self._was_replaced(event, verdict):
+                again = replace(event, client_event_id=f"{event.client_event_id}@{self._run.id}"[-128:])
+                (verdict,) = await _append_patiently(self._parts.user_events, [again])
+            self._count(item["rows"], item["kinds"], verdict)
+
+    async def _append_customers(self, items: list[dict[str, Any]]) -> None:
+        fresh = [item for item in items if self._is_first(item["payload"])]
+        self._run.progress.duplicate += len(items) - len(fresh)
+        said = [records_of_event(CLAIMS_WRITTEN, item["payload"], self._now_us) for item in fresh]
+        known = await self._parts.customers.records(sorted({name for records in said for name in records}))
+        news = []
+        for item, records in zip(fresh, said, strict=True):
+            if any(is_news(known[name], record) for name, record in records.items()):
+                news.append(item)
+            else:
+                self._run.progress.duplicate += 1
+        if news:
+            verdicts = await _append_patiently(
+                self._parts.customer_claims, [self._statement_event(item) for item in news]
+            )
+            for item, verdict in zip(news, verdicts, strict=True):
+                self._count([item["row"]], {CUSTOMER: 1}, verdict)
+
+    def _is_first(self, payload: dict[str, Any]) -> bool:
+        """Tell whether no earlier row of the file said the same."""
+        name = fingerprint(payload)
+        if name in self._seen:
+            return False
+        if len(self._seen) < PAYLOADS_REMEMBERED:
+            self._seen.add(name)
+        return True
+
+    async def _was_replaced(self, event: NewEvent, verdict: Verdict) -> bool:
+        """Tell whether the order was corrected since: what the file says now must hold again."""
+        order = event.payload.get("order", {})
+        if not order.get("number"):
+            return False
+        if not self._is_current:
+            await self._parts.read_back()
+            self._is_current = True
+        standing = await self._parts.customers.order(event.shop, order["kind"], order["number"])
+        return standing is not None and standing.event_key != verdict.key
+
+    def _user_event(self, event: dict[str, Any]) -> NewEvent:
+        return NewEvent(
+            client_event_id=event["id"],
+            owner=self._plan.owner,
+            type=event["type"],
+            occurred_time=time_of(event["time_us"]),
+            shop=event["shop"],
+            channel=event["channel"],
+            subject=event["subject"],
+            payload=event["payload"],
+            synthetic=self._plan.synthetic,
+        )
+
+    def _statement_event(self, item: dict[str, Any]) -> NewEvent:
+        payload = item["payload"]
+        return NewEvent(
+            client_event_id=f"{self._run.id}/{item['row']}"[-128:],
+            owner=self._plan.owner,
+            type=CLAIMS_WRITTEN,
+            occurred_time=time_of(self._now_us),
+            shop=self._plan.shop,
+            channel=self._plan.channel,
+            subject=payload["identifiers"][0][0],
+            payload=payload,
+            synthetic=self._plan.synthetic,
+        )
+
+    def _count(self, rows: Sequence[int], kinds: dict[str, int], verdict: Verdict) -> None:
+        if verdict.status is VerdictStatus.STORED:
+            for kind, count in kinds.items():
+                self._run.progress.accept(kind, count)
+        elif verdict.status is VerdictStatus.DUPLICATE or self._kind == CUSTOMERS:
+            self._run.progress.duplicate += len(rows)
+        else:
+            for row in rows:
+                self._run.reject(RowError(row, "EVENT_ID_REUSED", "this id came with another event before", "id"))
+
+
+async def _append_patiently(log: EventLog, events: Sequence[NewEvent]) -> tuple[Verdict, ...]:
+    """Append; wait while the log or its store is busy with others."""
+    for attempt in range(BUSY_TRIES):
+        try:
+            return await log.append(events)
+        except ZhikeError as error:
+            if error.kind not in (ErrorKind.UNAVAILABLE, ErrorKind.EXHAUSTED) or attempt == BUSY_TRIES - 1:
+                raise
+        await asyncio.sleep(BUSY_WAIT_S)
+    raise AssertionError("unreachable")
+
+
+def _batches(lines: Iterator[bytes], size: int) -> Iterator[list[bytes]]:
+    while batch := list(islice(lines, size)):
+        yield batch
+
+
+def _make_empty(folder: Path) -> None:
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)

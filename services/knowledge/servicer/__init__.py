@@ -1,0 +1,1 @@
+"""The gRPC services of knowledge: decode, call one use case, encode."""
