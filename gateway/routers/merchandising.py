@@ -18,7 +18,7 @@ from gateway.clients import (
     UPDATE_PRODUCT,
 )
 from gateway.endpoints import Answer, Body, Call, Endpoint, json_answer
-from gateway.etag import VersionMismatchError, etag_of, expected_version
+from gateway.etag import etag_of, expected_version
 from gateway.idempotency import request_id_of
 from gateway.operation_form import accepted
 from gateway.parameters import LANGUAGES, PAGE_TOKEN, Choice, Flag, Integer, Query, Text, TextMap
@@ -30,8 +30,7 @@ from gateway.schemas.merchandising import ProductPatch, QueryInsights
 from gateway.schemas.storefront import Product
 from gateway.uploads import FORMATS, upload
 from services.chassis.clients import Method
-from services.chassis.errors import ErrorKind, InvalidArgumentError, NotFoundError
-from services.chassis.status import RemoteError
+from services.chassis.errors import InvalidArgumentError, NotFoundError
 
 CHANNELS: Final = ("web", "app", "store", "phone", "social")
 IMPORT_QUERY: Final = Query(
@@ -92,19 +91,13 @@ async def update_product(call: Call) -> Answer:
     named = sorted(patch.model_fields_set - {"request_id"})
     if not named:
         raise InvalidArgumentError("name at least one field to change", field="body")
-    version = expected_version(call.header(b"if-match"))
     request = product_service_pb2.UpdateProductRequest(
         product=_patched(product_id, patch, named),
         update_mask=FieldMask(paths=named),
-        expected_version=version,
+        expected_version=expected_version(call.header(b"if-match")),
         request_id=request_id_of(call, patch.request_id),
     )
-    try:
-        product = await UPDATE_PRODUCT(call.parts.caller, request)
-    except RemoteError as error:
-        if version and error.kind in {ErrorKind.ABORTED, ErrorKind.PRECONDITION}:
-            raise VersionMismatchError(error.message, **error.metadata) from None
-        raise
+    product = await UPDATE_PRODUCT(call.parts.caller, request)
     return json_answer(public_form(product), headers=((b"etag", etag_of(product.version).encode()),))
 
 

@@ -29,7 +29,7 @@ class OperationArgumentsError(ZhikeError):
 
 
 class StaleVersionError(ZhikeError):
-    kind = ErrorKind.ABORTED
+    kind = ErrorKind.PRECONDITION
     reason = "VERSION_MISMATCH"
 
 
