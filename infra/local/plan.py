@@ -9,6 +9,7 @@ from pathlib import Path
 SERVICES = ("knowledge", "search", "recommendation")
 GATEWAY = "gateway"
 DEFAULT_HTTP_PORT = 8080
+DEMO_TIME_ZONE = "America/New_York"  # where the shop of the demo's data stands
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +69,7 @@ def plan_deployment(data: Path, *, bind: str, http_port: int, demo: bool, enviro
         shared["ZHIKE_DEMO"] = "true"
         # The demo's households have agreed to be known; a real shop's customers are asked first.
         shared.setdefault("ZHIKE_DEFAULT_CONSENT", "granted")
+        shared.setdefault("ZHIKE_SHOP_TIME_ZONE", DEMO_TIME_ZONE)
     services = tuple(
         _service(name, shared, port=grpc_ports[name], metrics_port=metrics_ports[name]) for name in SERVICES
     )

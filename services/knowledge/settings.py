@@ -13,8 +13,8 @@ from services.knowledge.domain.identifiers import parse_identifier
 class KnowledgeSettings(ChassisSettings):
     """What knowledge understands besides the chassis' settings."""
 
-    default_consent: Literal["off", "on"] = Field(
-        "off", description="What holds for a purpose on which a customer has not spoken."
+    default_consent: Literal["granted", "denied"] = Field(
+        "denied", description="What holds for a purpose on which a customer has not spoken."
     )
     shop_time_zone: str = Field("Asia/Shanghai", description="The shop's days and hours; a name of the IANA database.")
     currency: str = Field(

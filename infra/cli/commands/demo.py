@@ -39,7 +39,7 @@ def load(
     asyncio.run(load_demo(households, engine=engine))
 
 
-async def load_demo(households: int | None, *, engine: Engine = Engine.RAY) -> None:
+async def load_demo(households: int, *, engine: Engine = Engine.RAY) -> None:
     """Write the demo's files, import them in order, wait for the readers, train. Shows bars."""
     deployment = running_deployment()
     started = time.monotonic()
@@ -56,7 +56,7 @@ async def load_demo(households: int | None, *, engine: Engine = Engine.RAY) -> N
     output.print(t("train.done", version=model.get("version", "?"), verdict=model.get("verdict", "")), markup=False)
 
 
-async def _write_files(deployment: Deployment, households: int | None, bar: Progress) -> DemoFiles:
+async def _write_files(deployment: Deployment, households: int, bar: Progress) -> DemoFiles:
     """Write the files in a thread: polars works outside the interpreter's lock and the bar goes on moving."""
     task = bar.add_task(t("demo.generating", name="…"), total=None, note="")
 

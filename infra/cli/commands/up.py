@@ -16,6 +16,7 @@ from infra.cli.catalog import t
 from infra.cli.commands.demo import load_demo
 from infra.cli.deployment import data_directory, default_http_port, running_deployment
 from infra.cli.screen import output, people
+from infra.demo.files import HOUSEHOLDS
 from infra.local.log_output import LogOutput
 from infra.local.plan import Plan, plan_deployment
 from infra.local.run_file import read_run_file
@@ -46,7 +47,9 @@ def up(
     demo: Annotated[bool, typer.Option("--demo", help=t("up.demo"))] = False,
     detach: Annotated[bool, typer.Option("--detach", help=t("up.detach"))] = False,
     port: Annotated[int, typer.Option("--port", help=t("up.port"), min=1, max=65_535)] = default_http_port(),
-    households: Annotated[int, typer.Option("--households", help=t("up.households"), min=1)] = 0,
+    households: Annotated[
+        int, typer.Option("--households", help=t("up.households"), min=1, max=HOUSEHOLDS)
+    ] = HOUSEHOLDS,
     profile: Annotated[str, typer.Option("--profile", help=t("up.profile"))] = "embedded",
 ) -> None:
     """Start the platform."""
@@ -57,11 +60,11 @@ def up(
     if detach:
         _start_detached(data, port=port, demo=demo)
         if demo:
-            asyncio.run(load_demo(households or None))
+            asyncio.run(load_demo(households))
         _print_addresses(data)
         people.print(t("up.detached_hint"), style="dim")
         return
-    asyncio.run(_run_here(data, port=port, demo=demo, households=households or None))
+    asyncio.run(_run_here(data, port=port, demo=demo, households=households))
 
 
 def down() -> None:
@@ -90,7 +93,7 @@ def _refuse_second_start(data: Path) -> None:
         raise AlreadyRunsError(t("app.already_runs", data=data, pid=run.supervisor_pid))
 
 
-async def _run_here(data: Path, *, port: int, demo: bool, households: int | None) -> None:
+async def _run_here(data: Path, *, port: int, demo: bool, households: int) -> None:
     started = time.monotonic()
     plan = _plan(data, port=port, demo=demo)
     supervisor = Supervisor(plan, LogOutput(data / "logs", people))
