@@ -17,7 +17,7 @@ import socket
 import sys
 import tempfile
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -30,7 +30,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from zhike.chassis.v1 import system_service_pb2 as system_pb
 from zhike.knowledge.v1 import user_event_service_pb2 as pb
 
-from benchmarks.durability_processes import LOG, OWNER, PROJECTION, READER, VISITORS, visitors_projection
+from benchmarks.durability_processes import LOG, OWNER
+from benchmarks.durability_stages import STAGES, Check, Stage
 from services.chassis.clients import Clients, declare_method
 from services.chassis.clock import SystemClock
 from services.chassis.documents.memory import MemoryDocuments
@@ -40,7 +41,7 @@ from services.chassis.errors import ZhikeError
 from services.chassis.eventlog.applier import Projection
 from services.chassis.eventlog.backoff import is_passing
 from services.chassis.eventlog.documents_log import DocumentsLog
-from services.chassis.eventlog.generations import Generations, Resolve
+from services.chassis.eventlog.generations import Generations
 from services.chassis.eventlog.port import Event
 from services.chassis.metrics import Metrics
 from services.chassis.settings import ChassisSettings
@@ -49,6 +50,7 @@ WRITERS = 8
 BATCH_SIZES = (1, 1, 1, 20, 100)
 RESENT_SHARE = 0.1  # of acknowledged batches, as if the answer had been lost
 VISITORS_COUNT = 500
+EVENT_TYPES = (("detail-page-view", "add-to-cart", "search", "login", "purchase-complete"), (60, 10, 15, 5, 10))
 PAUSE_S = (0.0, 0.05)  # of a writer between two batches
 KILL_AFTER_S = (0.05, 1.0)  # since the last kill
 START_LIMIT_S = 60.0
@@ -65,34 +67,6 @@ def _status_method(service: str):
     name = "SystemService/GetSystemStatus"
     request, response = system_pb.GetSystemStatusRequest, system_pb.SystemStatus
     return declare_method(service, system_pb, name, request, response, idempotent=True)
-
-
-@dataclass(frozen=True)
-class Check:
-    """A projection to compare with one built anew: whose it is, how it is built, from which logs of which service."""
-
-    service: str
-    name: str
-    collections: Sequence[Collection]
-    build: Callable[[DocumentStore, str, Resolve], Projection]
-    logs: Sequence[tuple[str, str]]
-
-
-@dataclass(frozen=True)
-class Stage:
-    """Which processes are killed: service -> what Python runs."""
-
-    programs: Mapping[str, Sequence[str]]
-    checks: Sequence[Check]
-
-
-CHASSIS_STAGE = Stage(
-    programs={
-        OWNER: ("benchmarks.durability_processes", "owner"),
-        READER: ("benchmarks.durability_processes", "reader"),
-    },
-    checks=[Check(READER, PROJECTION, [VISITORS], visitors_projection, [(OWNER, LOG)])],
-)
 
 
 class Child:
@@ -154,14 +128,26 @@ class Writer:
             await asyncio.sleep(self._rng.uniform(*PAUSE_S))
 
     def _event(self) -> dict[str, object]:
+        """Return an event of the public form: browsing, searching, logging in, buying."""
         self._sent += 1
-        return {
-            "id": f"w{self._number}-{self._sent}",
-            "type": "detail-page-view",
+        rng, number = self._rng, self._sent
+        visitor = rng.randrange(VISITORS_COUNT)
+        event: dict[str, object] = {
+            "id": f"w{self._number}-{number}",
+            "type": rng.choices(*EVENT_TYPES)[0],
             "time": datetime.now(UTC).isoformat(),
-            "visitor_id": f"v-{self._rng.randrange(VISITORS_COUNT)}",
-            "products": [{"id": f"p-{self._rng.randrange(5_000)}", "quantity": 1}],
+            "visitor_id": f"v-{visitor:022}",
         }
+        if event["type"] == "search":
+            event["search"] = {"query": f"茶 {rng.randrange(50)}"}
+        elif event["type"] == "login":
+            event["identifiers"] = [f"login:shopper-{visitor}"]
+        else:
+            price = {"amount": f"{rng.randrange(1, 500)}.90", "currency": "CNY"}
+            event["products"] = [{"id": f"p-{rng.randrange(5_000)}", "quantity": 1, "price": price}]
+        if event["type"] == "purchase-complete":
+            event["order"] = {"number": f"o-{self._number}-{number}"}
+        return event
 
     async def _write(self, batch: Sequence[Mapping[str, object]]) -> None:
         request = pb.WriteUserEventsRequest(
@@ -183,7 +169,7 @@ class Writer:
                 if verdict["status"] in ("stored", "duplicate"):
                     self._tally.acknowledged.add(verdict["id"])
                 else:
-                    self._tally.refused[verdict["status"]] += 1
+                    self._tally.refused[json.dumps(verdict.get("error", verdict["status"]))] += 1
             return
 
 
@@ -217,9 +203,9 @@ async def measure(stage: Stage, folder: Path, *, kills: int, seed: int, console:
         await _drained(children, clients)
     for child in children:
         console.print(f"{child.service}: killed {child.kills} times")
-    console.print(
-        f"{tally.retried} calls repeated, {tally.resent} acknowledged events sent again, {dict(tally.refused)}"
-    )
+    console.print(f"{tally.retried} calls repeated, {tally.resent} acknowledged events sent again")
+    if tally.refused:  # every event is well formed, and a repeated one is a duplicate
+        raise RuntimeError(f"events were refused: {dict(tally.refused)}")
     return await verify(stage, folder, tally, kills=kills, console=console)
 
 
@@ -316,7 +302,7 @@ async def _is_equal(check: Check, stores: Mapping[str, DocumentStore]) -> tuple[
     await generations.open()
     anew = MemoryDocuments()
     await anew.declare(*check.collections)
-    projection = check.build(anew, check.name, lambda collection: collection)
+    projection = (await check.prepare(live, anew))(check.name, lambda collection: collection)
     for owner, name in check.logs:
         await _apply(projection, await _whole_log(stores[owner], name))
     same, size = True, 0
@@ -367,6 +353,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--kills", type=int, default=50)
     parser.add_argument("--seed", type=int, default=2026)
+    parser.add_argument(
+        "--stage", choices=STAGES, default="platform", help="knowledge and search, or the smallest two services"
+    )
     parser.add_argument("--data", type=Path, help="keep the data and the processes' logs in this new directory")
     parser.add_argument("--json", action="store_true", help="print one object as the last line")
     arguments = parser.parse_args()
@@ -375,7 +364,7 @@ def main() -> None:
         folder = arguments.data or Path(temporary)
         folder.mkdir(parents=True, exist_ok=True)
         result = asyncio.run(
-            measure(CHASSIS_STAGE, folder, kills=arguments.kills, seed=arguments.seed, console=console)
+            measure(STAGES[arguments.stage], folder, kills=arguments.kills, seed=arguments.seed, console=console)
         )
     line = {name: getattr(result, name) for name in Result.__dataclass_fields__}
     if arguments.json:

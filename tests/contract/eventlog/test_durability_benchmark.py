@@ -6,8 +6,9 @@ from random import Random
 import pytest
 from rich.console import Console
 
-from benchmarks.durability import CHASSIS_STAGE, Tally, verify
+from benchmarks.durability import Tally, verify
 from benchmarks.durability_processes import LOG, OWNER, PROJECTION, READER, VISITORS, visitors_projection
+from benchmarks.durability_stages import CHASSIS_STAGE
 from services.chassis.clock import SystemClock
 from services.chassis.documents.sqlite import SqliteDocuments
 from services.chassis.eventlog.documents_log import DocumentsLog
