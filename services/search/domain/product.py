@@ -182,8 +182,8 @@ def money_to_json(money: Money | None) -> dict[str, str] | None:
 
 
 def time_text(moment: datetime) -> str:
-    """Write an aware time as RFC 3339 in UTC, to the millisecond."""
-    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    """Write an aware time exactly, as RFC 3339 in UTC."""
+    return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
 
 
 def same_content(left: Product, right: Product) -> bool:

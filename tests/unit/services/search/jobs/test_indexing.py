@@ -1,0 +1,91 @@
+"""The index and the memory say what the products say, after replays, rebuilds and restarts too."""
+
+from pathlib import Path
+
+from services.search.domain.popularity import Faded
+from services.search.jobs.indexing import Popularity, ProductIndexer
+from services.search.store.product_index import ProductIndex
+from tests.unit.services.search.shop import SEGMENTER, SHELF, Shop, open_shop, row
+
+
+async def everything(shop: Shop) -> dict[str, int]:
+    return {found.product.id: found.product.version for found in (await shop.search("", limit=100)).results}
+
+
+async def test_a_replay_from_the_start_changes_nothing(shop: Shop) -> None:
+    await shop.stock(row("cola", "可口可乐", price="1.00"))
+    before = await everything(shop)
+    events = await shop.log.read(0, after=0)
+    for _ in range(2):
+        await shop.indexer.apply(events)
+        await shop.follower.apply(events)
+    assert await everything(shop) == before
+    assert before["cola"] == 2
+
+
+async def test_a_rebuild_equals_the_live_index(shop: Shop) -> None:
+    await shop.stock(row("milk", "牛奶", withdrawn=True), row("cola", "可口可乐", price="1.00"))
+    before = await everything(shop)
+    await shop.indexer.rebuild()
+    assert await everything(shop) == before
+    assert set(before) == {"cola", "pepsi", "cheese", "shampoo"}
+
+
+async def test_a_change_during_a_rebuild_is_in_the_new_index(shop: Shop, tmp_path: Path) -> None:
+    class Meddling(ProductIndex):
+        """Somebody edits while the branch is being filled."""
+
+        async def promote(self, branch: str) -> None:
+            await shop.stock(row("cola", "可口可乐", price="1.00"))
+            await super().promote(branch)
+
+    shop.indexer = ProductIndexer(shop.store, Meddling(shop.engine, SEGMENTER), shop.popularity, shop.clock)
+    await shop.indexer.rebuild()
+    assert (await everything(shop))["cola"] == 2
+
+
+async def test_an_index_that_is_gone_is_filled_at_start(tmp_path: Path) -> None:
+    async with open_shop(tmp_path / "one") as shop:
+        await shop.stock(*SHELF)
+        async with open_shop(tmp_path / "two") as other:
+            other.store = shop.store
+            indexer = ProductIndexer(shop.store, other.index, Popularity(), shop.clock)
+            await indexer.rebuild()
+            assert set(await everything(other)) == {each["id"] for each in SHELF}
+            await indexer.ensure()
+
+
+async def test_what_is_wanted_rises_and_a_later_edit_keeps_that(shop: Shop) -> None:
+    await shop.stock(row("a", en="plain tea"), row("b", en="plain tea"))
+    assert await shop.ids("plain tea", "en") == ["a", "b"]
+    shop.clock.advance(60)
+    assert await shop.indexer.refresh_popularity({"b": Faded(20.0, 1_000.0), "gone": Faded(1.0, 1_000.0)}) == 2
+    assert await shop.ids("plain tea", "en") == ["b", "a"]
+    assert (await shop.ids("", order_by="popularity"))[0] == "b"
+    await shop.stock(row("b", en="plain tea", tags=["sale"]))
+    assert await shop.ids("plain tea", "en") == ["b", "a"]
+
+
+async def test_popularity_that_hardly_moved_is_not_written_again(shop: Shop) -> None:
+    shop.clock.advance(60)
+    assert await shop.indexer.refresh_popularity({"cola": Faded(20.0, 1_000.0)}) == 1
+    shop.clock.advance(60)
+    assert await shop.indexer.refresh_popularity({"cola": Faded(21.0, 1_000.0)}) == 0
+    assert await shop.indexer.refresh_popularity({"cola": Faded(30.0, 1_000.0)}) == 1
+
+
+def test_popularity_is_reckoned_from_the_latest_act_and_not_from_today() -> None:
+    popularity = Popularity()
+    popularity.take({"a": Faded(4.0, 1_000.0), "b": Faded(4.0, 1_000.0 - 28 * 86_400)})
+    assert (popularity.of("a"), popularity.of("b"), popularity.of("c")) == (4.0, 2.0, 0.0)
+
+
+async def test_the_memory_forgets_what_is_withdrawn_or_renamed(shop: Shop) -> None:
+    assert shop.memory.vocabulary.frequency("mozzarella")
+    await shop.stock(row("cheese", en="Gouda cheese"))
+    assert not shop.memory.vocabulary.frequency("mozzarella")
+    assert [phrase.text for phrase in shop.memory.completion.complete("gou", "en")] == ["Gouda cheese"]
+    await shop.stock(row("cheese", en="Gouda cheese", withdrawn=True))
+    assert not shop.memory.vocabulary.frequency("gouda")
+    assert shop.memory.completion.complete("gou", "en") == []
+    assert len(shop.memory) == 4

@@ -1,0 +1,152 @@
+"""Every row of a file is accepted, a duplicate or refused by name; rows = accepted + duplicate + rejected."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import orjson
+import pytest
+
+from services.chassis.artifacts.local import LocalArtifacts
+from services.chassis.operation_run import Operation, OperationRun, OperationState, Progress
+from services.search.domain.errors import ImportConfigError
+from services.search.usecases import importing
+from services.search.usecases.importing import Importing, run_import
+from tests.unit.services.search.shop import Shop, row
+
+
+async def imported(shop: Shop, folder: Path, content: bytes, **arguments: Any) -> Progress:
+    """Run an import of ``content`` and return its counters."""
+    artifacts = LocalArtifacts(folder / "artifacts")
+    await artifacts.open()
+    blob = await artifacts.put(content)
+    settled: list[bool] = []
+
+    async def settle() -> None:
+        settled.append(True)
+        await shop.settle()
+
+    async def save(run: OperationRun) -> None:
+        """Nobody looks."""
+
+    asked = {"format": "ndjson", "shop": "main", "dry_run": False, "columns": {}, "options": {}, **arguments}
+    operation = Operation(
+        "search.1", "import-products", OperationState.RUNNING, {**asked, "file": blob.digest}, Progress(),
+        datetime(2026, 1, 1, tzinfo=UTC),
+    )  # fmt: skip
+    run = OperationRun(operation, save, shop.clock)
+    try:
+        await run_import(run, Importing(shop.store, artifacts, shop.clock, lambda: None, settle))
+    finally:
+        run.close()
+        await artifacts.close()
+    progress = run.progress
+    assert progress.rows == progress.accepted + progress.duplicate + progress.rejected
+    assert progress.done_bytes == progress.total_bytes == len(content)
+    assert bool(settled) is not asked["dry_run"]
+    return progress
+
+
+def lines(*rows: Any) -> bytes:
+    return b"\n".join(each if isinstance(each, bytes) else orjson.dumps(each) for each in rows)
+
+
+def reasons(progress: Progress) -> list[tuple[int, str]]:
+    return [(error.row, error.reason) for error in progress.errors]
+
+
+async def test_ndjson_rows_are_counted_each_by_what_became_of_it(shop: Shop, tmp_path: Path) -> None:
+    content = lines(
+        b"\xef\xbb\xbf" + orjson.dumps(row("n1", "新品一")), b"", row("n2", "新品二", price="1.00"),
+        b"{broken", [1, 2], {"id": "n3"}, row("n4", "x", price="-1"), row("n5", "y", colour="red"), b'{"id": "\xff"}',
+        row("n1", "新品一"), row("n2", "新品二改"), b"  ",
+    )  # fmt: skip
+    progress = await imported(shop, tmp_path, content)
+    assert (progress.rows, progress.accepted, progress.duplicate, progress.rejected) == (10, 3, 1, 6)
+    assert progress.accepted_by_kind == {"created": 2, "changed": 1}
+    assert reasons(progress) == [
+        (3, "MALFORMED_JSON"),
+        (4, "MALFORMED_JSON"),
+        (5, "MISSING_FIELD"),
+        (6, "NEGATIVE_PRICE"),
+        (7, "UNKNOWN_FIELD"),
+        (8, "MALFORMED_JSON"),
+    ]
+    assert await shop.ids("新品") == ["n1", "n2"]
+
+
+async def test_an_import_again_from_its_beginning_changes_nothing(shop: Shop, tmp_path: Path) -> None:
+    content = lines(*(row(f"n{number}", f"新品{number}") for number in range(450)))
+    first = await imported(shop, tmp_path, content)
+    again = await imported(shop, tmp_path, content)
+    assert (first.accepted, again.accepted, again.duplicate) == (450, 0, 450)
+
+
+async def test_a_dry_run_counts_and_writes_nothing(shop: Shop, tmp_path: Path) -> None:
+    progress = await imported(shop, tmp_path, lines(row("n1", "新品"), {"id": "n2"}), dry_run=True)
+    assert (progress.accepted, progress.rejected) == (1, 1)
+    assert await shop.store.get("n1") is None
+
+
+async def test_a_line_past_the_limit_is_refused_and_the_next_is_read(
+    shop: Shop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(importing, "LINE_LIMIT_BYTES", 200)
+    progress = await imported(shop, tmp_path, lines(row("n1", "长" * 900), row("n2", "短")))
+    assert reasons(progress) == [(1, "LINE_TOO_LONG")]
+    assert await shop.store.get("n2")
+
+
+async def test_csv_rows_are_counted_each_by_what_became_of_it(shop: Shop, tmp_path: Path) -> None:
+    content = (
+        "\ufeffid,title,price,currency\r\n"
+        'c1,"奶茶, 大杯",12.00,CNY\r\n'
+        "c2,short\r\n"
+        "c3,Tea,abc,CNY\r\n"
+        'c4,"Two\nlines",1.00,CNY\r\n'
+        'c5,bad"quote",1.00,CNY\r\n'
+        '"c6"x,bad,1.00,CNY\r\n'
+    ).encode() + b"c7,\xff\xfe,1.00,CNY\r\n\r\nc8,last,1.00,CNY"
+    progress = await imported(shop, tmp_path, content, format="csv")
+    assert progress.rows == 8
+    assert reasons(progress) == [
+        (2, "WRONG_CELL_COUNT"),
+        (3, "INVALID_MONEY"),
+        (6, "MALFORMED_CSV"),
+        (7, "INVALID_TEXT"),
+    ]
+    stored = await shop.store.get("c1")
+    assert stored
+    assert stored.product.title == {"zh": "奶茶, 大杯"}
+    assert await shop.store.get("c8")
+
+
+async def test_a_mapping_and_options_read_a_foreign_file(shop: Shop, tmp_path: Path) -> None:
+    progress = await imported(
+        shop,
+        tmp_path,
+        b"SKU,Name,Preis,Lager\n7,Tee,1.50,3\n",
+        format="csv",
+        columns={"id": "SKU", "title": "Name", "price": "Preis"},
+        options={"currency": "EUR", "ignore_columns": "Lager"},
+    )
+    assert progress.accepted == 1
+
+
+@pytest.mark.parametrize(
+    ("content", "arguments"),
+    [
+        (b"", {"format": "csv"}),
+        (b"id,title,colour\n1,x,red\n", {"format": "csv"}),
+        (b"{}", {"options": {"nothing": "x"}}),
+    ],
+)
+async def test_a_file_that_cannot_be_read_at_all_fails_the_operation(
+    shop: Shop, tmp_path: Path, content: bytes, arguments: dict[str, Any]
+) -> None:
+    with pytest.raises(ImportConfigError):
+        await imported(shop, tmp_path, content, **arguments)
+
+
+async def test_an_empty_ndjson_file_is_no_rows(shop: Shop, tmp_path: Path) -> None:
+    assert (await imported(shop, tmp_path, b"\n\n")).rows == 0
