@@ -41,6 +41,7 @@ The order of a stop: NOT_SERVING, ``drain_ms`` for callers to notice, streams en
 """
 
 import asyncio
+import gc
 import os
 import signal
 import sys
@@ -86,6 +87,7 @@ CONCURRENT_CALLS_LIMIT = 2_000
 LOOP_LAG_INTERVAL_S = 1.0
 HOUSEKEEPING_INTERVAL_S = 900.0
 RECOVERY_INTERVAL_S = 5.0
+COLLECT_AFTER_OBJECTS = 10_000
 EXIT_SETTINGS, EXIT_START = 2, 3
 
 SERVER_OPTIONS: tuple[tuple[str, int], ...] = (
@@ -209,11 +211,22 @@ async def _run(name: str, settings: SettingsT, build: Build[SettingsT]) -> None:
             ready.result()
             start_ms = round((time.perf_counter() - started) * 1_000)
             metrics_address = f"{settings.bind}:{process.metrics_port}"
+            _spare_the_collector()
             log.info("ready", address=process.address, metrics=metrics_address, pid=os.getpid(), start_ms=start_ms)
         ready.cancel()
         await stopped
         log.info("stopping")
     log.info("stopped")
+
+
+def _spare_the_collector() -> None:
+    """Leave what lives as long as the process out of garbage collection, and collect the young ten times less often.
+
+    A call leaves no cycles behind; walking a loaded catalogue again and again shows as latency.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(COLLECT_AFTER_OBJECTS, 20, 20)
 
 
 @asynccontextmanager
