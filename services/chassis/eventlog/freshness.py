@@ -11,6 +11,7 @@ from datetime import datetime
 from services.chassis.clock import Clock
 
 NEVER = float("inf")
+WINDOW_S = 30.0  # clocks drift; what the quickest mark told is forgotten after one to two of these
 
 
 class Freshness:
@@ -18,19 +19,24 @@ class Freshness:
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
-        self._offset_s = NEVER  # own monotonic time less the owner's time, of the quickest mark
+        # Own monotonic time less the owner's time, of the quickest mark in this window and in the one before.
+        self._offset_s = self._offset_before_s = NEVER
+        self._window_began = -NEVER
         self._caught_up: dict[int, float] = {}
 
     def begin(self, partitions: Iterable[int]) -> None:
         """Start a subscription to these partitions; what was known stays, the clocks are compared anew."""
-        self._offset_s = NEVER
+        self._offset_s = self._offset_before_s = NEVER
+        self._window_began = self._clock.monotonic()
         self._caught_up = {partition: self._caught_up.get(partition, -NEVER) for partition in partitions}
 
     def receive(self, marked_time: datetime) -> float:
         """Return when the mark was made, on this process's monotonic clock."""
-        offset_s = self._clock.monotonic() - marked_time.timestamp()
-        self._offset_s = min(self._offset_s, offset_s)
-        return marked_time.timestamp() + self._offset_s
+        now = self._clock.monotonic()
+        if now - self._window_began > WINDOW_S:
+            self._offset_before_s, self._offset_s, self._window_began = self._offset_s, NEVER, now
+        self._offset_s = min(self._offset_s, now - marked_time.timestamp())
+        return marked_time.timestamp() + min(self._offset_s, self._offset_before_s)
 
     def caught_up(self, partition: int, made_at: float) -> None:
         """Note that the reader stood at the head that was told at ``made_at``."""

@@ -24,14 +24,19 @@ LOGS = Collection("logs")
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
+_FIRST = (datetime.min.replace(tzinfo=UTC) - _EPOCH) // _MICROSECOND
+_LAST = (datetime.max.replace(tzinfo=UTC) - _EPOCH) // _MICROSECOND
 
 
 def micros_from_time(time: datetime) -> int:
-    """Return whole microseconds since 1970 UTC; raises InvalidArgumentError for a time without zone."""
+    """Return whole microseconds since 1970 UTC; raises InvalidArgumentError for a time without zone or past the end."""
     try:
-        return (time - _EPOCH) // _MICROSECOND
+        micros = (time - _EPOCH) // _MICROSECOND
     except TypeError as error:
         raise InvalidArgumentError("a time needs its zone", field="occurred_time") from error
+    if not _FIRST <= micros <= _LAST:  # its zone carries it out of the years 1 to 9999, where no reader could say it
+        raise InvalidArgumentError("a time outside the years 1 to 9999 UTC", field="occurred_time")
+    return micros
 
 
 def time_from_micros(micros: int) -> datetime:

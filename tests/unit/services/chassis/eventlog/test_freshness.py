@@ -72,3 +72,25 @@ def test_a_new_subscription_keeps_what_was_known():
     clock.advance(4)
     freshness.begin([0])
     assert freshness.staleness_s() == pytest.approx(4, abs=1e-5)
+
+
+def test_clocks_that_drift_apart_for_days_do_not_make_a_live_owner_look_stale():
+    clock, owner = ManualClock(), ManualClock()
+    freshness = Freshness(clock)
+    freshness.begin([0])
+    for _ in range(3 * 86_400 // 10):
+        clock.advance(10)
+        owner.advance(10 - 0.002)  # 200 parts in a million
+        freshness.caught_up(0, freshness.receive(owner.now()))
+    assert freshness.staleness_s() < 0.05
+
+
+def test_a_pause_longer_than_the_window_is_seen_all_the_same():
+    clock = ManualClock()
+    freshness = Freshness(clock)
+    freshness.begin([0])
+    freshness.caught_up(0, freshness.receive(clock.now()))
+    sent = clock.now() + timedelta(seconds=1)
+    clock.advance(500)
+    freshness.caught_up(0, freshness.receive(sent))
+    assert freshness.staleness_s() == pytest.approx(499, abs=1e-5)

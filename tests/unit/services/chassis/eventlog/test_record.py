@@ -92,6 +92,18 @@ def test_a_time_without_zone_is_refused():
         micros_from_time(datetime(2026, 1, 5))  # noqa: DTZ001 - the point
 
 
+@pytest.mark.parametrize(
+    "time",
+    [
+        datetime.max.replace(tzinfo=timezone(timedelta(hours=-1))),
+        datetime.min.replace(tzinfo=timezone(timedelta(hours=1))),
+    ],
+)
+def test_a_time_that_its_zone_carries_out_of_the_calendar_is_refused(time):
+    with pytest.raises(InvalidArgumentError):
+        micros_from_time(time)
+
+
 @given(st.tuples(TEXT, TEXT, TEXT, TEXT), st.tuples(TEXT, TEXT, TEXT, TEXT))
 def test_two_identities_have_one_key_only_when_they_are_the_same(one, other):
     assert (event_key(*one) == event_key(*other)) == (one == other)
