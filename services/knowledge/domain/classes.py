@@ -99,20 +99,32 @@ class Tally:
 
     def add(self, order: Order, own_label: frozenset[str]) -> None:
         """Count one order or return."""
-        money = self._by_currency.setdefault(order.currency, [0, 0])
+        goods = [line for line in order.lines if not line.is_charge]
+        counts = (
+            len(goods),
+            sum(1 for line in goods if line.discount_minor > 0),
+            sum(1 for line in goods if line.coupon_minor > 0),
+            sum(1 for line in goods if line.product_id in own_label),
+        )
+        self.add_counted(order.kind, order.currency, order.total_minor, order.time_us, counts)
+
+    def add_counted(
+        self, kind: str, currency: str, total_minor: int, time_us: int, counts: tuple[int, int, int, int]
+    ) -> None:
+        """Count an order whose goods lines were counted: all, discounted, with coupon, of the own label."""
+        money = self._by_currency.setdefault(currency, [0, 0])
         money[0] += 1
-        if order.kind != SALE:
-            money[1] -= order.total_minor
+        if kind != SALE:
+            money[1] -= total_minor
             return
-        money[1] += order.total_minor
+        money[1] += total_minor
         self.orders += 1
-        self.last_order_us = max(self.last_order_us, order.time_us)
-        for line in order.lines:
-            if not line.is_charge:
-                self._lines += 1
-                self._shares[0] += line.discount_minor > 0
-                self._shares[1] += line.coupon_minor > 0
-                self._shares[2] += line.product_id in own_label
+        self.last_order_us = max(self.last_order_us, time_us)
+        self._lines += counts[0]
+        shares = self._shares
+        shares[0] += counts[1]
+        shares[1] += counts[2]
+        shares[2] += counts[3]
 
     def merge(self, other: "Tally") -> None:
         """Count what the other counted too: two identifiers of one person."""

@@ -21,7 +21,7 @@ from services.knowledge.domain.identity import (
 )
 from services.knowledge.domain.purchases import Order, order_key
 from services.knowledge.domain.statements import Record, empty_record, merged_record
-from services.knowledge.store.bodies import activity_from_body, order_from_body, record_from_body
+from services.knowledge.store.bodies import activity_from_body, order_from_body, record_from_body, tally_order_body
 from services.knowledge.store.collections import ACTIVITY, BY_ACCOUNT, BY_SUBJECT, ORDERS, OWN_LABEL, STATEMENTS
 
 PERSON_ORDERS_LIMIT = 20_000  # the latest of one person that are read
@@ -155,7 +155,7 @@ class CustomerStore:
             for document in page.documents:
                 subject = document.body["subject"]
                 if not is_anonymous(subject):
-                    tallies.setdefault(subject, Tally()).add(order_from_body(document.body), own_label)
+                    tally_order_body(tallies.setdefault(subject, Tally()), document.body, own_label)
             after = page.next_after
             if after is None:
                 return tallies
