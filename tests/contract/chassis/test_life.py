@@ -278,7 +278,7 @@ def start(tmp_path: Path) -> Iterator[Start]:
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 async def test_a_signal_stops_the_process_cleanly(start: Start, number: signal.Signals) -> None:
-    program = start()
+    program = start(ZHIKE_DRAIN_MS="1500")  # callers that do not retry need the time to get through
     line = await program.line("ready")
     assert line["pid"] == program.process.pid
     clients = clients_to(str(line["address"]))
