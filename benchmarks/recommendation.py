@@ -9,24 +9,16 @@ Needs ZHIKE_TEST_DATA and the demo extra; a part whose data is absent is null an
 2 cores. ``--sweep-journey`` searches the shipped parameters again (20 minutes) and prints the ten best.
 """
 
-import os
-import sys
-
-from services.recommendation.jobs.engines import ONE_THREAD, Engine, LocalEngine, RayEngine, Task
-
-if any(os.environ.get(name) != "1" for name in ONE_THREAD):  # BLAS reads them when it is loaded: begin again
-    os.execve(
-        sys.executable, [sys.executable, "-m", "benchmarks.recommendation", *sys.argv[1:]], {**os.environ, **ONE_THREAD}
-    )
-
 import argparse
 import json
 import statistics
+import sys
 import time
 from typing import Any
 
 import numpy as np
 from implicit.cpu.als import AlternatingLeastSquares
+from threadpoolctl import threadpool_limits
 
 from benchmarks.recommendation_journey import read_journey
 from benchmarks.recommendation_movielens import (
@@ -42,6 +34,7 @@ from benchmarks.recommendation_movielens import (
 from services.recommendation.domain.fold_in import fold_in, fold_in_vector
 from services.recommendation.domain.interactions import Interactions, preferences
 from services.recommendation.domain.parameters import SEED, SHIPPED, sweep
+from services.recommendation.jobs.engines import Engine, LocalEngine, RayEngine, Task
 from services.recommendation.jobs.fitting import fit_als
 from services.recommendation.jobs.training import Trial, best_parameters, train, try_parameters, tuning_windows
 
@@ -194,4 +187,5 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    with threadpool_limits(limits=1, user_api="blas"):
+        sys.exit(main())

@@ -15,7 +15,7 @@ from services.recommendation.domain.interactions import Floats, Ints
 
 
 class FoldInError(ZhikeError):
-    """The system was not positive definite: the factors are broken (NaN) or unregularised."""
+    """The factors are not finite, or the system is not positive definite."""
 
     reason = "FOLD_IN_FAILED"
 
@@ -46,7 +46,9 @@ class Taste:
 
 
 def item_factors(factors: Floats, *, regularization: float, alpha: float) -> ItemFactors:
-    """Prepare trained factors for fold-in."""
+    """Prepare trained factors for fold-in. Raises FoldInError for factors that are not finite."""
+    if not np.isfinite(factors).all():
+        raise FoldInError("the item factors are not finite")
     contiguous = np.ascontiguousarray(factors, dtype=np.float32)
     gram = contiguous.T @ contiguous + np.float32(regularization) * np.eye(factors.shape[1], dtype=np.float32)
     return ItemFactors(contiguous, gram, alpha)

@@ -1,6 +1,7 @@
 """Where training tasks run: in this process, or as plain tasks on Ray. Both give the same results, bit for bit.
 
-A task is an ordinary function of (shared, argument); an engine only decides where it is called. Only the trainer
+A task is an ordinary function of (shared, argument); an engine only decides where it is called, always with one BLAS
+thread: that makes results equal everywhere, and two processes on two cores beat four threads. Only the trainer
 process may use RayEngine: ``ray.init`` stalls an event loop and replaces SIGTERM's handler.
 """
 
@@ -10,11 +11,11 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Protocol, Self
 
-from services.chassis.errors import ErrorKind, ZhikeError
+from threadpoolctl import threadpool_limits
+
 from services.recommendation.domain.model import EngineName
 
-# Read by BLAS libraries when they are loaded: set before numpy is imported, in every process that computes. One thread
-# each is what makes results equal on every engine, and two processes on two cores beat four threads.
+# Read by BLAS libraries when they are loaded, so that a process that computes starts no threads that it never uses.
 ONE_THREAD = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
 
 OBJECT_STORE_BYTES = 256 * 1024 * 1024
@@ -27,13 +28,6 @@ RAY_ENVIRONMENT = {
 }
 
 OnDone = Callable[[int], None]
-
-
-class EngineThreadsError(ZhikeError):
-    """BLAS would use several threads, so results would differ between engines."""
-
-    kind = ErrorKind.PRECONDITION
-    reason = "ENGINE_THREADS"
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +59,6 @@ class LocalEngine:
     name = EngineName.LOCAL
 
     def __enter__(self) -> Self:
-        require_one_thread()
         return self
 
     def __exit__(
@@ -76,7 +69,7 @@ class LocalEngine:
     def run(self, shared: Any, tasks: Sequence[Task], on_done: OnDone | None = None) -> list[Any]:
         results = []
         for task in tasks:
-            results.append(task.function(shared, task.argument))
+            results.append(_call(shared, task))
             if on_done is not None:
                 on_done(len(results))
         return results
@@ -91,7 +84,6 @@ class RayEngine:
         self._workers, self._address = workers, address
 
     def __enter__(self) -> Self:
-        require_one_thread()
         os.environ.update({name: os.environ.get(name, value) for name, value in RAY_ENVIRONMENT.items()})
         import ray  # here: 0.7 s and 60 MB that a local engine must not pay
 
@@ -136,12 +128,6 @@ def open_engine(name: EngineName, *, workers: int, address: str = "") -> Engine:
     return RayEngine(workers=workers, address=address) if name is EngineName.RAY else LocalEngine()
 
 
-def require_one_thread() -> None:
-    """Raise EngineThreadsError unless BLAS was told to use one thread before it was loaded."""
-    wrong = [name for name in ONE_THREAD if os.environ.get(name) != "1"]
-    if wrong:
-        raise EngineThreadsError(f"set {', '.join(wrong)} to 1 before the process starts")
-
-
 def _call(shared: Any, task: Task) -> Any:
-    return task.function(shared, task.argument)
+    with threadpool_limits(limits=1, user_api="blas"):
+        return task.function(shared, task.argument)

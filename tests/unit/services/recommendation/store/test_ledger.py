@@ -1,0 +1,230 @@
+"""The copy of what shoppers did: every row once, orders by their number, the same after a restart."""
+
+from datetime import timedelta
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from services.chassis.eventlog.port import Event
+from services.recommendation.domain.errors import SnapshotUnreadableError
+from services.recommendation.domain.interactions import NO_BASKET, NOBODY, Kind
+from services.recommendation.store.ledger import LINES_LIMIT, PENDING_LIMIT, Flag, Ledger
+from tests.unit.services.recommendation.shop import NOW, ledger_of, purchase_events, user_event
+
+BOOKS = {"kind": "sale", "source": "shop", "number": "7"}
+BROWSER = {**BOOKS, "source": "browser"}
+
+
+def contents(ledger: Ledger) -> dict[str, Any]:
+    """All that a ledger knows, in a form that compares."""
+    snapshot = ledger.snapshot()
+    histories = {name: [column.tolist() for column in _columns(ledger, name)] for name in sorted(snapshot.actor_ids)}
+    return {
+        "arrays": {name: array.tolist() for name, array in snapshot.arrays.items()},
+        "actors": list(snapshot.actor_ids),
+        "items": list(snapshot.item_ids),
+        "histories": histories,
+        "purchases": ledger.purchases,
+    }
+
+
+def _columns(ledger: Ledger, identifier: str) -> list[np.ndarray]:
+    history = ledger.history(ledger.actor_places([identifier]))
+    return [history.item, history.time_s, history.kind, history.quantity, history.flags]
+
+
+def bought_by(ledger: Ledger, identifier: str) -> list[str]:
+    history = ledger.history(ledger.actor_places([identifier]))
+    return [ledger.item_ids[item] for item in history.item[history.kind == Kind.PURCHASE]]
+
+
+def test_each_line_is_a_row_of_the_identifier_that_it_came_with() -> None:
+    ledger = ledger_of(
+        [
+            user_event(1, "detail-page-view", subject="visitor:v-1", products=[("p2", 1)]),
+            user_event(2, subject="card:1", products=[("p1", 2), ("p2", 1)]),
+        ]
+    )
+    assert ledger.history(ledger.actor_places(["visitor:v-1"])).kind.tolist() == [Kind.VIEW]
+    assert bought_by(ledger, "card:1") == ["p1", "p2"]
+    both = ledger.history(ledger.actor_places(["card:1", "visitor:v-1", "login:nobody"]))
+    assert both.kind.tolist() == [Kind.VIEW, Kind.PURCHASE, Kind.PURCHASE]
+
+
+@pytest.mark.parametrize(
+    "type_", ["search", "impression", "home-page-view", "category-page-view", "login", "shopping-cart-page-view"]
+)
+def test_what_says_nothing_about_a_product_leaves_no_row(type_: str) -> None:
+    assert len(ledger_of([user_event(1, type_)])) == 0
+
+
+def test_charges_are_no_goods() -> None:
+    lines = [{"id": "POST", "quantity": 1, "kind": "charge"}, {"id": "p1", "quantity": 1, "kind": "goods"}]
+    ledger = ledger_of([user_event(1, payload={"products": lines})])
+    assert bought_by(ledger, "card:1") == ["p1"]
+
+
+def test_an_order_of_nobody_counts_for_baskets_alone() -> None:
+    ledger = ledger_of([user_event(1, subject="visitor:v-anonymous-0123", products=[("p1", 1), ("p2", 1)])])
+    rows, _ = ledger.snapshot().interactions(None, None)
+    assert ledger.actors == 0
+    assert rows.person.tolist() == [NOBODY, NOBODY]
+    assert rows.basket.tolist() == [0, 0]
+
+
+def test_the_shops_books_replace_the_browsers_report_whichever_comes_first() -> None:
+    browser = user_event(1, subject="visitor:v-1", products=[("p1", 1)], order=BROWSER)
+    books = user_event(2, subject="card:1", products=[("p1", 1), ("p2", 1)], order=BOOKS)
+    for events in ([browser, books], [books, browser]):
+        ledger = ledger_of(events)
+        assert bought_by(ledger, "visitor:v-1") == []
+        assert bought_by(ledger, "card:1") == ["p1", "p2"]
+
+
+def test_a_corrected_import_replaces_the_earlier_one() -> None:
+    ledger = ledger_of(
+        [user_event(1, products=[("p1", 1)], order=BOOKS), user_event(2, products=[("p3", 1)], order=BOOKS)]
+    )
+    assert bought_by(ledger, "card:1") == ["p3"]
+    assert ledger.changes == 1
+
+
+def test_a_sale_and_its_return_share_a_number_without_replacing_each_other() -> None:
+    returned = {**BOOKS, "kind": "return"}
+    ledger = ledger_of([user_event(1, order=BOOKS), user_event(2, order=returned)])
+    assert ledger.history(ledger.actor_places(["card:1"])).kind.tolist() == [Kind.PURCHASE, Kind.RETURN]
+
+
+def test_orders_without_a_number_are_each_their_own() -> None:
+    order = {"kind": "sale", "source": "browser"}
+    assert bought_by(ledger_of([user_event(1, order=order), user_event(2, order=order)]), "card:1") == ["p1", "p1"]
+
+
+def test_the_same_number_in_another_shop_is_another_order() -> None:
+    other = user_event(2, order=BOOKS)
+    elsewhere = Event(**{name: getattr(other, name) for name in Event.__slots__} | {"shop": "outlet"})
+    assert bought_by(ledger_of([user_event(1, order=BOOKS), elsewhere]), "card:1") == ["p1", "p1"]
+
+
+def test_load_tests_and_simulated_visits_train_nothing_but_serve_their_own_visitor() -> None:
+    ledger = ledger_of(
+        [
+            user_event(1, synthetic=True),
+            user_event(2, "detail-page-view", payload={"attributes": {"simulated": "true"}}),
+            user_event(3, products=[("p9", 1)]),
+        ]
+    )
+    rows, product_ids = ledger.snapshot().interactions(None, None)
+    assert [product_ids[item] for item in rows.item] == ["p9"]
+    assert ledger.purchases == 1
+    assert len(ledger.history(ledger.actor_places(["card:1"]))) == 3
+
+
+def test_purchases_at_the_till_are_told_apart() -> None:
+    ledger = ledger_of([user_event(1, channel="store"), user_event(2, channel="web")])
+    assert [bool(flags & Flag.TILL) for flags in ledger.history((0,)).flags.tolist()] == [True, False]
+
+
+@pytest.mark.parametrize(
+    "payload",
+    [
+        {"products": [{"quantity": 1}]},
+        {"products": [{"id": "p1", "quantity": "many"}]},
+        {"products": ["p1"]},
+        {"order": "7"},
+    ],
+)
+def test_an_unreadable_event_raises_and_changes_nothing(payload: dict[str, Any]) -> None:
+    ledger = ledger_of([user_event(1, order=BOOKS)])
+    before = contents(ledger)
+    with pytest.raises((KeyError, TypeError, ValueError, AttributeError)):
+        ledger.apply(user_event(2, payload=payload))
+    assert contents(ledger) == before
+
+
+def test_lines_past_the_limit_are_left_out() -> None:
+    ledger = ledger_of([user_event(1, products=[(f"p{n}", 1) for n in range(LINES_LIMIT + 1)])])
+    assert len(ledger) == LINES_LIMIT
+
+
+def test_training_sees_persons_and_only_products_that_are_kept() -> None:
+    ledger = ledger_of(
+        [
+            user_event(1, subject="card:1", products=[("gone", 1), ("p1", 1)]),
+            user_event(2, subject="login:a", products=[("p2", 1)]),
+        ]
+    )
+    rows, product_ids = ledger.snapshot().interactions(np.array([0, 0], dtype=np.int32), {"p1", "p2"})
+    assert product_ids == ["p1", "p2"]
+    assert rows.person.tolist() == [0, 0]
+    assert rows.item.tolist() == [0, 1]
+    assert (rows.persons, rows.items) == (1, 2)
+
+
+def test_a_snapshot_stays_what_it_was() -> None:
+    ledger = ledger_of([user_event(1, order=BOOKS)])
+    snapshot = ledger.snapshot()
+    ledger.apply(user_event(2, products=[("p5", 1)], order=BOOKS))
+    rows, product_ids = snapshot.interactions(None, None)
+    assert [product_ids[item] for item in rows.item] == ["p1"]
+
+
+def test_a_dump_taken_over_is_the_same_ledger_and_goes_on_alike() -> None:
+    events = purchase_events()
+    middle = len(events) // 2
+    whole, first = ledger_of(events), ledger_of(events[:middle])
+    second = Ledger()
+    second.load(first.dump())
+    for event in events[middle:]:
+        second.apply(event)
+    assert contents(second) == contents(whole)
+    assert second.dump() == whole.dump()
+
+
+def test_a_dump_remembers_orders_and_carts() -> None:
+    first = ledger_of([user_event(1, order=BROWSER), user_event(2, "add-to-cart", subject="visitor:v-1")])
+    second = Ledger()
+    second.load(first.dump())
+    second.apply(user_event(3, products=[("p2", 1)], order=BOOKS))
+    assert bought_by(second, "card:1") == ["p2"]
+    assert second.may_have_cart(second.actor_places(["visitor:v-1"]))
+    assert not second.may_have_cart(second.actor_places(["card:1"]))
+
+
+def test_a_dump_of_another_form_is_refused() -> None:
+    with pytest.raises(SnapshotUnreadableError):
+        Ledger().load(b"PK something")
+
+
+def test_cleared_it_is_empty_and_those_who_numbered_its_items_can_tell() -> None:
+    ledger = ledger_of([user_event(1)])
+    epoch = ledger.epoch
+    ledger.clear()
+    assert (len(ledger), ledger.actors, ledger.item_ids) == (0, 0, [])
+    assert ledger.epoch > epoch
+
+
+@given(st.lists(st.integers(0, 4), min_size=1, max_size=30), st.integers(1, 9))
+def test_reading_in_between_changes_nothing(subjects: list[int], every: int) -> None:
+    """Rows are moved into columns in batches; when that happens must not show."""
+    events = [
+        user_event(seq, subject=f"card:{subject}", products=[(f"p{seq % 3}", 1)], time=NOW + timedelta(seconds=seq))
+        for seq, subject in enumerate(subjects, 1)
+    ]
+    read_often = Ledger()
+    for number, event in enumerate(events):
+        read_often.apply(event)
+        if number % every == 0:
+            read_often.history(range(read_often.actors))
+    assert contents(read_often) == contents(ledger_of(events))
+
+
+def test_more_rows_than_wait_at_once_are_all_there() -> None:
+    products = [(f"p{n}", 1) for n in range(1_500)]
+    ledger = ledger_of([user_event(seq, products=products) for seq in range(1, 5)])
+    assert len(ledger) == 6_000 > PENDING_LIMIT
+    assert ledger.rows_of((0,)) == 6_000
+    assert NO_BASKET not in ledger.snapshot().arrays["basket"]
