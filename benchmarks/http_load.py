@@ -9,7 +9,6 @@ import json
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from itertools import cycle
 from typing import Any
@@ -42,6 +41,7 @@ class LoadResult:
     p50_ms: float
     p99_ms: float
     first_failure: str
+    warmed: int = 0
 
     @property
     def per_s(self) -> float:
@@ -80,7 +80,7 @@ class _Connection(asyncio.Protocol):
             self._need = -1
             self._next()
 
-    def connection_lost(self, exc: Exception | None) -> None:
+    def connection_lost(self, _: Exception | None) -> None:
         self._run.lost()
 
     def _next(self) -> None:
@@ -104,7 +104,7 @@ class _Run:
         self._until = self._from + load.duration_s if load.requests_limit == 0 else float("inf")
         self._last = self._from
         self.latencies: list[float] = []
-        self.failed, self.first_failure = 0, ""
+        self.failed, self.first_failure, self.warmed = 0, "", 0
 
     def take(self) -> bytes | None:
         return None if time.perf_counter() >= self._until else next(self._requests, None)
@@ -114,6 +114,8 @@ class _Run:
         if sent_at >= self._from:
             self.latencies.append(now - sent_at)
             self._last = now
+        else:
+            self.warmed += 1
         if status[:1] != b"2":
             self.failed += 1
             self.first_failure = self.first_failure or f"{status.decode()} {body[:300].decode('utf-8', 'replace')}"
@@ -133,7 +135,7 @@ class _Run:
         walls = sorted(self.latencies)
         at = lambda share: walls[min(len(walls) - 1, int(len(walls) * share))] * 1_000 if walls else 0.0  # noqa: E731
         duration_s = (self._last - self._from) or 1e-9
-        return LoadResult(len(walls), self.failed, duration_s, at(0.5), at(0.99), self.first_failure)
+        return LoadResult(len(walls), self.failed, duration_s, at(0.5), at(0.99), self.first_failure, self.warmed)
 
 
 def http_request(method: str, path: str, headers: dict[str, str], body: str = "") -> str:
@@ -158,11 +160,6 @@ class LoadProcess:
     def result(self) -> LoadResult:
         output, _ = self._process.communicate()
         return LoadResult(**json.loads(output))
-
-
-def run_all(loads: Sequence[Load]) -> list[LoadResult]:
-    """Run one after the other."""
-    return [LoadProcess(load).result() for load in loads]
 
 
 if __name__ == "__main__":
