@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, TypeVar
 
+from threadpoolctl import threadpool_limits
 from zhike.recommendation.v1 import model_service_pb2_grpc, prediction_service_pb2_grpc
 
 from services.chassis.eventlog.snapshots import ReplicaState, State
@@ -172,4 +173,5 @@ async def _facts(world: World) -> Mapping[str, object]:
 
 
 if __name__ == "__main__":
+    threadpool_limits(limits=1, user_api="blas")  # a request's arithmetic is too small for a second thread
     run_service(NAME, RecommendationSettings, build)
