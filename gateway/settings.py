@@ -47,4 +47,3 @@ class GatewaySettings(ChassisSettings):
     shopper_token_limit_s: int = Field(
         3_600, ge=60, le=3_600, description="Longest life of a shopper token; never above one hour."
     )
-    event_batch_limit: int = Field(500, ge=1, le=500, description="Most events in one request.")

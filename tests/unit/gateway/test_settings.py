@@ -18,7 +18,7 @@ def test_settings_come_from_the_environment_and_their_own_override() -> None:
 
 @pytest.mark.parametrize(
     ("name", "value"),
-    [("SHOPPER_TOKEN_LIMIT_S", "3601"), ("EVENT_BATCH_LIMIT", "501"), ("BODY_LIMIT_BYTES", "10"), ("COLOUR", "red")],
+    [("SHOPPER_TOKEN_LIMIT_S", "3601"), ("BODY_LIMIT_BYTES", "10"), ("COLOUR", "red")],
 )
 def test_what_cannot_be_is_refused_by_name(name: str, value: str) -> None:
     with pytest.raises(SettingsError, match=f"ZHIKE_GATEWAY_{name}"):
