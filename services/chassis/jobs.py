@@ -102,37 +102,38 @@ class JobRunner:
         while True:
             started = loop.time()
             try:
-                bind_call(CallContext(new_request_id(), rpc=f"job/{job.name}"))
-                await self._run_once(job)
+                if job.kind is JobKind.SINGLETON:
+                    async with self._guard.while_held(f"job/{job.name}"):
+                        await self._run(job, standing)
+                else:
+                    await self._run(job, standing)
             except Exception as error:  # noqa: BLE001 - one crash must not end the process, and is logged and counted
                 failures = 1 if loop.time() - started > HEALTHY_AFTER_S else failures + 1
                 self._failures.labels(job.name).inc()
                 standing.state, standing.last_error = "failed", type(error).__qualname__
                 pause_s = back_off_s(failures, self._chance)
                 log_defect(log, "job crashed", error, job=job.name, failures=failures, again_in_s=round(pause_s, 2))
+                await self._sleep(pause_s)
             else:
-                if job.every_s is None:
-                    standing.state = "done"
-                    log.info("job is done", job=job.name)
-                    return
-                failures, pause_s, standing.state = 0, job.every_s, "waiting"
-            await self._sleep(pause_s)
+                standing.state = "done"
+                log.info("job is done", job=job.name)
+                return
 
-    async def _run_once(self, job: Job) -> None:
-        if job.kind is JobKind.SINGLETON:
-            async with self._guard.while_held(f"job/{job.name}"):
-                await self._run(job)
-        else:
-            await self._run(job)
-
-    async def _run(self, job: Job) -> None:
+    async def _run(self, job: Job, standing: JobStanding) -> None:
+        """Run the job, or pass after pass of it; a singleton keeps its lease between passes."""
         gauge = self._running.labels(job.name)
-        gauge.set(1)
-        self._standings[job.name].state = "running"
-        try:
-            await job.run()
-        finally:
-            gauge.set(0)
+        while True:
+            bind_call(CallContext(new_request_id(), rpc=f"job/{job.name}"))
+            gauge.set(1)
+            standing.state = "running"
+            try:
+                await job.run()
+            finally:
+                gauge.set(0)
+            if job.every_s is None:
+                return
+            standing.state, standing.last_error = "waiting", ""
+            await self._sleep(job.every_s)
 
 
 def back_off_s(failures: int, chance: Random) -> float:

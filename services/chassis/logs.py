@@ -164,7 +164,9 @@ def _hide_personal_fields(_logger: Any, method: str, event: EventDict) -> EventD
 
 
 def _render_json(_logger: Any, _method: str, event: EventDict) -> str:
-    return orjson.dumps(event, default=str, option=orjson.OPT_NON_STR_KEYS).decode()
+    line = {"time": event.pop("time", None), "level": event.pop("level", None), "event": event.pop("event", None)}
+    line.update(event)  # what a person reads first stands first
+    return orjson.dumps(line, default=str, option=orjson.OPT_NON_STR_KEYS).decode()
 
 
 class _StructlogHandler(logging.Handler):

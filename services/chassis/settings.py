@@ -71,13 +71,15 @@ class ChassisSettings(BaseSettings):
     metrics_port: Port = Field(0, description="Private port of /metrics; 0 takes a free one.")
     documents: Annotated[str, AfterValidator(_is_document_store)] = Field(
         "sqlite",
-        description='Document store: "sqlite", "memory" (tests) or mongodb://….',
+        description='Document store: "sqlite" or, for tests, "memory"; mongodb://… is for a later profile.',
     )
     search_index: Annotated[str, AfterValidator(_is_search_index)] = Field(
         "tantivy",
-        description='Search index: "tantivy" or the http(s):// address of an Elasticsearch.',
+        description='Search index: "tantivy"; an Elasticsearch (http(s)://…) is for a later profile.',
     )
-    artifacts: Literal["local", "gridfs"] = Field("local", description='Blob store: "local" files or "gridfs".')
+    artifacts: Literal["local", "gridfs"] = Field(
+        "local", description='Blob store: "local" files; "gridfs" is for a later profile.'
+    )
     log_partitions: int | None = Field(
         None,
         ge=1,

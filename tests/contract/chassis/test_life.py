@@ -16,6 +16,7 @@ import pytest
 from google.protobuf.wrappers_pb2 import StringValue
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
+from services.chassis import server
 from services.chassis.clients import Clients
 from services.chassis.documents.lock import StoreInUseError
 from services.chassis.errors import ErrorKind
@@ -137,6 +138,23 @@ async def test_a_call_past_the_grace_is_cut_off(tmp_path: Path) -> None:
     with pytest.raises(RemoteError):
         await waiting
     await clients.close()
+
+
+async def test_a_call_past_the_limit_of_calls_at_once_is_refused_and_the_others_go_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(server, "CONCURRENT_CALLS_LIMIT", 3)
+    servicer = EchoServicer()
+    async with running("search", settings_in(tmp_path), build_with(servicer)) as process:
+        await process.become_ready()
+        clients = clients_to(process.address)
+        waiting = [asyncio.ensure_future(clients.call(method("Wait"), TEXT, timeout_ms=8_000)) for _ in range(4)]
+        done, _ = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+        (refused,) = done
+        assert refused.exception().kind is ErrorKind.EXHAUSTED
+        servicer.release.set()
+        assert await asyncio.gather(*(call for call in waiting if call is not refused)) == [TEXT] * 3
+        await clients.close()
 
 
 async def test_closing_goes_backwards_and_before_the_stores(tmp_path: Path) -> None:
