@@ -63,6 +63,7 @@ def plan_deployment(data: Path, *, bind: str, http_port: int, demo: bool, enviro
         "ZHIKE_DATA": str(data),
         "ZHIKE_BIND": bind,
         "PYTHONUNBUFFERED": "1",
+        "GRPC_ENABLE_FORK_SUPPORT": "0",  # its handlers crash the children that a service starts
         **{f"ZHIKE_{name.upper()}_ADDRESS": f"{_connect_host(bind)}:{port}" for name, port in grpc_ports.items()},
     }
     if demo:

@@ -184,6 +184,9 @@ class Running(Generic[SettingsT]):
 
 def run_service(name: str, settings_class: type[SettingsT], build: Build[SettingsT]) -> NoReturn:
     """Run a service until it is told to stop, then exit: 0, 2 (settings) or 3 (cannot start)."""
+    # Its handlers crash the child of a fork in a process with busy gRPC threads, before the child's exec; what we start
+    # (trainer, staging) is always another program, which needs none of them. Read when gRPC first starts.
+    os.environ["GRPC_ENABLE_FORK_SUPPORT"] = "0"
     try:
         settings = load_settings(settings_class, name)
     except SettingsError as error:

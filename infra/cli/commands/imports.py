@@ -100,6 +100,7 @@ async def import_file(
 
     content_type = "text/csv" if path.suffix == ".csv" else "application/x-ndjson"
     started = await api.upload(f"/v1/{resource}:import", chunks(), content_type=content_type, parameters=parameters)
+    bar.reset(task, total=size)  # a full bar has stopped its clock
     operation = await api.follow_operation(started["id"], show)
     if operation.get("error"):
         raise ImportFailedError(t("import.failed", message=operation["error"].get("message", "")))
