@@ -1,6 +1,7 @@
 """Money: decimal text outside, integer minor units inside."""
 
 import re
+from functools import lru_cache
 from typing import Final
 
 MAX_AMOUNT_DIGITS: Final = 12  # before the point
@@ -43,6 +44,7 @@ def is_currency(text: str) -> bool:
     return _CURRENCY.fullmatch(text) is not None
 
 
+@lru_cache(maxsize=65_536)  # prices repeat
 def minor_units(amount: str, currency: str) -> int:
     """Return "19.90" CNY as 1990. Raises ValueError for other text or more decimals than the currency has."""
     match = _AMOUNT.fullmatch(amount)

@@ -31,17 +31,7 @@ def order_body(order: Order) -> Body:
         "authority": order.authority,
         "recorded_us": order.recorded_us,
         "event_key": order.event_key,
-        "lines": [
-            [
-                line.product_id,
-                line.quantity,
-                line.price_minor,
-                line.discount_minor,
-                line.coupon_minor,
-                int(line.is_charge),
-            ]
-            for line in order.lines
-        ],
+        "lines": [list(line) for line in order.lines],
     }
 
 
@@ -56,7 +46,7 @@ def order_from_body(body: Mapping[str, Any]) -> Order:
         channel=body["channel"],
         currency=body["currency"],
         total_minor=body["total_minor"],
-        lines=tuple([Line(each[0], each[1], each[2], each[3], each[4], each[5] == 1) for each in body["lines"]]),
+        lines=tuple([Line(*each) for each in body["lines"]]),
         authority=body["authority"],
         recorded_us=body["recorded_us"],
         event_key=body["event_key"],
