@@ -58,13 +58,23 @@ class Applier:
         self._dead_letters = dead_letters
         self._rng = rng
         self._patience = patience
+        self._aside: set[str] | None = None  # keys of the events that were set aside; None: not looked up yet
         labels = {"projection": projection.name, "log": log_name}
         self._retries = metrics.counter("zhike_reader_retries_total").labels(**labels)
         self._set_aside = metrics.counter("zhike_reader_dead_letters_total").labels(**labels)
         self._log = log.bind(projection=projection.name, log=log_name)
 
     async def apply(self, events: Sequence[Event]) -> None:
-        """Return when every event is applied, set aside, or a redrive that this projection does not need."""
+        """Return when every event is applied, set aside, or a redrive that this projection does not need.
+
+        What was set aside once stays so, also when it is read again by code that could apply it: only its redrive
+        counts, or the two together would count twice.
+        """
+        if self._aside is None:
+            name = self._projection.name
+            self._aside = await self.ask_until_there(partial(self._dead_letters.keys, name))
+        if self._aside:
+            events = [event for event in events if event.redrive_of or event.key not in self._aside]
         for is_redrive, group in groupby(events, key=_is_redrive):
             if not is_redrive:
                 await self._apply_all(list(group))
@@ -120,6 +130,8 @@ class Applier:
     async def _set_aside_as_dead(self, event: Event, error: Exception) -> None:
         name = self._projection.name
         await self.ask_until_there(partial(self._dead_letters.record, name, event, error))
+        if self._aside is not None:
+            self._aside.add(event.redrive_of or event.key)
         self._set_aside.inc()
         self._log.error(
             "event set aside as dead letter",

@@ -10,6 +10,7 @@ from typing import Any, Protocol
 
 from services.chassis.clock import Clock
 from services.chassis.documents.port import (
+    PAGE_LIMIT,
     Collection,
     Document,
     DocumentStore,
@@ -111,6 +112,19 @@ class DeadLetters:
         page = await self._documents.find(DEAD_LETTERS, BY_PROJECTION, equals, after=after, limit=limit)
         return tuple(_letter(document) for document in page.documents), page.next_after
 
+    async def keys(self, projection: str) -> set[str]:
+        """Return the keys of all events that the projection ever set aside, redriven since or not."""
+        found: set[str] = set()
+        after: str | None = None
+        while True:
+            page = await self._documents.find(
+                DEAD_LETTERS, BY_PROJECTION, {"projection": projection}, after=after, limit=PAGE_LIMIT
+            )
+            found.update(document.body["key"] for document in page.documents)
+            if page.next_after is None:
+                return found
+            after = page.next_after
+
     async def count_open(self, projection: str) -> int:
         """Return how many letters of the projection wait for a redrive."""
         equals = {"projection": projection, "claimed_by": OPEN}
@@ -126,7 +140,7 @@ class DeadLetters:
     async def forget(self, projection: str) -> None:
         """Remove the letters of a projection that retires."""
         while True:
-            page = await self._documents.find(DEAD_LETTERS, BY_PROJECTION, {"projection": projection}, limit=1_000)
+            page = await self._documents.find(DEAD_LETTERS, BY_PROJECTION, {"projection": projection}, limit=PAGE_LIMIT)
             for document in page.documents:
                 await self._documents.delete(DEAD_LETTERS, document.key)
             if page.next_after is None:

@@ -131,8 +131,11 @@ class Reader:
         return await self._dead_letters.count_open(self.projection_name)
 
     async def caught_up(self, head: Head | None = None) -> None:
-        """Return when the reader has applied all up to ``head``; without one, up to where the log stands now."""
-        target = head or await self._source.head()
+        """Return when the reader has applied all up to ``head``; without one, up to where the log stands now.
+
+        A log whose owner is away is asked again until it is there.
+        """
+        target: Head = await self._applier.ask_until_there(self._source.head) if head is None else head
         while not self._has_reached(target):
             await self._moved.wait()
 

@@ -208,7 +208,8 @@ async def test_a_redriven_event_is_applied_once_by_the_reader_that_set_it_aside_
     assert (await letters.open_letters("failing"))[0] == ()
 
 
-async def test_a_rebuild_after_a_redrive_counts_the_event_once(log, subjects):
+@pytest.mark.parametrize("name", ["rebuilt", "live"], ids=["as another generation", "under the same name"])
+async def test_a_projection_built_anew_after_a_redrive_counts_the_event_once(log, subjects, name):
     letters = DeadLetters(subjects, SystemClock())
     live = Mendable("live")
     reader = make_reader(log, subjects, live)
@@ -219,13 +220,51 @@ async def test_a_rebuild_after_a_redrive_counts_the_event_once(log, subjects):
         (letter,), _ = await letters.open_letters("live")
         await letters.redrive(letter, log)
         await reader.caught_up()
-    rebuilt = Mendable("rebuilt")
-    rebuilt.mended = True
-    second = make_reader(log, subjects, rebuilt)
+    anew = Mendable(name)
+    anew.mended = True
+    second = make_reader(log, subjects, anew, cursors=MemoryCursors())
     async with running(second):
         await second.caught_up()
-    counts = [sorted(event.payload["quantity"] for event in p.applied) for p in (live, rebuilt)]
+    counts = [sorted(event.payload["quantity"] for event in each.applied) for each in (live, anew)]
     assert counts == [[1, 41], [1, 41]]
+
+
+async def test_an_event_that_was_set_aside_waits_for_its_redrive_even_when_it_could_be_applied(log, subjects):
+    letters = DeadLetters(subjects, SystemClock())
+    await log.append([new_event(1, type="poison"), new_event(41)])
+    first = make_reader(log, subjects, Mendable("same"))
+    async with running(first):
+        await first.caught_up()
+    mended = Mendable("same")
+    mended.mended = True
+    replay = make_reader(log, subjects, mended, cursors=MemoryCursors())
+    async with running(replay):
+        await replay.caught_up()
+        assert [event.payload["quantity"] for event in mended.applied] == [41]
+        (letter,), _ = await letters.open_letters("same")
+        await letters.redrive(letter, log)
+        await replay.caught_up()
+    assert [event.payload["quantity"] for event in mended.applied] == [41, 1]
+
+
+async def test_who_waits_for_a_reader_waits_for_an_owner_that_is_away_as_well(log, subjects):
+    await log.append([new_event(1)])
+
+    class Away:
+        name = log.name
+        subscribe = log.subscribe
+        refusals = 5
+
+        async def head(self):
+            if self.refusals:
+                self.refusals -= 1
+                raise StoreUnavailableError("away")
+            return await log.head()
+
+    reader = make_reader(Away(), subjects)
+    async with running(reader):
+        await asyncio.wait_for(reader.caught_up(), 10)
+    assert await live_documents(subjects) == expected_tally(await stored_events(log))
 
 
 async def test_a_hole_stops_the_reader_and_shows_until_it_is_mended(documents, make_log, subjects):

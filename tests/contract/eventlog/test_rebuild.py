@@ -202,6 +202,19 @@ async def test_another_replica_sees_the_promotion(log, documents):
         assert await there.read() == await here.read()
 
 
+async def test_a_replica_that_does_not_hold_the_job_is_ready_when_the_holder_has_read_all(log, documents):
+    here, there = Copy(documents, log), Copy(documents, log)
+    await there.projection.open()
+    await asyncio.wait_for(there.projection.caught_up(), 20)  # an empty log has nothing to wait for
+    await fill(log)
+    waiting = asyncio.create_task(there.projection.caught_up())
+    await asyncio.sleep(0.05)
+    assert not waiting.done()
+    async with running(here.projection):
+        await asyncio.wait_for(waiting, 20)
+        assert await there.read_live() == expected_tally(await stored_events(log))
+
+
 async def test_two_rebuilds_at_once_build_one_generation(log, documents):
     await fill(log)
     here, there = Copy(documents, log), Copy(documents, log)
