@@ -124,7 +124,7 @@ async function start() {
   const theme = localStorage.getItem("zhike.theme");
   if (theme) document.documentElement.dataset.theme = theme;
   try {
-    await enter(localStorage.getItem("zhike.persona") || "");
+    await enter(localStorage.getItem("zhike.persona") || "").catch(() => enter("")); // a guest of an earlier load
   } catch (problem) {
     main.replaceChildren(problemBox(problem));
     return;
