@@ -95,6 +95,7 @@ async def build_with(runtime: Runtime[Settings], *, command: Command | None) -> 
         ],
         jobs=_jobs(runtime, copies, models, in_force=in_force, board=board, world=world),
         ready=[ready],
+        close=[copy.save for copy in copies.all()],
         readers=copies.all,
         rebuilds={copy.projection_name: copy.rebuild for copy in copies.all()},
         named_blobs=[models.named_blobs],

@@ -24,10 +24,12 @@ class FoldInError(ZhikeError):
 class ItemFactors:
     """Trained item factors with what every fold-in shares.
 
-    ``factors``: (items, f) float32, C order. ``gram``: Y'Y + regularization * I, (f, f) float32.
+    ``factors``: (items, f) float32, C order; ``unit``: the same with rows of length 1 (0 where a row is 0).
+    ``gram``: Y'Y + regularization * I, (f, f) float32.
     """
 
     factors: Floats
+    unit: Floats
     gram: Floats
     alpha: float
 
@@ -51,7 +53,9 @@ def item_factors(factors: Floats, *, regularization: float, alpha: float) -> Ite
         raise FoldInError("the item factors are not finite")
     contiguous = np.ascontiguousarray(factors, dtype=np.float32)
     gram = contiguous.T @ contiguous + np.float32(regularization) * np.eye(factors.shape[1], dtype=np.float32)
-    return ItemFactors(contiguous, gram, alpha)
+    norms = np.linalg.norm(contiguous, axis=1, keepdims=True)
+    unit: Floats = np.divide(contiguous, norms, out=np.zeros_like(contiguous), where=norms > 0)
+    return ItemFactors(contiguous, unit, gram, alpha)
 
 
 def fold_in(model: ItemFactors, items: Ints, likings: Floats) -> Taste:
@@ -79,10 +83,13 @@ def fold_in_vector(model: ItemFactors, items: Ints, likings: Floats) -> Floats:
 
 
 def main_reasons(model: ItemFactors, taste: Taste, candidates: npt.NDArray[np.intp]) -> Ints:
-    """Return, for each candidate, the touched item that adds most to its score, -1 if none adds anything."""
+    """Return, for each candidate, the touched item most like it among those that add to its score, -1 if none does.
+
+    Not the one that adds most: what everybody buys often adds most to everything, and explains nothing.
+    """
     if not len(taste.items):
         return np.full(len(candidates), -1, dtype=np.int32)
-    shares = model.factors[candidates] @ taste.influence
-    strongest = np.argmax(shares, axis=1)
-    adds = np.take_along_axis(shares, strongest[:, None], axis=1)[:, 0] > 0
-    return np.where(adds, taste.items[strongest], -1).astype(np.int32)
+    adds = model.factors[candidates] @ taste.influence > 0
+    likeness = np.where(adds, model.unit[candidates] @ model.unit[taste.items].T, -np.inf)
+    nearest = np.argmax(likeness, axis=1)
+    return np.where(adds.any(axis=1), taste.items[nearest], -1).astype(np.int32)

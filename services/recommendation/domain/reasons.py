@@ -17,6 +17,7 @@ class ReasonCode(StrEnum):
     BOUGHT_TOGETHER = "BOUGHT_TOGETHER"
     BUY_AGAIN = "BUY_AGAIN"
     BUY_AGAIN_DUE = "BUY_AGAIN_DUE"
+    BOUGHT_OFTEN = "BOUGHT_OFTEN"
     BOUGHT_BEFORE = "BOUGHT_BEFORE"
     VIEWED_RECENTLY = "VIEWED_RECENTLY"
     POPULAR_NOW = "POPULAR_NOW"
@@ -44,6 +45,10 @@ TEXTS: Mapping[ReasonCode, Mapping[str, str]] = {
     ReasonCode.BUY_AGAIN_DUE: {
         "zh": "您大约每 {interval_days} 天买一次，上次在 {days_ago} 天前",
         "en": "You buy it about every {interval_days} days, last {days_ago} days ago",
+    },
+    ReasonCode.BOUGHT_OFTEN: {
+        "zh": "您买过 {times} 次，上次在 {days_ago} 天前",
+        "en": "You bought it {times} times, last {days_ago} days ago",
     },
     ReasonCode.BOUGHT_BEFORE: {"zh": "您在 {days_ago} 天前买过", "en": "You bought it {days_ago} days ago"},
     ReasonCode.VIEWED_RECENTLY: {"zh": "您最近看过", "en": "You looked at it recently"},

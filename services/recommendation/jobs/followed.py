@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Callable
 from typing import Generic, TypeVar
 
+from services.chassis.errors import ZhikeError
 from services.chassis.eventlog.port import EventSource
 from services.chassis.eventlog.reader import Reader
 from services.chassis.eventlog.running import first_end, running, set_of
@@ -36,12 +37,14 @@ class Followed(Generic[StateT]):
         self._make, self._make_replica, self._install, self._source = make, replica, install, source
         self.state = make()
         self._replica = replica(self.state)
+        self._saved = self._replica.positions()
         self._switched = asyncio.Event()
         self._rebuilding = asyncio.Lock()
 
     async def open(self) -> None:
         """Load the latest snapshot."""
         await self._replica.open()
+        self._saved = self._replica.positions()
         self._install(self.state)
 
     async def run(self) -> None:
@@ -56,8 +59,15 @@ class Followed(Generic[StateT]):
         await self._replica.caught_up()
 
     async def save(self) -> None:
-        """Store a snapshot now."""
-        await self._replica.save()
+        """Store a snapshot if something came since the last one of this object; a start reads the rest of the log."""
+        positions = self._replica.positions()
+        if positions == self._saved:
+            return
+        try:
+            await self._replica.save()
+            self._saved = positions
+        except ZhikeError as error:
+            log.error("snapshot not saved", copy=self.state.name, reason=error.reason)
 
     async def rebuild(self, run: OperationRun) -> None:
         """Read the log from its start into a new state and let that one answer (docs/consistency.md rule 10)."""
@@ -70,7 +80,7 @@ class Followed(Generic[StateT]):
             self._install(state)
             switched, self._switched = self._switched, asyncio.Event()
             switched.set()
-            await replica.save()
+            await self.save()
             log.info("copy rebuilt", copy=state.name)
 
     def trained_through(self) -> TrainedThrough:

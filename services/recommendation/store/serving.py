@@ -37,7 +37,6 @@ class ServingModel:
         self.factors: ItemFactors = item_factors(
             arrays.factors, regularization=arrays.parameters.regularization, alpha=arrays.parameters.alpha
         )
-        self.unit_factors: Floats = _unit_rows(self.factors.factors)
         self._places = {product_id: place for place, product_id in enumerate(arrays.product_ids)}
         self._lined_up: tuple[Ledger, int] | None = None
         self._of_ledger: Ints = np.empty(0, dtype=np.int32)
@@ -102,9 +101,3 @@ class ServingModel:
         self._of_ledger = np.concatenate([self._of_ledger, fresh])
         usual = self.arrays.intervals[np.maximum(self._of_ledger, 0)] if len(self) else np.zeros(len(ids))
         self._intervals = np.where(self._of_ledger >= 0, usual, DEFAULT_INTERVAL_DAYS).astype(np.float32)
-
-
-def _unit_rows(factors: Floats) -> Floats:
-    norms = np.linalg.norm(factors, axis=1, keepdims=True)
-    unit: Floats = np.divide(factors, norms, out=np.zeros_like(factors), where=norms > 0)
-    return unit

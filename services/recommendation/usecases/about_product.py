@@ -78,7 +78,7 @@ def bought_together(world: World, request: Request) -> Prediction:
 
 def _nearness(model: ServingModel, place: int) -> Floats:
     if model.ranker is Ranker.ALS:
-        nearness: Floats = model.unit_factors @ model.unit_factors[place]
+        nearness: Floats = model.factors.unit @ model.factors.unit[place]
         return nearness
     one: Ints = np.array([place], dtype=np.int32)
     scores, _ = neighbour_scores(

@@ -15,6 +15,7 @@ from services.recommendation.usecases.popular import filled_up, popular
 from services.recommendation.usecases.taste import Profile, Profiles
 
 VIEWS_LOOKED_AT = 500  # newest rows of a person
+LAPSED_INTERVALS = 3  # after so many without a purchase it is no rhythm any more
 BECAUSE = {
     Kind.VIEW: ReasonCode.BECAUSE_VIEWED,
     Kind.ADD: ReasonCode.BECAUSE_IN_CART,
@@ -139,4 +140,6 @@ def _again(times: int, interval_days: int, days_ago: int) -> Reason:
     if times < 2:
         return Reason(ReasonCode.BOUGHT_BEFORE, {"days_ago": str(days_ago)})
     params = {"times": str(times), "interval_days": str(interval_days), "days_ago": str(days_ago)}
+    if days_ago > LAPSED_INTERVALS * interval_days:
+        return Reason(ReasonCode.BOUGHT_OFTEN, params)
     return Reason(ReasonCode.BUY_AGAIN_DUE if days_ago >= interval_days else ReasonCode.BUY_AGAIN, params)

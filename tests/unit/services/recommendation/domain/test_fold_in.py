@@ -37,12 +37,21 @@ def test_scores_are_the_sum_of_what_each_touched_item_adds() -> None:
     assert np.allclose(FACTORS @ taste.influence.sum(axis=1), FACTORS @ taste.vector, atol=1e-5)
 
 
-def test_the_main_reason_is_the_item_that_adds_most() -> None:
+def test_the_main_reason_adds_to_the_score_and_is_the_likest_of_those() -> None:
     taste = fold_in(MODEL, ITEMS, LIKINGS)
     shares = FACTORS @ taste.influence
-    for candidate, reason in enumerate(main_reasons(MODEL, taste, np.arange(30))):
-        expected = ITEMS[np.argmax(shares[candidate])] if shares[candidate].max() > 0 else -1
-        assert reason == expected
+    for candidate, reason in enumerate(main_reasons(MODEL, taste, np.arange(30)).tolist()):
+        adding = [item for item, share in zip(ITEMS.tolist(), shares[candidate], strict=True) if share > 0]
+        likeness = {item: float(MODEL.unit[candidate] @ MODEL.unit[item]) for item in adding}
+        assert reason == (max(likeness, key=likeness.__getitem__) if adding else -1)
+
+
+def test_what_everybody_buys_does_not_explain_everything() -> None:
+    """Bananas add most to every score; the cheese is still explained by the other cheese."""
+    bananas, cheese, more_cheese = [3.0, 0.0], [0.5, 1.0], [0.6, 1.0]
+    model = item_factors(np.array([bananas, cheese, more_cheese], dtype=np.float32), regularization=0.5, alpha=2.0)
+    taste = fold_in(model, np.array([0, 1], dtype=np.int32), np.ones(2, dtype=np.float32))
+    assert main_reasons(model, taste, np.array([2])).tolist() == [1]
 
 
 def test_nothing_touched_gives_no_taste_and_no_reason() -> None:
