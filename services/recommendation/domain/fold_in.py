@@ -83,13 +83,14 @@ def fold_in_vector(model: ItemFactors, items: Ints, likings: Floats) -> Floats:
 
 
 def main_reasons(model: ItemFactors, taste: Taste, candidates: npt.NDArray[np.intp]) -> Ints:
-    """Return, for each candidate, the touched item most like it among those that add to its score, -1 if none does.
+    """Return, for each candidate, another touched item: the likest of those that add to its score, -1 if none does.
 
     Not the one that adds most: what everybody buys often adds most to everything, and explains nothing.
     """
     if not len(taste.items):
         return np.full(len(candidates), -1, dtype=np.int32)
     adds = model.factors[candidates] @ taste.influence > 0
+    adds &= taste.items[None, :] != candidates[:, None]
     likeness = np.where(adds, model.unit[candidates] @ model.unit[taste.items].T, -np.inf)
     nearest = np.argmax(likeness, axis=1)
     return np.where(adds.any(axis=1), taste.items[nearest], -1).astype(np.int32)

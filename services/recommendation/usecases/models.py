@@ -3,10 +3,13 @@
 import asyncio
 from dataclasses import replace
 
+import numpy as np
+
 from services.chassis.artifacts.manifest import ManifestConflictError
 from services.chassis.artifacts.port import ArtifactStore
 from services.chassis.logs import get_log
 from services.recommendation.domain.errors import ModelNotFoundError
+from services.recommendation.domain.fold_in import fold_in
 from services.recommendation.domain.model import InForce, ModelVersion, Ranker
 from services.recommendation.store.blobs import decode_model
 from services.recommendation.store.models import ARRAYS, ModelStore, Standing
@@ -92,4 +95,8 @@ async def list_models(
 
 
 def _serving_model(content: bytes, in_force: InForce) -> ServingModel:
-    return ServingModel(in_force.version, in_force.ranker, decode_model(content))
+    model = ServingModel(in_force.version, in_force.ranker, decode_model(content))
+    if len(model):
+        # The first fold-in of a process loads code; the first shopper shall not wait for it.
+        fold_in(model.factors, np.zeros(1, dtype=np.int32), np.ones(1, dtype=np.float32))
+    return model

@@ -47,7 +47,7 @@ def recommend_for_you(
     else:
         because, source, fallback = profile.near_reasons[found], Source.ITEM_TO_ITEM, FallbackReason.NO_MODEL
     slots = [
-        Slot(model.product_ids[place], score, _because(model, profile, touched, in_cart), source)
+        Slot(model.product_ids[place], score, _because(model, profile, touched, in_cart, shown=place), source)
         for place, score, touched in zip(found.tolist(), scores[found].tolist(), because.tolist(), strict=True)
     ]
     prediction = Prediction(request.placement, tuple(slots), source, fallback)
@@ -125,9 +125,9 @@ def _leave_out(
             scores[place] = -np.inf
 
 
-def _because(model: ServingModel, profile: Profile, place: int, in_cart: set[str]) -> Reason:
+def _because(model: ServingModel, profile: Profile, place: int, in_cart: set[str], *, shown: int) -> Reason:
     if place < 0:
-        return LIKED_ALIKE
+        return VIEWED_RECENTLY if shown in profile.touched else LIKED_ALIKE
     product_id = model.product_ids[place]
     kind = Kind(int(profile.strongest[np.searchsorted(profile.touched, place)]))
     if kind is Kind.ADD and product_id not in in_cart:

@@ -41,7 +41,8 @@ def test_the_main_reason_adds_to_the_score_and_is_the_likest_of_those() -> None:
     taste = fold_in(MODEL, ITEMS, LIKINGS)
     shares = FACTORS @ taste.influence
     for candidate, reason in enumerate(main_reasons(MODEL, taste, np.arange(30)).tolist()):
-        adding = [item for item, share in zip(ITEMS.tolist(), shares[candidate], strict=True) if share > 0]
+        shared = zip(ITEMS.tolist(), shares[candidate], strict=True)
+        adding = [item for item, share in shared if share > 0 and item != candidate]
         likeness = {item: float(MODEL.unit[candidate] @ MODEL.unit[item]) for item in adding}
         assert reason == (max(likeness, key=likeness.__getitem__) if adding else -1)
 

@@ -75,6 +75,15 @@ async def test_one_click_is_enough_to_be_offered_what_that_crowd_buys(
     assert prediction.slots[0].reason.params == {"product_id": viewed}
 
 
+async def test_a_product_is_not_its_own_reason() -> None:
+    world = newcomer(shop_world(), "p1")
+    prediction = await ask(world, Placement.RECOMMENDED_FOR_YOU, "visitor:v-new", page_size=PRODUCTS)
+    assert "p1" in ids(prediction)
+    own = next(slot for slot in prediction.slots if slot.product_id == "p1")
+    assert own.reason.code is ReasonCode.VIEWED_RECENTLY
+    assert all(slot.reason.params.get("product_id") != slot.product_id for slot in prediction.slots)
+
+
 async def test_the_slot_says_what_filled_it_and_that_no_model_had_earned_it() -> None:
     als = await ask(newcomer(shop_world(Ranker.ALS), "p1"), Placement.RECOMMENDED_FOR_YOU, "visitor:v-new")
     near = await ask(newcomer(shop_world(Ranker.ITEM_TO_ITEM), "p1"), Placement.RECOMMENDED_FOR_YOU, "visitor:v-new")
