@@ -103,6 +103,24 @@ async def test_an_owner_that_goes_and_comes_back_is_followed_on(log, owner, subj
     assert await live_documents(subjects) == expected_tally(await stored_events(log))
 
 
+async def test_what_was_yielded_is_not_sent_again_after_an_interruption(log, owner):
+    await log.append([new_event(number) for number in range(50)])
+    arrived: list[Event] = []
+
+    async def take(batches, count):
+        async with asyncio.timeout(20):
+            while len(arrived) < count:
+                arrived.extend((await anext(batches)).events)
+
+    async with remote(owner, log.name) as source, aclosing(source.subscribe(generation="", after={})) as batches:
+        await take(batches, 50)
+        await owner.go()
+        await log.append([new_event(number) for number in range(50, 80)])
+        await owner.come()
+        await take(batches, 80)
+    assert sorted(arrived, key=lambda event: (event.partition, event.seq)) == await stored_events(log)
+
+
 async def test_an_owner_that_falls_silent_is_subscribed_to_again(log, owner):
     asked = 0
     subscribe = log.subscribe
