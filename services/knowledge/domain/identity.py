@@ -230,7 +230,7 @@ class _Fold:
                 neighbour = self._nodes.get(other)
                 if neighbour is None or _is_idle(identifier, other, link) or is_parted(node, neighbour):
                     continue
-                pair = (identifier, other) if identifier < other else (other, identifier)
+                pair = _pair(identifier, other)
                 known = self._edges.get(pair)
                 if known is None or link.sort_key() < known.sort_key():
                     self._edges[pair] = link
@@ -349,8 +349,8 @@ class _Fold:
             if identifier in self._refused:  # alone; what else was seen with it says nothing
                 return (self._refused[identifier],)
             node = self._nodes[identifier]
-            for other, link in node.links.items():
-                if other in self._refused and not _is_idle(identifier, other, link):
+            for other in node.links:
+                if other in self._refused and _pair(identifier, other) in self._edges:
                     found[other] = self._refused[other]
             for other in node.unverified.keys() - node.links.keys():
                 blocked = self._rules.is_blocked(other)
@@ -402,6 +402,10 @@ class _Groups:
         for identifier in self._parent:
             found[self.root(identifier)].append(identifier)
         return found
+
+
+def _pair(first: str, second: str) -> tuple[str, str]:
+    return (first, second) if first < second else (second, first)
 
 
 def _conflict(one: int, two: int) -> bool:
