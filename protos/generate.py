@@ -84,7 +84,11 @@ def _lint(google: Path, workspace: Path) -> int:
     """Run buf over a workspace of two modules, ours and Google's, since buf resolves imports inside it only."""
     shutil.copytree(HERE / "zhike", workspace / "ours" / "zhike")
     shutil.copytree(google / "google", workspace / "theirs" / "google")
-    ours = (HERE / "buf.yaml").read_text().replace("path: .\n    excludes: [gen]", "path: ours\n  - path: theirs\n    lint: {use: [], ignore: [theirs]}")
+    ours = (
+        (HERE / "buf.yaml")
+        .read_text()
+        .replace("path: .\n    excludes: [gen]", "path: ours\n  - path: theirs\n    lint: {use: [], ignore: [theirs]}")
+    )
     (workspace / "buf.yaml").write_text(ours)
     buf = Path(sys.executable).parent / "buf"
     lint = subprocess.run([buf, "lint", "ours"], cwd=workspace, check=False).returncode
