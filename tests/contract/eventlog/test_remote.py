@@ -146,7 +146,7 @@ async def test_an_owner_that_falls_silent_is_subscribed_to_again(log, owner):
         async for batch in batches:
             if batch.events:
                 break
-    assert asked == 2
+    assert asked >= 2
 
 
 async def test_a_position_that_the_log_never_had_is_refused_over_the_wire(log, owner):
