@@ -1,0 +1,153 @@
+"""A real shop's year of invoices through ``zhike import orders``: every one of 541,909 rows is accounted for."""
+
+import json
+import random
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.journeys.operator.online_retail import MAPPING, ROWS, OnlineRetail
+from tests.journeys.platform import Platform
+
+REFUSED = ("QUANTITY_NOT_POSITIVE", "MONEY_NEGATIVE")
+KINDS = ("order-line", "anonymous-order", "return", "charge")
+SEED = 541_909
+CUSTOMERS_COMPARED = 20
+READ_LIMIT_S = 120.0
+
+
+@dataclass(frozen=True)
+class Run:
+    """One call of the command: what it said, its exit code, and how many events the log held after it."""
+
+    progress: dict[str, Any]
+    exit_code: int
+    events: int
+
+
+@dataclass(frozen=True)
+class Retail:
+    """The file imported three times, one after the other."""
+
+    data: OnlineRetail
+    platform: Platform
+    dry: Run
+    first: Run
+    again: Run
+    errors: list[dict[str, Any]]
+
+
+@pytest.fixture(scope="module")
+def retail(test_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Retail]:
+    """Import the whole file on a deployment of its own: dry, for real, and again."""
+    data = OnlineRetail.within(test_data)
+    folder = tmp_path_factory.mktemp("online-retail")
+    file, errors = folder / "online_retail.csv", folder / "errors.ndjson"
+    data.write_csv(file)
+    platform = Platform.at(folder / "data")
+    try:
+        platform.up()
+        dry = _imported(platform, file, "--dry-run", "--errors", str(errors))
+        first = _imported(platform, file)
+        again = _imported(platform, file)
+        refused = [json.loads(line) for line in errors.read_text(encoding="utf-8").splitlines()]
+        yield Retail(data, platform, dry, first, again, refused)
+    finally:
+        platform.down()
+
+
+def _imported(platform: Platform, file: Path, *arguments: str) -> Run:
+    result = platform.zhike("import", "orders", str(file), "--mapping", str(MAPPING), "--json", *arguments)
+    assert result.stdout, result.stderr + platform.last_log_lines()
+    return Run(json.loads(result.stdout), result.returncode, _shopping_reader(platform)["events"])
+
+
+def _shopping_reader(platform: Platform) -> dict[str, int]:
+    """Return how many events the log of user events holds, and how many of them are not read yet."""
+    with platform.operator() as client:
+        (knowledge,) = [each for each in client.get("/v1/system").json()["services"] if each["service"] == "knowledge"]
+    (reader,) = [each for each in knowledge["readers"] if each["projection"] == "shopping"]
+    return {"events": reader["applied"] + reader["lag_events"], "lag": reader["lag_events"]}
+
+
+def _wait_until_read(platform: Platform) -> None:
+    end = time.monotonic() + READ_LIMIT_S
+    while _shopping_reader(platform)["lag"]:
+        assert time.monotonic() < end, f"orders are not read within {READ_LIMIT_S:.0f} s"
+        time.sleep(0.2)
+
+
+@pytest.mark.data
+@pytest.mark.slow
+def test_every_row_is_accepted_there_already_or_refused(retail: Retail) -> None:
+    for run in (retail.dry, retail.first, retail.again):
+        progress = run.progress
+        assert progress["rows"] == ROWS
+        assert progress["rows"] == progress["accepted"] + progress["duplicate"] + progress["rejected"]
+        assert progress["rejected"] == sum(progress["rejected_by_reason"].values())
+        assert progress["accepted"] == sum(progress["accepted_by_kind"].values())
+        assert progress["done_bytes"] == progress["total_bytes"]
+
+
+@pytest.mark.data
+@pytest.mark.slow
+def test_rows_count_as_what_the_data_says_that_they_are(retail: Retail) -> None:
+    counted = retail.data.counted()
+    for run in (retail.dry, retail.first):
+        assert run.progress["accepted_by_kind"] == {kind: counted[kind] for kind in KINDS}
+        assert run.progress["rejected_by_reason"] == {reason: counted[reason] for reason in REFUSED}
+        assert run.progress["accepted"] >= 0.99 * ROWS
+        assert run.progress["duplicate"] == 0
+
+
+@pytest.mark.data
+@pytest.mark.slow
+def test_the_error_file_holds_each_refused_row_with_its_number_its_reason_and_what_it_said(retail: Retail) -> None:
+    for reason in REFUSED:
+        assert {each["row"] for each in retail.errors if each["reason"] == reason} == retail.data.rows_expected_to_be(
+            reason
+        )
+    assert len(retail.errors) == retail.dry.progress["rejected"]
+    invoices = retail.data.lines["InvoiceNo"]
+    for each in retail.errors:
+        assert each["raw"][0] == invoices[each["row"] - 1]
+        assert each["message"]
+        assert each["field"] in {"quantity", "unit_price"}
+
+
+@pytest.mark.data
+@pytest.mark.slow
+def test_a_dry_run_writes_nothing_the_import_one_event_for_each_order_and_a_second_import_nothing(
+    retail: Retail,
+) -> None:
+    accepted = retail.data.lines.filter(~retail.data.lines["expected"].is_in(REFUSED))
+    assert retail.dry.events == 0
+    assert retail.first.events == accepted["InvoiceNo"].n_unique()
+    assert retail.again.events == retail.first.events
+    assert retail.again.progress["accepted"] == 0
+    assert retail.again.progress["duplicate"] == retail.first.progress["accepted"]
+    assert retail.again.progress["rejected"] == retail.first.progress["rejected"]
+
+
+@pytest.mark.data
+@pytest.mark.slow
+def test_the_exit_code_says_that_rows_were_refused(retail: Retail) -> None:
+    assert [run.exit_code for run in (retail.dry, retail.first, retail.again)] == [1, 1, 1]
+
+
+@pytest.mark.data
+@pytest.mark.slow
+def test_customers_have_bought_what_the_data_says_less_what_they_returned(retail: Retail) -> None:
+    _wait_until_read(retail.platform)
+    chosen = random.Random(SEED).sample(retail.data.customers(), CUSTOMERS_COMPARED)
+    with retail.platform.operator() as client:
+        for number in chosen:
+            purchases = client.get(f"/v1/customers/card:{number}").json()["purchases"]
+            expected = retail.data.spend(number)
+            assert purchases["orders"] == expected.orders, number
+            assert round(float(purchases["spend"]["amount"]) * 100) == expected.pence, number
+            assert purchases["spend"]["currency"] == "GBP"
