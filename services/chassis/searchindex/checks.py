@@ -39,7 +39,7 @@ from services.chassis.searchindex.port import (
 
 LONG_MINIMUM, LONG_MAXIMUM = -(2**63), 2**63 - 1
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,63}")
-_TAKEN = frozenset({"id", "version", "payload"})
+_TAKEN = frozenset({"id", "id_prefix", "version", "payload"})
 
 
 def check_schema(schema: IndexSchema) -> None:

@@ -73,7 +73,7 @@ Value = str | tuple[str, ...] | int | datetime
 
 @dataclass(frozen=True, slots=True)
 class IndexSchema:
-    """An index and its fields. Names are lower_snake; ``id``, ``version`` and ``payload`` are taken."""
+    """An index and its fields. Names are lower_snake; ``id``, ``id_prefix``, ``version`` and ``payload`` are taken."""
 
     name: str
     fields: tuple[Field, ...]

@@ -3,7 +3,6 @@
 import base64
 import binascii
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
@@ -12,21 +11,10 @@ from numpy.typing import NDArray
 
 from services.chassis.searchindex.port import CURSOR_LIMIT_CHARACTERS, RERANK_WINDOW, Boost, IndexCursorError
 
-Key = tuple[int, int, float, str]
+Head = tuple[int, int, float]  # 1 outside the window, -tier, -score
+Key = tuple[int, int, float, str]  # a head and the id
+_PREFIX_BYTES: Final = 8
 _KEY_PARTS: Final = 4
-
-
-@dataclass(frozen=True, slots=True)
-class Ranked:
-    """One candidate of a page: its place among the engine's hits and the key that orders it."""
-
-    candidate: int
-    key: Key
-
-    @property
-    def score(self) -> float:
-        """The score with its boosts."""
-        return -self.key[2]
 
 
 def boosted(
@@ -35,7 +23,7 @@ def boosted(
     """Return ``scores`` (n) times each boost's ``1 + weight * value / (value + pivot)``; ``values``: n for each."""
     factors = np.ones_like(scores)
     for boost, column in zip(boosts, values, strict=True):
-        kept = np.maximum(np.nan_to_num(column), 0.0)
+        kept = np.maximum(column, 0.0)
         factors *= 1.0 + boost.weight * kept / (kept + boost.pivot)
     return scores * factors
 
@@ -47,32 +35,46 @@ def relevance_page(
     *,
     after: Key | None,
     limit: int,
-) -> list[Ranked]:
-    """Return up to ``limit`` candidates after ``after`` in the order (in window, tier, score, id).
+    prefixes: Sequence[int] | None = None,
+) -> list[tuple[int, Head]]:
+    """Return up to ``limit`` (candidate, head) pairs after ``after`` in the order (in window, tier, score, id).
 
     Candidates come in the engine's order; the first RERANK_WINDOW are the window and have their boosts in ``scores``.
-    ``id_of`` is asked only for those that the page or a tie at its edges needs.
+    ``id_of`` may be dear: it is asked only where ``prefixes`` (numbers that order as the ids do, as far as they go) are
+    equal, and to find ``after`` among its equals.
     """
-    places = range(len(scores))
-    heads = [(int(place >= RERANK_WINDOW), -tiers[place], -scores[place]) for place in places]
-    order = sorted(places, key=heads.__getitem__)
+    heads: list[Head] = [(int(place >= RERANK_WINDOW), -tiers[place], -scores[place]) for place in range(len(scores))]
+    order = sorted(range(len(heads)), key=heads.__getitem__)
     start = 0
     if after:
         while start < len(order) and heads[order[start]] < after[:3]:
             start += 1
-    page: list[Ranked] = []
+    page: list[tuple[int, Head]] = []
     while start < len(order) and len(page) < limit:
-        end = start + 1
-        while end < len(order) and heads[order[end]] == heads[order[start]]:
+        head, end = heads[order[start]], start + 1
+        while end < len(order) and heads[order[end]] == head:
             end += 1
-        tied = sorted((id_of(place), place) for place in order[start:end])
-        page.extend(
-            Ranked(place, (*heads[place], entry_id))
-            for entry_id, place in tied
-            if after is None or (*heads[place], entry_id) > after
-        )
+        tied = order[start:end] if end == start + 1 else _by_id(order[start:end], id_of, prefixes)
+        if after and head == after[:3]:
+            tied = [place for place in tied if id_of(place) > after[3]]
+        page.extend((place, head) for place in tied)
         start = end
     return page[:limit]
+
+
+def id_prefix(entry_id: str) -> int:
+    """Return a signed 64-bit number of an id's first 8 bytes; numbers order as the ids do, equal ones say nothing."""
+    first = entry_id.encode("utf-8", "surrogatepass")[:_PREFIX_BYTES].ljust(_PREFIX_BYTES, b"\0")
+    return int.from_bytes(first) - 2**63
+
+
+def _by_id(places: list[int], id_of: Callable[[int], str], prefixes: Sequence[int] | None) -> list[int]:
+    if prefixes is None:
+        return sorted(places, key=id_of)
+    runs: dict[int, list[int]] = {}
+    for place in places:
+        runs.setdefault(prefixes[place], []).append(place)
+    return [place for _, run in sorted(runs.items()) for place in (run if len(run) == 1 else sorted(run, key=id_of))]
 
 
 def encode_cursor(kind: str, *position: str | float | None) -> str:

@@ -27,6 +27,7 @@ from services.chassis.searchindex.port import (
     Write,
     WriteResult,
 )
+from services.chassis.searchindex.ranking import id_prefix
 
 TOMBSTONE_LIMIT: Final = 100_000
 WRITER_HEAP_BYTES: Final = 20_000_000
@@ -129,6 +130,7 @@ class Branch:
     def _document(self, entry: Entry) -> tantivy.Document:
         document = tantivy.Document()
         document.add_text("id", entry.id)
+        document.add_integer("id_prefix", id_prefix(entry.id))
         document.add_integer("version", entry.version)
         document.add_bytes("payload", entry.payload)
         for name, value in entry.values.items():
@@ -159,6 +161,7 @@ def engine_schema(schema: IndexSchema) -> tantivy.Schema:
     """Return tantivy's schema. Numbers are signed: a Python int in an unsigned field kills the writer thread."""
     builder = tantivy.SchemaBuilder()
     builder.add_text_field("id", stored=True, fast=True, tokenizer_name="raw", index_option="basic")
+    builder.add_integer_field("id_prefix", fast=True)
     builder.add_integer_field("version", fast=True)
     builder.add_bytes_field("payload", stored=True)
     for declared in schema.fields:

@@ -66,18 +66,22 @@ class Reading:
                 scores = scores.copy()
                 scores[window] = boosted(scores[window], query.boosts, columns)
             page = relevance_page(
-                candidates.tiers, scores.tolist(), candidates.entry_id, after=after, limit=query.limit + 1
+                candidates.tiers,
+                scores.tolist(),
+                candidates.entry_id,
+                after=after,
+                limit=query.limit + 1,
+                prefixes=candidates.prefixes,
             )
             exhausted = candidates.total <= len(candidates.addresses) or depth >= RELEVANCE_DEPTH
             if len(page) > query.limit or exhausted:
                 break
             depth = RELEVANCE_DEPTH
         shown = page[: query.limit]
-        next_after = encode_cursor("relevance", *shown[-1].key) if len(page) > query.limit else None
         hits = [
-            self._hit(candidates.addresses[ranked.candidate], ranked.score, candidates.tiers[ranked.candidate])
-            for ranked in shown
+            self._hit(candidates.addresses[place], -score, candidates.tiers[place]) for place, (_, _, score) in shown
         ]
+        next_after = encode_cursor("relevance", *shown[-1][1], hits[-1].id) if len(page) > query.limit else None
         return hits, candidates.total, next_after
 
     def _browsed_page(self, query: IndexQuery) -> tuple[list[Hit], int, str | None]:
@@ -214,6 +218,7 @@ class _Candidates:
         self.tiers: list[int] = levels.astype(int).tolist()
         self.scores = raw - levels * TIER_SCORE
         self.addresses: list[tantivy.DocAddress] = [address for _, address in hits]
+        self.prefixes = [int(value or 0) for value in searcher.fast_field_values("id_prefix", self.addresses)]
 
     def entry_id(self, place: int) -> str:
         """Return the id of the candidate at ``place``."""

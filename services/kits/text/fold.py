@@ -4,6 +4,7 @@ Folding keeps, for each folded character, where it came from, so that a highligh
 """
 
 import unicodedata
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
@@ -18,8 +19,8 @@ class Folded:
     """Folded text; ``starts[i]`` and ``ends[i]`` bound the original characters that became folded character i."""
 
     text: str
-    starts: tuple[int, ...]
-    ends: tuple[int, ...]
+    starts: Sequence[int]
+    ends: Sequence[int]
 
     def original_span(self, start: int, end: int) -> tuple[int, int]:
         """Return the original's bounds of the folded range [start, end); start < end."""
@@ -35,6 +36,13 @@ def fold(text: str) -> str:
 
 def fold_with_offsets(text: str) -> Folded:
     """Return what ``fold`` returns, with the origin of each character."""
+    folded = [_fold_chunk(char) for char in text]
+    if all(len(piece) == 1 for piece in folded) and not _has_marks(text):
+        return Folded("".join(folded), range(len(text)), range(1, len(text) + 1))
+    return _fold_with_changed_lengths(text)
+
+
+def _fold_with_changed_lengths(text: str) -> Folded:
     pieces: list[str] = []
     starts: list[int] = []
     ends: list[int] = []
@@ -45,14 +53,21 @@ def fold_with_offsets(text: str) -> Folded:
         starts.extend([position] * len(piece))
         position += len(chunk)
         ends.extend([position] * len(piece))
-    return Folded("".join(pieces), tuple(starts), tuple(ends))
+    return Folded("".join(pieces), starts, ends)
+
+
+def _has_marks(text: str) -> bool:
+    """Tell whether a text has combining marks; one without has one character to a chunk."""
+    return not text.isascii() and any(map(unicodedata.combining, text))
 
 
 def _chunks(text: str) -> list[str]:
     """Split into base characters, each with the combining marks that follow it: the unit that NFKC composes."""
+    if not _has_marks(text):
+        return list(text)
     chunks: list[str] = []
     for char in text:
-        if chunks and not char.isascii() and unicodedata.combining(char):
+        if chunks and unicodedata.combining(char):
             chunks[-1] += char
         else:
             chunks.append(char)

@@ -8,11 +8,12 @@ bigrams together beat either alone; single characters live in a stream of their 
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 
 import rjieba
 
-from services.kits.text.fold import fold, fold_with_offsets
+from services.kits.text.fold import fold
 from services.kits.text.language import HAN_RANGES, KANA_RANGES
 from services.kits.text.stem import stem
 
@@ -20,26 +21,19 @@ MAX_TEXT_CHARACTERS: Final = 20_000
 MAX_QUERY_CHARACTERS: Final = 256
 MAX_QUERY_WORDS: Final = 16
 MAX_TOKEN_CHARACTERS: Final = 64
+SHORT_TEXTS: Final = 8_192
+SHORT_TEXT_CHARACTERS: Final = 32
 
 _CJK: Final = f"{HAN_RANGES}{KANA_RANGES}"
 _RUN: Final = re.compile(rf"(?P<cjk>[{_CJK}]+)|(?P<word>(?:(?![{_CJK}_])\w)+(?:[-'&.+](?:(?![{_CJK}_])\w)+)*)")
 _PIECE: Final = re.compile(r"\d+(?:\.\d+)+(?:[^\W\d_]+)?|[^\W_]+(?:'s\b)?")
 _PAIR: Final = 2  # a pair of characters is its own bigram
-_ATOM: Final = re.compile(r"\d+(?:\.\d+)*|[^\W\d_]+")
+ATOM: Final = re.compile(r"\d+(?:\.\d+)*|[^\W\d_]+")
 _STOP_WORDS_EN: Final = frozenset(
     {"a", "an", "and", "at", "by", "for", "from", "in", "of", "on", "or", "the", "to", "with"}
 )
 _STOP_WORDS_ZH: Final = frozenset("的了和与及或在是")
 _STOP_WORDS: Final = _STOP_WORDS_EN | _STOP_WORDS_ZH
-
-
-@dataclass(frozen=True, slots=True)
-class Token:
-    """A token and the characters [start, end) of the original text that it stands for."""
-
-    text: str
-    start: int
-    end: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,9 +59,14 @@ class Segmenter:
         self._jieba = rjieba.Jieba()
         for word in words:
             self._jieba.add_word(fold(word), None, None)
+        # Brands, categories and attribute values come with every product again.
+        self._short_stream = lru_cache(SHORT_TEXTS)(self._stream)
 
     def index_stream(self, text: str) -> str:
         """Return the tokens of ``text`` joined by spaces: words in order, then extras. Cut at MAX_TEXT_CHARACTERS."""
+        return self._short_stream(text) if len(text) <= SHORT_TEXT_CHARACTERS else self._stream(text)
+
+    def _stream(self, text: str) -> str:
         words: list[str] = []
         extras: list[str] = []
         for match in _RUN.finditer(fold(text[:MAX_TEXT_CHARACTERS])):
@@ -98,16 +97,6 @@ class Segmenter:
         runs = (match.group() for match in _RUN.finditer(fold(text[:MAX_TEXT_CHARACTERS])) if match.lastgroup == "cjk")
         return " ".join(char for run in runs for char in run)
 
-    def tokens(self, text: str) -> list[Token]:
-        """Return every token of ``text``, overlapping ones too, with its place in the original, in order of start."""
-        folded = fold_with_offsets(text[:MAX_TEXT_CHARACTERS])
-        found: list[Token] = []
-        for match in _RUN.finditer(folded.text):
-            run, base = match.group(), match.start()
-            spans = self._cjk_spans(run) if match.lastgroup == "cjk" else _compound_spans(run)
-            found.extend(Token(token, *folded.original_span(base + start, base + end)) for token, start, end in spans)
-        return sorted(found, key=lambda token: (token.start, -token.end))
-
     def vocabulary_words(self, text: str) -> list[str]:
         """Return the words of ``text`` as a person writes them, Chinese runs whole too: what spelling is held to."""
         words: list[str] = []
@@ -116,7 +105,7 @@ class Segmenter:
             if match.lastgroup == "cjk":
                 words.extend({*self._jieba.cut_for_search(run), run})
             else:
-                words.extend(_ATOM.findall(run))
+                words.extend(ATOM.findall(run))
         return words
 
     def loose_pairs(self, text: str) -> tuple[str, ...]:
@@ -166,12 +155,6 @@ class Segmenter:
             words.append(QueryWord(word, parts, inner or parts, surface=word))
         return words
 
-    def _cjk_spans(self, run: str) -> list[tuple[str, int, int]]:
-        cut = self._jieba.tokenize(run, "search")
-        pairs = [(run[i : i + 2], i, i + 2) for i in range(len(run) - 1)]
-        singles = [(char, i, i + 1) for i, char in enumerate(run)]
-        return list({(start, end): (token, start, end) for token, start, end in (*cut, *pairs, *singles)}.values())
-
 
 def _bigrams(run: str) -> list[str]:
     return [run[i : i + 2] for i in range(len(run) - 1)]
@@ -182,7 +165,7 @@ def _cut_compound(run: str) -> tuple[list[str], list[str]]:
     atoms: list[str] = []
     compounds: dict[str, None] = {}
     for piece in _pieces(run):
-        own = _ATOM.findall(piece)
+        own = ATOM.findall(piece)
         if len(own) > 1:
             compounds["".join(own)] = None
         atoms.extend(stem(atom) for atom in own)
@@ -202,16 +185,3 @@ def _compound_query_words(run: str) -> list[QueryWord]:
         return [QueryWord(atoms[0][:MAX_TOKEN_CHARACTERS], surface=run)]
     whole = "".join(atoms)[:MAX_TOKEN_CHARACTERS]
     return [QueryWord(whole, tuple(atoms), tuple(atoms), surface=run)] if atoms else []
-
-
-def _compound_spans(run: str) -> list[tuple[str, int, int]]:
-    atoms, compounds = _cut_compound(run)
-    spans = [("".join(atoms), 0, len(run))] if len(atoms) > 1 else []
-    for match in _PIECE.finditer(run):
-        piece, base = match.group().removesuffix("'s"), match.start()
-        own = [(stem(atom.group()), base + atom.start(), base + atom.end()) for atom in _ATOM.finditer(piece)]
-        spans.extend(own)
-        joined = "".join(_ATOM.findall(piece))
-        if len(own) > 1 and joined in compounds:
-            spans.append((joined, base, base + len(piece)))
-    return list({span[1:]: span for span in spans}.values())

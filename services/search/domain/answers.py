@@ -1,6 +1,6 @@
 """Owns the public JSON of search answers (docs/architecture.md): cards, highlights, facets, suggestions."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -17,12 +17,22 @@ _OTHER: Final[Mapping[str, str]] = {"zh": "en", "en": "zh"}
 
 @dataclass(frozen=True, slots=True)
 class FoundProduct:
-    """One hit. ``spans``: matched words in the title of the answer's language; ``position`` is 1-based."""
+    """One hit. ``spans``: matched words in the title of the answer's language; ``position`` is 1-based.
 
-    product: Product
+    ``card``: the finished JSON of its card in that language, written when the product was indexed.
+    """
+
+    product_id: str
     title: str
     spans: tuple[Span, ...]
     position: int
+    card: bytes
+    read_product: Callable[[], Product]
+
+    @property
+    def product(self) -> Product:
+        """The whole product, read when asked for."""
+        return self.read_product()
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,12 +82,12 @@ def product_card(product: Product, language: str) -> dict[str, Any]:
     }
 
 
-def search_answer_to_json(answer: SearchAnswer) -> dict[str, Any]:
-    """Return the public form of a search answer."""
+def search_answer_to_json(answer: SearchAnswer, finished: Callable[[bytes], Any]) -> dict[str, Any]:
+    """Return the public form of a search answer; ``finished`` marks bytes that are JSON already for the writer."""
     return {
         "results": [
             {
-                "product": product_card(found.product, answer.language),
+                "product": finished(found.card),
                 "highlight": highlight_parts(found.title, found.spans),
                 "position": found.position,
             }

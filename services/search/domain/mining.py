@@ -63,8 +63,8 @@ def user_act(
     """Return what a user event counts for a query, None when it speaks of none.
 
     With an attribution token of ours the query is the token's; a ``search`` event that carries one is the search that
-    was logged when it was served, and is not counted again. Without one the event's own words name the query: shops
-    that search elsewhere, and history.
+    was logged when it was served, and is not counted again. Without one the event's own words name the query (shops
+    that search elsewhere, and history), and its products are what it found, none when it found nothing, as in Retail.
     """
     search, click, purchase = event_type == SEARCH, event_type == CLICK, event_type == PURCHASE
     if not (search or click or purchase):
@@ -87,6 +87,7 @@ def user_act(
         click=click,
         purchase=purchase,
         position=position,
+        results=len(payload.get("products") or ()) if search else None,
         time_us=time_us,
     )
 

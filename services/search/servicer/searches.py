@@ -41,7 +41,7 @@ class SearchServicer(search_service_pb2_grpc.SearchServiceServicer):
     ) -> search_service_pb2.SearchResponse:
         answer = await serve_search(query_from_pb(request, default_language=DEFAULT_LANGUAGE), self._searching)
         if request.format == answer_pb2.ANSWER_FORMAT_JSON:
-            return search_service_pb2.SearchResponse(json=orjson.dumps(search_answer_to_json(answer)))
+            return search_service_pb2.SearchResponse(json=orjson.dumps(search_answer_to_json(answer, orjson.Fragment)))
         return search_service_pb2.SearchResponse(answer=answer_to_pb(answer))
 
     async def CompleteQuery(

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from struct import Struct
 from typing import Any, Final
 
 import orjson
@@ -38,6 +39,7 @@ from services.chassis.searchindex.port import (
 )
 from services.kits.text.segment import QueryWord, Segmenter
 from services.search.domain import relevance
+from services.search.domain.answers import product_card, title_in
 from services.search.domain.product import CATEGORY_SEPARATOR, Availability, Product, product_to_json, stored_product
 from services.search.domain.query import Condition, FacetField, Keywords, OrderBy, PriceRange
 
@@ -71,6 +73,8 @@ SCHEMA: Final = IndexSchema(
         DateField("created"),
     ),
 )
+LANGUAGES: Final = ("zh", "en")
+_LENGTHS: Final = Struct("<5I")
 WORD_FIELDS: Final = ("title", "brand_text", "category_text", "detail")
 _PHRASE_TOKENS: Final = 2  # one token is no phrase
 _SORTS: Final[Mapping[OrderBy, Sort | None]] = {
@@ -141,7 +145,7 @@ class ProductIndex:
         await self._index.refresh(INDEX, branch=branch)
 
     async def search(self, search: ProductSearch) -> IndexPage:
-        """Return a page of hits; a hit's payload is read by ``product_in``."""
+        """Return a page of hits; a hit's payload is read by ``shown_in`` and ``product_in``."""
         return await self._index.search(INDEX, index_query(search))
 
     async def count(self) -> int:
@@ -153,9 +157,44 @@ class ProductIndex:
         return Remove(entry.id, entry.version) if indexed.product.withdrawn else Put(entry)
 
 
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """What a hit shows in one language: its title, and the finished JSON of its card."""
+
+    title: str
+    card: bytes
+
+
+def payload_of(product: Product) -> bytes:
+    """Return what comes back with a hit: titles and finished cards of both languages, and the product.
+
+    Five lengths and their parts, so that an answer copies finished JSON instead of reading and writing it again.
+    """
+    parts = [title_in(product, language).encode() for language in LANGUAGES]
+    parts += [orjson.dumps(product_card(product, language)) for language in LANGUAGES]
+    parts.append(orjson.dumps(product_to_json(product)))
+    return _LENGTHS.pack(*(len(part) for part in parts)) + b"".join(parts)
+
+
+def shown_in(payload: bytes, language: str) -> Shown:
+    """Read what a hit shows in ``language``."""
+    parts = _parts(payload)
+    place = LANGUAGES.index(language)
+    return Shown(parts[place].decode(), parts[len(LANGUAGES) + place])
+
+
 def product_in(payload: bytes) -> Product:
     """Read a hit's product."""
-    return stored_product(orjson.loads(payload))
+    return stored_product(orjson.loads(_parts(payload)[-1]))
+
+
+def _parts(payload: bytes) -> list[bytes]:
+    parts: list[bytes] = []
+    position = _LENGTHS.size
+    for length in _LENGTHS.unpack_from(payload):
+        parts.append(payload[position : position + length])
+        position += length
+    return parts
 
 
 def entry_from_product(indexed: IndexedProduct, segmenter: Segmenter, now: datetime) -> Entry:
@@ -169,8 +208,8 @@ def entry_from_product(indexed: IndexedProduct, segmenter: Segmenter, now: datet
         "title": _stream(segmenter, titles),
         "brand_text": _stream(segmenter, product.brands),
         "category_text": _stream(segmenter, paths),
-        "detail": _stream(segmenter, [*details, *product.tags]),
-        "characters": " ".join(segmenter.character_stream(text) for text in words),
+        "detail": segmenter.index_stream(" \n ".join((*details, *product.tags))),
+        "characters": segmenter.character_stream(" \n ".join(words)),
         "category": _category_names(paths),
         "category_zh": _category_paths(category.get("zh", "") for category in product.categories),
         "category_en": _category_paths(category.get("en", "") for category in product.categories),
@@ -189,7 +228,7 @@ def entry_from_product(indexed: IndexedProduct, segmenter: Segmenter, now: datet
     if product.price is not None:
         values["price"] = product.price.amount_minor
     version = (product.version << STATISTICS_BITS) + max(0, int((now - STATISTICS_EPOCH).total_seconds()))
-    return Entry(product.id, version, values, orjson.dumps(product_to_json(product)))
+    return Entry(product.id, version, values, payload_of(product))
 
 
 def index_query(search: ProductSearch) -> IndexQuery:

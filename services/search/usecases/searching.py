@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, tzinfo
+from functools import partial
 from random import Random
 from typing import Any, Final
 
@@ -10,7 +11,7 @@ from services.chassis.clock import Clock
 from services.chassis.paging import decode_page_token, encode_page_token
 from services.kits.money import Money, amount_text
 from services.kits.text.highlight import highlight
-from services.search.domain.answers import FacetValue, FoundProduct, SearchAnswer, title_in
+from services.search.domain.answers import FacetValue, FoundProduct, SearchAnswer
 from services.search.domain.attribution import SEARCH_ID_BITS, Attribution, query_key, token_of
 from services.search.domain.mining import language_tag
 from services.search.domain.product import CATEGORY_SEPARATOR
@@ -24,7 +25,7 @@ from services.search.domain.query import (
     parsed_filters,
     parsed_order,
 )
-from services.search.store.product_index import facet_buckets, product_in
+from services.search.store.product_index import facet_buckets, product_in, shown_in
 from services.search.usecases.finding import Finder, Found, Plan, Request
 
 DEPTH_LIMIT: Final = 10_000  # hits that paging walks through
@@ -142,10 +143,10 @@ def _answer(
 ) -> SearchAnswer:
     results: list[FoundProduct] = []
     for position, hit in enumerate(found.page.hits, walk.shown + 1):
-        product = product_in(hit.payload)
-        title = title_in(product, query.language)
-        spans = highlight(title, found.words, searching.finder.segmenter) if found.words else ()
-        results.append(FoundProduct(product, title, spans, position))
+        shown_product = shown_in(hit.payload, query.language)
+        spans = highlight(shown_product.title, found.words) if found.words else ()
+        read = partial(product_in, hit.payload)
+        results.append(FoundProduct(hit.id, shown_product.title, spans, position, shown_product.card, read))
     shown = walk.shown + len(results)
     repaired = found.plan.query if found.plan.query != query.query else ""
     next_page_token = ""
@@ -216,4 +217,4 @@ def _served(query: Query, answer: SearchAnswer, walk: _Walk, searching: Searchin
 
 
 def _impressions(results: Sequence[FoundProduct]) -> list[dict[str, Any]]:
-    return [{"product_id": found.product.id, "position": found.position} for found in results]
+    return [{"product_id": found.product_id, "position": found.position} for found in results]

@@ -17,10 +17,17 @@ SEGMENTER = Segmenter()
         ("纯牛奶", "脱脂牛奶", "脱脂[牛奶]"),
         ("batteries", "2 Battery packs", "2 [Battery] packs"),
         ("cola coca", "Coca-Cola", "[Coca]-[Cola]"),
+        ("wi-fi", "WiFi and Wi Fi", "[WiFi] and Wi Fi"),
+        ("12oz", "12 oz or 12oz", "12 oz or [12oz]"),
+        ("dv7", "HP dv7-1211ea", "HP [dv7]-1211ea"),
+        ("cat", "concatenate cats", "concatenate [cats]"),
+        ("1.5l", "1.5L bottle", "[1.5L] bottle"),
+        ("牛奶", "㎏牛奶牛奶", "㎏[牛奶牛奶]"),
+        ("cafe", "Cafe\u0301 noir", "[Cafe\u0301] noir"),
         ("<b>", "a <b> tag", "a <[b]> tag"),
         ("tea", "coffee", "coffee"),
     ],
 )
 def test_what_answers_the_query_is_marked(query: str, text: str, expected: str) -> None:
-    spans = highlight(text, SEGMENTER.query_words(query), SEGMENTER)
+    spans = highlight(text, SEGMENTER.query_words(query))
     assert marked(text, spans, opening="[", closing="]") == expected

@@ -5,6 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.kits.text import segment
+from services.kits.text.highlight import highlight
 from services.kits.text.segment import Segmenter
 
 SHARED = Segmenter()
@@ -104,8 +105,9 @@ HOSTILE = st.text(
 
 @given(HOSTILE)
 def test_any_text_can_be_cut_and_finds_itself(text: str) -> None:
-    words, tokens = SHARED.query_words(text), SHARED.tokens(text)
-    assert all(0 <= token.start < token.end <= len(text) for token in tokens)
+    words, spans = SHARED.query_words(text), highlight(text, SHARED.query_words(text))
+    assert all(0 <= start < end <= len(text) for start, end in spans)
+    assert bool(spans) == bool(words) or len(text) > segment.MAX_TEXT_CHARACTERS
     for word in words:
         assert word.token
         assert not any(char.isspace() for char in word.token)

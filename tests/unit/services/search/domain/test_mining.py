@@ -100,6 +100,12 @@ def test_words_of_an_event_name_the_query_where_no_token_does() -> None:
     assert act("home-page-view", {"search": {"query": "tea"}}) is None
 
 
+def test_a_foreign_search_found_the_products_that_it_shows() -> None:
+    assert act("search", {"search": {"query": "tea"}, "products": [{"id": "a"}, {"id": "b"}]}).results == 2
+    assert act("search", {"search": {"query": "durian"}}).results == 0
+    assert act("detail-page-view", {"search": {"query": "tea"}, "products": [{"id": "a"}]}).results is None
+
+
 def test_an_event_carries_its_own_token_before_its_searchs() -> None:
     payload = {"attribution_token": "a", "search": {"attribution_token": "b"}}
     assert list(attribution_tokens(payload)) == ["a", "b"]
