@@ -1,0 +1,79 @@
+"""How an import is asked for: what is misspelt is refused, never without effect."""
+
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from services.knowledge.domain.errors import ImportConfigError
+from services.knowledge.domain.import_plan import (
+    CSV,
+    CUSTOMERS,
+    EVENTS,
+    MAX_COLUMNS,
+    NDJSON,
+    ORDER_FIELDS,
+    ORDERS,
+    ImportPlan,
+    check_plan,
+    column_places,
+    order_options,
+)
+
+UTC = ZoneInfo("UTC")
+
+
+@pytest.mark.parametrize(
+    ("kind", "plan"),
+    [
+        (ORDERS, ImportPlan(CSV, options={"canceled_prefix": "C"})),
+        (ORDERS, ImportPlan(CSV, columns={"number": "InvoiceNo"})),
+        (ORDERS, ImportPlan(CSV, options={"time_zone": "Mars/Base"})),
+        (ORDERS, ImportPlan(CSV, options={"currency": "pounds"})),
+        (ORDERS, ImportPlan(CSV, options={"anonymous": "maybe"})),
+        (ORDERS, ImportPlan(CSV, options={"delimiter": "||"})),
+        (ORDERS, ImportPlan(CSV, options={"charge_products": ",".join(f"P{n}" for n in range(201))})),
+        (CUSTOMERS, ImportPlan(CSV, options={"currency": "CNY"})),
+        (EVENTS, ImportPlan(CSV)),
+        (EVENTS, ImportPlan(NDJSON, options={"source": "x"})),
+    ],
+)
+def test_what_an_importer_does_not_have_is_refused(kind: str, plan: ImportPlan) -> None:
+    with pytest.raises(ImportConfigError):
+        check_plan(kind, plan)
+
+
+def test_what_it_has_is_taken() -> None:
+    check_plan(
+        ORDERS, ImportPlan(CSV, columns={"card": "CustomerID"}, options={"cancelled_prefix": "C", "delimiter": ";"})
+    )
+    check_plan(CUSTOMERS, ImportPlan(NDJSON, columns={"card": "no", "anything": "x"}, options={"source": "crm"}))
+    check_plan(EVENTS, ImportPlan(NDJSON))
+
+
+def test_the_shops_zone_and_currency_hold_where_no_option_says_otherwise() -> None:
+    options = order_options(ImportPlan(CSV), UTC, "CNY")
+    assert (options.zone, options.currency, options.anonymous) == (UTC, "CNY", True)
+    options = order_options(
+        ImportPlan(CSV, options={"time_zone": "Europe/London", "currency": "GBP", "anonymous": "reject"}), UTC, "CNY"
+    )
+    assert (options.zone.key, options.currency, options.anonymous) == ("Europe/London", "GBP", False)  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize(
+    ("product", "charge"), [("POST", True), ("post", True), ("GIFT_0001", True), ("POSTER", False), ("M", True)]
+)
+def test_charges_are_named_exactly_or_by_prefix(product: str, charge: bool) -> None:
+    options = order_options(ImportPlan(CSV, options={"charge_products": "POST, M,gift_*"}), UTC, "GBP")
+    assert options.is_charge(product) is charge
+
+
+def test_columns_are_found_by_their_own_or_the_files_name() -> None:
+    plan = ImportPlan(CSV, columns={"order_number": "InvoiceNo"})
+    places = column_places(plan, ["\ufeffInvoiceNo", "card", "Country"], ORDER_FIELDS)
+    assert places == {"order_number": 0, "card": 1}
+
+
+@pytest.mark.parametrize("header", [["a", "a"], ["x"], [f"c{n}" for n in range(MAX_COLUMNS + 1)]])
+def test_a_header_that_misleads_is_refused(header: list[str]) -> None:
+    with pytest.raises(ImportConfigError):
+        column_places(ImportPlan(CSV, columns={"card": "b"}), header, ORDER_FIELDS)

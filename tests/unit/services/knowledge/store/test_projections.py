@@ -1,0 +1,152 @@
+"""Projections: once each whatever is repeated, a purchase counts once, rebuilt equals live (rules 8, 10, 17)."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from services.chassis.documents.port import Collection
+from services.knowledge.domain.user_events import MoneyForm, OrderForm, ProductForm
+from services.knowledge.jobs.projecting import build_own_label, build_shopping, build_statements
+from services.knowledge.store.bodies import COUNTERS_KEPT, TRUNK_LINKS_KEPT, VISITOR_LINKS_KEPT, kept_neighbours
+from services.knowledge.store.collections import (
+    ACTIVITY,
+    CUSTOMER_CLAIMS,
+    ORDERS,
+    OWN_LABEL,
+    PRODUCTS,
+    STATEMENTS,
+    USER_EVENTS,
+)
+from services.knowledge.usecases.statements import Request, unmerge_customer
+from tests.unit.services.knowledge.conftest import World, event_form
+
+CARD, LOGIN = "card:1001", "login:u42"
+BROWSER = "v-" + "a" * 22
+YEN = MoneyForm("10.00", "CNY")
+
+
+def purchase(event_id: str, world: World, number: str, **fields: Any) -> Any:
+    given = {"identifiers": [CARD], "products": [ProductForm("p-1", 1, YEN)], **fields}
+    return event_form(event_id, world.clock.now(), type="purchase-complete", order=OrderForm(number), **given)
+
+
+async def bodies(world: World, collection: Collection) -> dict[str, dict[str, Any]]:
+    page = await world.documents.scan(collection, limit=1_000)
+    return {document.key: document.body for document in page.documents}
+
+
+async def test_a_purchase_from_browser_and_books_counts_once_and_the_books_hold(world: World) -> None:
+    browser = purchase("b", world, "1001", identifiers=[], visitor_id=BROWSER)
+    books = purchase("s", world, "1001", products=[ProductForm("p-1", 3, YEN)])
+    await world.write(browser, allowed=[f"visitor:{BROWSER}"])
+    await world.write(books)
+    customer = await world.customer(CARD)
+    assert (customer.purchases.orders, customer.purchases.spend_minor) == (1, 3_000)
+    assert (await world.customer(f"visitor:{BROWSER}")).purchases.orders == 0
+
+
+async def test_the_books_hold_also_when_the_browser_reports_later(world: World) -> None:
+    await world.write(purchase("s", world, "1001", products=[ProductForm("p-1", 3, YEN)]))
+    await world.write(purchase("b", world, "1001", identifiers=[], visitor_id=BROWSER), allowed=[f"visitor:{BROWSER}"])
+    assert (await world.customer(CARD)).purchases.spend_minor == 3_000
+
+
+async def test_both_in_one_batch_count_once(world: World) -> None:
+    await world.write(purchase("one", world, "1001"), purchase("two", world, "1001"), purchase("three", world, "1002"))
+    assert (await world.customer(CARD)).purchases.orders == 2
+
+
+async def test_the_same_number_in_two_shops_is_two_orders(world: World) -> None:
+    await world.write(purchase("n", world, "1", shop="north"), purchase("s", world, "1", shop="south"))
+    assert (await world.customer(CARD)).purchases.orders == 2
+
+
+async def test_events_applied_again_change_nothing(world: World) -> None:
+    await world.write(purchase("one", world, "1001"), event_form("e", world.clock.now(), identifiers=[CARD, LOGIN]))
+    await world.claim(CARD, LOGIN, claims={"name": "Li"})
+    before = [await bodies(world, each) for each in (ORDERS, ACTIVITY, STATEMENTS)]
+    for log in (USER_EVENTS, CUSTOMER_CLAIMS):
+        await world.projections[log].apply(await world.events(log))
+    assert [await bodies(world, each) for each in (ORDERS, ACTIVITY, STATEMENTS)] == before
+
+
+async def test_an_anonymous_order_is_kept_and_makes_nobody(world: World) -> None:
+    await world.write(purchase("a", world, "77", identifiers=[]))
+    assert len(await bodies(world, ORDERS)) == 1
+    assert await bodies(world, ACTIVITY) == {}
+
+
+async def test_own_label_products_are_kept_while_they_are(world: World) -> None:
+    await world.product("p-1", ["own-label"])
+    await world.product("p-2", ["organic"])
+    assert await world.customers.own_label() == {"p-1"}
+    assert await world.customers.own_label_among(["p-1", "p-2", "p-3"]) == {"p-1"}
+    await world.product("p-1", [], version=2)
+    assert await world.customers.own_label() == await world.customers.own_label_among(["p-1"]) == frozenset()
+    await world.product("p-1", ["own-label"], version=3)
+    assert await world.customers.own_label() == {"p-1"}
+
+
+@pytest.mark.parametrize(
+    ("log", "build", "collections"),
+    [
+        (USER_EVENTS, build_shopping, (ORDERS, ACTIVITY)),
+        (CUSTOMER_CLAIMS, build_statements, (STATEMENTS,)),
+        (PRODUCTS, build_own_label, (OWN_LABEL,)),
+    ],
+)
+async def test_a_rebuild_equals_what_is_live_also_after_merges_and_partings(
+    world: World, log: str, build: Callable[..., Any], collections: tuple[Collection, ...]
+) -> None:
+    await _busy_day(world)
+    generations = world.generations[log]
+    generation = await generations.begin()
+    await generations.declare(generation)
+    extra = () if build is build_own_label else (generations, world.announcer)
+    name, resolve = generations.projection_name(generation), generations.resolver(generation)
+    published = await world.published()
+    rebuilt = build(world.documents, *extra)(name, resolve)
+    for event in await world.events(log):  # one at a time, where the live one took batches
+        await rebuilt.apply([event])
+    for collection in collections:
+        assert await bodies(world, resolve(collection)) == await bodies(world, collection)
+        assert await bodies(world, collection)
+    assert await world.published() == published, "what is only being built announces nothing"
+    hashes = {name: (await world.customer(name)).profile_hash for name in (CARD, LOGIN)}
+    await generations.promote(generation)
+    assert {name: (await world.customer(name)).profile_hash for name in (CARD, LOGIN)} == hashes
+
+
+async def test_the_edges_and_counters_of_one_identifier_are_bounded(world: World) -> None:
+    now = world.clock.now()
+    many = max(TRUNK_LINKS_KEPT, COUNTERS_KEPT) + 5
+    for number in range(many):
+        await world.write(event_form(f"e{number}", now, identifiers=[f"card:9{number:03d}", LOGIN]))
+    records = await world.customers.records([LOGIN])
+    assert len(records[LOGIN].node.links) == TRUNK_LINKS_KEPT
+    assert len(records[LOGIN].said.channels["web"]) == COUNTERS_KEPT
+    assert (await world.customer(LOGIN)).person.identifiers == (LOGIN,), "shared by many"
+
+
+def test_which_edges_are_kept_does_not_depend_on_their_order() -> None:
+    cards = [f"card:{number:04d}" for number in range(TRUNK_LINKS_KEPT + 3)]
+    browsers = [f"visitor:{number:04d}" for number in range(VISITOR_LINKS_KEPT + 3)]
+    kept = kept_neighbours([*cards, *browsers])
+    assert kept == kept_neighbours([*reversed(browsers), *reversed(cards)])
+    assert len(kept) == TRUNK_LINKS_KEPT + VISITOR_LINKS_KEPT
+
+
+async def _busy_day(world: World) -> None:
+    for number in range(4):
+        await world.write(
+            purchase(f"o{number}", world, str(number)),
+            event_form(f"e{number}", world.clock.now(), identifiers=[CARD, LOGIN], visitor_id=BROWSER),
+            purchase(f"again{number}", world, str(number), products=[ProductForm("p-2", 2, YEN)]),
+        )
+        await world.claim(CARD, LOGIN, claims={"name": f"Li {number}"}, consents={"marketing": "denied"})
+        await world.product(f"p-{number}", ["own-label"])
+        await world.product(f"p-{number}", ["own-label"] if number % 2 else [], version=2)
+    joined = await world.claim(CARD, "phone:13911223344", account="household:1")
+    await unmerge_customer(world.writing, joined.id, [CARD], Request("key"), reason="two")
+    await world.write(event_form("next-login", world.clock.now(), type="login", products=(), identifiers=[CARD, LOGIN]))
