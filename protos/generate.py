@@ -18,6 +18,7 @@ GENERATED = HERE / "gen"
 
 
 def main() -> int:
+    """Generate, check or lint."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--check", action="store_true", help="fail when protos/gen is stale, write nothing")
     parser.add_argument("--lint", action="store_true", help="run buf lint and buf format on our protos")
@@ -54,7 +55,7 @@ def _sources() -> list[str]:
 
 
 def _generate(google: Path, output: Path) -> None:
-    from grpc_tools import protoc  # noqa: PLC0415 - a development dependency
+    from grpc_tools import protoc  # a development dependency
 
     output.mkdir(parents=True)
     bundled = Path(str(protoc.__file__)).parent / "_proto"

@@ -1,7 +1,8 @@
 """The one error model: what went wrong (kind), its stable name (reason), and what a person should read (message).
 
-A service raises subclasses of ZhikeError; the server's interceptor turns one into google.rpc.Status with ErrorInfo, the
-gateway turns that into problem+json. Each step maps once. An exception that is no ZhikeError is INTERNAL without detail.
+A service raises subclasses of ZhikeError; the server's interceptor turns one into google.rpc.Status with ErrorInfo,
+the gateway turns that into problem+json. Each step maps once. An exception that is no ZhikeError is INTERNAL without
+detail.
 """
 
 from enum import StrEnum
