@@ -210,6 +210,12 @@ class PartsMissingError(UnavailableError):
     reason = "PARTS_MISSING"
 
 
+class OverloadedError(UnavailableError):
+    """More requests at once than this process answers in good time."""
+
+    reason = "OVERLOADED"
+
+
 class FieldsInvalidError(InvalidArgumentError):
     """Fields of a body that do not hold what they must; ``errors`` has one entry for each."""
 

@@ -16,6 +16,7 @@ from gateway.errors import (
     FieldError,
     FieldsInvalidError,
     OriginNotAllowedError,
+    OverloadedError,
     Problem,
     error_from_http,
     problem_from_error,
@@ -27,6 +28,7 @@ from services.chassis.errors import ErrorKind, ZhikeError
 from services.chassis.logs import CallContext, bind_call, get_log, log_defect, trace_id_of, usable_request_id
 from services.chassis.metrics import Metrics
 
+IN_FLIGHT_LIMIT: Final = 1_000  # requests at once; more would only wait for the services' own bounds
 CLIENT_CLOSED: Final = 499  # nginx's number for a client that did not wait; only in the log
 API_POLICY: Final = b"default-src 'none'; frame-ancestors 'none'"
 SECURITY_HEADERS: Final[tuple[Header, ...]] = (
@@ -43,12 +45,15 @@ log = get_log("access")
 class EdgeMiddleware:
     """Wraps the whole application."""
 
-    def __init__(self, app: ASGIApp, *, metrics: Metrics, cors: CorsPolicy) -> None:
+    def __init__(
+        self, app: ASGIApp, *, metrics: Metrics, cors: CorsPolicy, in_flight_limit: int = IN_FLIGHT_LIMIT
+    ) -> None:
         self._app, self._cors = app, cors
+        self._answering, self._in_flight_limit = 0, in_flight_limit
         self._requests = metrics.counter("zhike_http_requests_total")
         self._seconds = metrics.histogram("zhike_http_seconds")
         self._refused = metrics.counter("zhike_http_refused_total")
-        self._in_flight = metrics.gauge("zhike_http_in_flight")
+        metrics.gauge("zhike_http_in_flight").set_function(lambda: self._answering)
         self._counters: dict[tuple[str, str, int], tuple[Callable[[], None], Callable[[float], None]]] = {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -69,15 +74,17 @@ class EdgeMiddleware:
         scope[SCOPE_KEY] = record
         bind_call(CallContext(record.request_id, trace_id_of(traceparent)))
         answer = _Answer(send, record, self._cors.headers(origin) if origin else ())
-        self._in_flight.inc()
+        self._answering += 1
         try:
             await self._answer(scope, receive, answer, origin)
         finally:
-            self._in_flight.dec()
+            self._answering -= 1
             self._close(scope["method"], record, answer.status or CLIENT_CLOSED, perf_counter() - start)
 
     async def _answer(self, scope: Scope, receive: Receive, answer: "_Answer", origin: bytes) -> None:
         try:
+            if self._answering > self._in_flight_limit:
+                raise OverloadedError("too many requests at once; try again", retry_after_s=1)
             if origin and scope["method"] == "OPTIONS" and _is_preflight(scope):
                 await self._preflight(answer, origin)
             else:

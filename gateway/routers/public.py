@@ -47,6 +47,12 @@ async def get_readiness(call: Call) -> Answer:
     return json_answer({"status": "ready", "services": dict.fromkeys(SERVICES, "serving")})
 
 
+async def get_root(call: Call) -> Answer:
+    """Send a person who typed only the host to the page that is there."""
+    page = b"/shop" if call.parts.settings.demo else b"/docs"
+    return Answer(b"", status=HTTPStatus.TEMPORARY_REDIRECT, headers=((b"location", page),))
+
+
 async def _missing(call: Call, service: str) -> str:
     try:
         health = await call.parts.caller.call(
@@ -122,6 +128,16 @@ def endpoints() -> tuple[Endpoint, ...]:
             handle=get_readiness,
             answer=Readiness,
             problems=(HTTPStatus.SERVICE_UNAVAILABLE,),
+        ),
+        Endpoint(
+            operation_id="getRoot",
+            method="GET",
+            path="/",
+            tag="documentation",
+            summary="The page for a person",
+            roles=PUBLIC,
+            handle=get_root,
+            documented=False,
         ),
         _file("getOpenapi", "/openapi.json", STATIC.parent / "openapi.json"),
         _file("getDocs", "/docs", STATIC / "docs.html", policy),

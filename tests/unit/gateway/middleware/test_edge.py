@@ -1,6 +1,8 @@
 """What stands around every request: ids, errors, headers, CORS, the access line, metrics."""
 
+import asyncio
 import io
+from typing import Any
 
 import httpx
 import pytest
@@ -9,8 +11,11 @@ from starlette.routing import Route
 
 from gateway.app import build_app
 from gateway.metrics import GATEWAY_METRICS
+from gateway.middleware.cors import CorsPolicy
+from gateway.middleware.edge import EdgeMiddleware
 from gateway.principals import Role
 from services.chassis.errors import ErrorKind, NotFoundError, ZhikeError
+from services.chassis.logs import bound_call
 from services.chassis.metrics import CHASSIS_METRICS, Metrics
 from tests.fakes.gateway_shop import Shop, problem_of
 
@@ -34,7 +39,7 @@ async def test_every_answer_carries_the_security_headers(shop: Shop) -> None:
 
 
 async def test_an_unknown_path_is_a_404_problem(shop: Shop) -> None:
-    for path in ("/", "/v1", "/v1/search/", "/v2/search", "/店", "/v1/customers/a/b"):
+    for path in ("/v1", "/v1/search/", "/v2/search", "/店", "/v1/customers/a/b"):
         problem_of(await shop.client.get(path), 404, "ROUTE_NOT_FOUND")
 
 
@@ -226,8 +231,6 @@ async def test_requests_are_counted_by_route_and_status_with_labels_that_strange
 
 
 async def test_the_call_to_a_service_carries_request_id_and_trace(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
-    from services.chassis.logs import bound_call
-
     seen = []
     original = shop.services.call
 
@@ -239,3 +242,27 @@ async def test_the_call_to_a_service_carries_request_id_and_trace(shop: Shop, mo
     trace = "0af7651916cd43dd8448eb211c80319c"
     await shop.get("/v1/search", headers={"X-Request-Id": "r-1", "Traceparent": f"00-{trace}-b7ad6b7169203331-01"})
     assert (seen[0].request_id, seen[0].trace_id) == ("r-1", trace)
+
+
+async def test_more_requests_at_once_than_the_bound_are_told_to_come_back(shop: Shop) -> None:
+    release, waiting = asyncio.Event(), asyncio.Semaphore(0)
+
+    async def slow(_scope: object, _receive: object, send: Any) -> None:
+        waiting.release()
+        await release.wait()
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": b""})
+
+    metrics = Metrics((CHASSIS_METRICS, GATEWAY_METRICS))
+    edge = EdgeMiddleware(slow, metrics=metrics, cors=CorsPolicy(("*",)), in_flight_limit=2)
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(edge), base_url="http://gateway.test") as client:
+        taken = [asyncio.create_task(client.get("/")) for _ in range(2)]
+        for _ in taken:
+            await waiting.acquire()
+        assert metrics.registry.get_sample_value("zhike_http_in_flight") == 2
+        refused = await client.get("/")
+        problem_of(refused, 503, "OVERLOADED")
+        assert refused.headers["retry-after"] == "1"
+        release.set()
+        assert [(await each).status_code for each in taken] == [200, 200]
+        assert (await client.get("/")).status_code == 200

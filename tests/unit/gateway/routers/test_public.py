@@ -47,3 +47,9 @@ async def test_pages_of_other_origins_may_load_the_snippet(shop: Shop) -> None:
     assert snippet.headers["cross-origin-resource-policy"] == "cross-origin"
     assert snippet.headers["content-type"].startswith("text/javascript")
     assert len(snippet.text.splitlines()) <= 70, "a few lines"
+
+
+async def test_a_person_who_typed_only_the_host_comes_to_a_page(shop: Shop, open_with) -> None:
+    assert (await shop.client.get("/")).headers["location"] == "/docs"
+    demo: Shop = await open_with(demo=True)
+    assert (await demo.client.get("/")).headers["location"] == "/shop"
