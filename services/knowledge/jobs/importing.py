@@ -6,9 +6,8 @@ the operation and the row, so what an interrupted run wrote is met again as a du
 
 import asyncio
 import shutil
-import sys
-from collections.abc import Awaitable, Callable, Iterator, Sequence
-from contextlib import suppress
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Mapping, Sequence
+from contextlib import aclosing
 from dataclasses import asdict, dataclass, replace
 from itertools import islice
 from pathlib import Path
@@ -24,10 +23,12 @@ from services.chassis.eventlog.port import EventLog, NewEvent, Verdict, VerdictS
 from services.chassis.operation_run import OperationRun, RowError
 from services.knowledge.domain.customer_rows import is_news
 from services.knowledge.domain.errors import ImportConfigError, StagingFailedError
-from services.knowledge.domain.import_plan import CUSTOMERS, ImportPlan
+from services.knowledge.domain.import_plan import CUSTOMERS, ORDERS, ImportPlan
+from services.knowledge.domain.purchases import Order, order_from_payload, order_key
 from services.knowledge.domain.statements import CLAIMS_WRITTEN, records_of_event
 from services.knowledge.domain.times import micros, time_of
 from services.knowledge.jobs.staging import ERRORS, KEY_BYTES, STAGED, StagingTask
+from services.knowledge.jobs.staging_process import stage_in_process
 from services.knowledge.store.customers import CustomerStore
 from services.knowledge.wire.imports import plan_from_arguments
 
@@ -52,6 +53,7 @@ class Importing:
     time_zone: str
     currency: str
     read_back: Callable[[], Awaitable[None]]
+    stage: Callable[[StagingTask], AsyncGenerator[Mapping[str, Any], None]] = stage_in_process
 
     def worker(self, kind: str) -> Callable[[OperationRun], Awaitable[None]]:
         """Return what runs an import of a kind."""
@@ -102,36 +104,17 @@ class _Import:
             time_zone=self._parts.time_zone,
             currency=self._parts.currency,
         )
-        process = await asyncio.create_subprocess_exec(
-            sys.executable,
-            "-m",
-            "services.knowledge.jobs.staging",
-            orjson.dumps(asdict(task)).decode(),
-            stdin=asyncio.subprocess.DEVNULL,
-            stdout=asyncio.subprocess.PIPE,
-        )
-        try:
-            return await self._follow(process)
-        finally:
-            if process.returncode is None:
-                with suppress(ProcessLookupError):
-                    process.kill()
-                await process.wait()
-
-    async def _follow(self, process: asyncio.subprocess.Process) -> dict[str, int]:
-        """Take the process's progress until it ends; return the accepted rows by kind."""
         progress = self._run.progress
-        last: dict[str, Any] = {}
-        assert process.stdout is not None
-        async for line in process.stdout:
-            last = orjson.loads(line)
-            if "failure" in last:
-                failure = last["failure"]
-                raise ImportConfigError(failure["message"], field=failure["field"])
-            progress.rows = last["rows"]
-            progress.done_bytes = int(last.get("bytes", progress.done_bytes) * STAGING_SHARE)
-            await self._run.report()
-        if await process.wait() != 0 or not last.get("done"):
+        last: Mapping[str, Any] = {}
+        async with aclosing(self._parts.stage(task)) as messages:
+            async for last in messages:
+                if "failure" in last:
+                    failure = last["failure"]
+                    raise ImportConfigError(failure["message"], field=failure["field"])
+                progress.rows = last["rows"]
+                progress.done_bytes = int(last.get("bytes", 0) * STAGING_SHARE) or progress.done_bytes
+                await self._run.report()
+        if not last.get("done"):
             raise StagingFailedError("the process that reads the file ended early")
         kinds: dict[str, int] = last["kinds"]
         return kinds
@@ -160,11 +143,14 @@ class _Import:
 
     async def _append_events(self, items: list[dict[str, Any]]) -> None:
         events = [self._user_event(item["event"]) for item in items]
-        verdicts = await _append_patiently(self._parts.user_events, events)
-        for item, event, verdict in zip(items, events, verdicts, strict=True):
-            if verdict.status is VerdictStatus.DUPLICATE and await self._was_replaced(event, verdict):
-                again = replace(event, client_event_id=f"{event.client_event_id}@{self._run.id}"[-128:])
-                (verdict,) = await _append_patiently(self._parts.user_events, [again])
+        verdicts = list(await _append_patiently(self._parts.user_events, events))
+        if self._kind == ORDERS:
+            places = await self._replaced(events, verdicts)
+            again = [replace(events[place], client_event_id=self._anew(events[place])) for place in places]
+            appended = await _append_patiently(self._parts.user_events, again) if again else ()
+            for place, verdict in zip(places, appended, strict=True):
+                verdicts[place] = verdict
+        for item, verdict in zip(items, verdicts, strict=True):
             self._count(item["rows"], item["kinds"], verdict)
 
     async def _append_customers(self, items: list[dict[str, Any]]) -> None:
@@ -194,16 +180,24 @@ class _Import:
             self._seen.add(name)
         return True
 
-    async def _was_replaced(self, event: NewEvent, verdict: Verdict) -> bool:
-        """Tell whether the order was corrected since: what the file says now must hold again."""
-        order = event.payload.get("order", {})
-        if not order.get("number"):
-            return False
+    async def _replaced(self, events: Sequence[NewEvent], verdicts: Sequence[Verdict]) -> list[int]:
+        """Return the places of orders that came before and were corrected since: what the file says must hold again."""
+        keys = {
+            place: order_key(event.shop, event.payload["order"]["kind"], event.payload["order"]["number"])
+            for place, (event, verdict) in enumerate(zip(events, verdicts, strict=True))
+            if verdict.status is VerdictStatus.DUPLICATE
+        }
+        if not keys:
+            return []
         if not self._is_current:
             await self._parts.read_back()
             self._is_current = True
-        standing = await self._parts.customers.order(event.shop, order["kind"], order["number"])
-        return standing is not None and standing.event_key != verdict.key
+        standing = await self._parts.customers.orders(list(keys.values()))
+        return [place for place, key in keys.items() if key in standing and not _says(events[place], standing[key])]
+
+    def _anew(self, event: NewEvent) -> str:
+        """Return the id under which an order comes again; the same when an interrupted run is done again."""
+        return f"{event.client_event_id}@{self._run.id}"[-128:]
 
     def _user_event(self, event: dict[str, Any]) -> NewEvent:
         return NewEvent(
@@ -241,6 +235,18 @@ class _Import:
         else:
             for row in rows:
                 self._run.reject(RowError(row, "EVENT_ID_REUSED", "this id came with another event before", "id"))
+
+
+def _says(event: NewEvent, order: Order) -> bool:
+    """Tell whether the event says of an order what stands."""
+    said = order_from_payload(
+        event.payload,
+        subject=event.subject,
+        time_us=micros(event.occurred_time),
+        recorded_us=order.recorded_us,
+        event_key=order.event_key,
+    )
+    return said == order
 
 
 async def _append_patiently(log: EventLog, events: Sequence[NewEvent]) -> tuple[Verdict, ...]:

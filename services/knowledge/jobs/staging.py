@@ -9,7 +9,7 @@ bucket bounds the memory.
 import os
 import sys
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from hashlib import blake2b
@@ -56,6 +56,8 @@ _KEY_OFFSET: Final = 10**18  # times before 1970 sort too
 DEFAULT_SHOP: Final = "main"
 DEFAULT_CHANNEL: Final = "import"
 
+Say = Callable[[Mapping[str, Any]], None]
+
 
 @dataclass(frozen=True, slots=True)
 class StagingTask:
@@ -77,7 +79,8 @@ class StagingTask:
 class Outcome:
     """Counts and refused rows, as they come."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, say: Say) -> None:
+        self._say = say
         self.kinds: Counter[str] = Counter()
         self.rows = 0
         self._errors: BinaryIO = (folder / ERRORS).open("wb")
@@ -90,7 +93,7 @@ class Outcome:
     def report(self, rows: int, done_bytes: int) -> None:
         """Tell the parent how far it is."""
         self.rows = rows
-        _say({"rows": rows, "bytes": done_bytes})
+        self._say({"rows": rows, "bytes": done_bytes})
 
     def close(self) -> None:
         """Finish the file of refused rows."""
@@ -101,14 +104,20 @@ def main() -> None:
     """Stage one file."""
     os.nice(NICENESS)
     task = StagingTask(**orjson.loads(sys.argv[1]))
-    outcome = Outcome(Path(task.folder))
+    stage(task, _say)
+
+
+def stage(task: StagingTask, say: Say) -> None:
+    """Stage one file and tell how far it is; the last word is ``done`` or ``failure``."""
+    outcome = Outcome(Path(task.folder), say)
     try:
         _STAGES[task.kind](task, outcome)
     except ZhikeError as error:
-        _say({"failure": {"reason": error.reason, "message": error.message, "field": error.metadata.get("field", "")}})
+        say({"failure": {"reason": error.reason, "message": error.message, "field": error.metadata.get("field", "")}})
     else:
+        say({"done": True, "rows": outcome.rows, "kinds": outcome.kinds})
+    finally:
         outcome.close()
-        _say({"done": True, "rows": outcome.rows, "kinds": outcome.kinds})
 
 
 def stage_orders(task: StagingTask, outcome: Outcome) -> None:

@@ -19,7 +19,7 @@ from services.knowledge.domain.identity import (
     reached,
     wanted_identifiers,
 )
-from services.knowledge.domain.purchases import Order, order_key
+from services.knowledge.domain.purchases import Order
 from services.knowledge.domain.statements import Record, empty_record, merged_record
 from services.knowledge.store.bodies import activity_from_body, order_from_body, record_from_body, tally_order_body
 from services.knowledge.store.collections import ACTIVITY, BY_ACCOUNT, BY_SUBJECT, ORDERS, OWN_LABEL, STATEMENTS
@@ -125,10 +125,10 @@ class CustomerStore:
                     break
         return found
 
-    async def order(self, shop: str, kind: str, number: str) -> Order | None:
-        """Return an order as it stands."""
-        document = await self._documents.get(self._shopping.resolve(ORDERS), order_key(shop, kind, number))
-        return None if document is None else order_from_body(document.body)
+    async def orders(self, keys: Sequence[str]) -> dict[str, Order]:
+        """Return those orders that stand, by ``order_key``."""
+        found = await self._get_all(self._shopping.resolve(ORDERS), keys)
+        return {key: order_from_body(body) for key, body in found.items()}
 
     async def own_label_among(self, product_ids: Iterable[str]) -> frozenset[str]:
         """Return which of the products are of the shop's own label."""
