@@ -15,7 +15,7 @@ from services.kits.text.language import HAN_RANGES, KANA_RANGES
 from services.kits.text.segment import MAX_QUERY_CHARACTERS
 from services.kits.text.stem import stem
 
-MIN_LATIN_LETTERS: Final = 4
+MIN_LATIN_LETTERS: Final = 3
 MAX_LATIN_LETTERS: Final = 24
 MAX_CJK_RUN: Final = 20
 MAX_CJK_WORD: Final = 8

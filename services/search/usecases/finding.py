@@ -69,11 +69,10 @@ class Finder:
         if not self._should_relax(request, found):
             return found
         relaxed = await self.next_page(request, replace(plan, matched=MatchedTerms.ANY), after=None)
-        if relaxed.page.total or found.page.total:
+        if found.page.total or relaxed.page.total:
             return relaxed if relaxed.page.total > found.page.total else found
-        by_character = Plan(request.query, MatchedTerms.ANY, characters=True)
-        found_by_character = await self.next_page(request, by_character, after=None)
-        return found_by_character if found_by_character.page.total else found
+        by_character = await self.next_page(request, Plan(request.query, MatchedTerms.ANY, characters=True), after=None)
+        return by_character if by_character.page.total else relaxed
 
     async def next_page(self, request: Request, plan: Plan, *, after: str | None) -> Found:
         """Find the page after ``after`` by the plan of the first."""

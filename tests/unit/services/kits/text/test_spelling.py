@@ -48,6 +48,7 @@ def vocabulary() -> Vocabulary:
         ("chocolat cokies", "chocolate cookies"),
         ("ＭＩＬＫＫ 2", "milk 2"),
         ("head phones", "headphones"),
+        ("mlk", "milk"),
         ("orangejuice", "orange juice"),
     ],
 )
@@ -55,7 +56,7 @@ def test_the_best_repair_is_the_word_that_was_meant(vocabulary: Vocabulary, quer
     assert repaired_queries(query, vocabulary)[0] == repaired
 
 
-@pytest.mark.parametrize("query", ["milk", "milks", "牛奶", "iphone5", "mil", "xyzzyx", "", "💥", "coca cola", "🐮奶"])
+@pytest.mark.parametrize("query", ["milk", "milks", "牛奶", "iphone5", "mi", "xyzzyx", "", "💥", "coca cola", "🐮奶"])
 def test_known_short_numbered_and_far_words_are_left_alone(vocabulary: Vocabulary, query: str) -> None:
     assert repaired_queries(query, vocabulary) == ()
 
