@@ -3,6 +3,7 @@
 - ml_100k: NDCG@10 of tuned ALS on MovieLens 100K (benchmarks/recommendation_movielens.py says how it is split).
 - complete_journey: the last three 4-week windows with the shipped parameters, and what the service would decide.
 - ray: the same tuning on Ray (2 workers) and in turn: equal results, medians of alternating runs, ray.init aside.
+- scaling: what training costs at 1x, 4x and 16x of the persons (16x is the whole set).
 - fold_in: microseconds of one fold-in, beside implicit's own recalculate_user.
 
 Needs ZHIKE_TEST_DATA and the demo extra; a part whose data is absent is null and the exit code 1. About 5 minutes on
@@ -36,11 +37,22 @@ from services.recommendation.domain.interactions import Interactions, preference
 from services.recommendation.domain.parameters import SEED, SHIPPED, sweep
 from services.recommendation.jobs.engines import Engine, LocalEngine, RayEngine, Task
 from services.recommendation.jobs.fitting import fit_als
-from services.recommendation.jobs.training import Trial, best_parameters, train, try_parameters, tuning_windows
+from services.recommendation.jobs.training import (
+    Trial,
+    best_parameters,
+    fit_factors,
+    fit_histories,
+    fit_neighbours,
+    fit_together,
+    train,
+    try_parameters,
+    tuning_windows,
+)
 
 RAY_WORKERS = 2
 ALTERNATIONS = 3
 FOLD_INS = 2_000
+SCALES = (1, 4, 16)
 TARGET_NDCG = 0.46
 TARGET_RAY_RATIO = 0.8
 
@@ -147,6 +159,26 @@ def fold_in_cost(rows: Interactions) -> dict[str, Any]:
     }
 
 
+def scaling(rows: Interactions) -> dict[str, Any]:
+    """Time each part of a training on a sixteenth, a quarter and all of the persons. Items stay as many."""
+    now_s = int(rows.time_s.max()) + 1
+    parts: dict[str, tuple[Any, Any]] = {
+        "factors_s": (fit_factors, (SHIPPED, now_s)),
+        "together_s": (fit_together, None),
+        "neighbours_s": (fit_neighbours, None),
+        "histories_s": (fit_histories, now_s),
+    }
+    found: dict[str, Any] = {}
+    for factor in SCALES:
+        some = rows.where(rows.person < rows.persons * factor // SCALES[-1])
+        found[f"{factor}x"] = {"persons": rows.persons * factor // SCALES[-1], "lines": len(some.item)}
+        for name, (fit, argument) in parts.items():
+            begun = time.perf_counter()
+            fit(some, argument)
+            found[f"{factor}x"][name] = round(time.perf_counter() - begun, 2)
+    return found
+
+
 def sweep_journey(rows: Interactions) -> None:
     """Print the ten best parameters on the windows before the judging ones."""
     windows, grid = tuning_windows(rows), list(sweep())
@@ -178,6 +210,7 @@ def main() -> int:
     results: dict[str, Any] = {
         "complete_journey": None if rows is None else journey(rows),
         "fold_in": None if rows is None else fold_in_cost(rows),
+        "scaling": None if rows is None else scaling(rows),
     }
     results["ml_100k"], results["ray"] = movielens_and_ray()
     if not options.json:

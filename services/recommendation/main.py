@@ -14,8 +14,8 @@ from services.chassis.jobs import Job, JobKind
 from services.chassis.server import Runtime, Service, run_service
 from services.recommendation.jobs.board import BoardKeeper
 from services.recommendation.jobs.followed import Followed
+from services.recommendation.jobs.regular_training import RegularTraining
 from services.recommendation.jobs.trainer import Command, Trainer, TrainerOptions
-from services.recommendation.jobs.upkeep import GARBAGE_INTERVAL_S, Garbage, RegularTraining
 from services.recommendation.servicer import TRAIN_KIND, ModelServicer, PredictionServicer
 from services.recommendation.settings import RecommendationSettings
 from services.recommendation.store import ledger, people, shelf
@@ -100,6 +100,7 @@ async def build_with(runtime: Runtime[Settings], *, command: Command | None) -> 
         rebuilds={copy.projection_name: copy.rebuild for copy in copies.all()},
         named_blobs=[models.named_blobs],
         facts=lambda: _facts(world),
+        named_blobs=[models.named_blobs],
     )
 
 
@@ -152,8 +153,6 @@ def _jobs(
     jobs = [Job(f"{copy.projection_name}-copy", copy.run, replica) for copy in copies.all()]
     jobs.append(Job("popular-board", board.refresh, replica, every_s=settings.board_interval_ms / 1_000))
     jobs.append(Job("model-in-force", in_force.refresh, replica, every_s=MODEL_WATCH_INTERVAL_S))
-    garbage = Garbage(runtime.manifests, models, runtime.operations)
-    jobs.append(Job("garbage", garbage.collect, every_s=GARBAGE_INTERVAL_S))
     if settings.train_every_hours:
         every = timedelta(hours=settings.train_every_hours)
         regular = RegularTraining(models, runtime.operations, world, runtime.clock, every=every, kind=TRAIN_KIND)

@@ -1,4 +1,4 @@
-"""A model that grows old is trained anew; blobs that nothing names go."""
+"""A model that grows old is trained anew."""
 
 from collections.abc import AsyncIterator
 from datetime import timedelta
@@ -7,13 +7,13 @@ from pathlib import Path
 import pytest
 
 from services.chassis.artifacts.local import LocalArtifacts
-from services.chassis.artifacts.manifest import UNNAMED_GRACE, Manifests
+from services.chassis.artifacts.manifest import Manifests
 from services.chassis.documents.memory import MemoryDocuments
 from services.chassis.leases import Leases
 from services.chassis.metrics import Metrics
 from services.chassis.operation_run import OperationRun
 from services.chassis.operations import Operations
-from services.recommendation.jobs.upkeep import Garbage, RegularTraining
+from services.recommendation.jobs.regular_training import RegularTraining
 from services.recommendation.store.models import ModelStore
 from services.recommendation.store.world import World
 from tests.fakes.clock import ManualClock
@@ -90,14 +90,3 @@ async def test_two_replicas_that_find_it_due_start_one_training(upkeep: Upkeep) 
     await upkeep.training.train_if_due()
     await upkeep.training.train_if_due()
     assert len((await upkeep.operations.list_page(done=None, after=None, limit=10))[0]) == 1
-
-
-async def test_blobs_that_nothing_names_go_and_those_of_versions_stay(upkeep: Upkeep) -> None:
-    kept, dropped = [await upkeep.artifacts.put(content) for content in (b"kept", b"dropped")]
-    await upkeep.models.add(version("m-1", kept.digest))
-    garbage = Garbage(upkeep.manifests, upkeep.models, upkeep.operations)
-    await garbage.collect()
-    upkeep.clock.advance(UNNAMED_GRACE.total_seconds() + 1)
-    await garbage.collect()
-    assert await upkeep.artifacts.exists(kept.digest)
-    assert not await upkeep.artifacts.exists(dropped.digest)

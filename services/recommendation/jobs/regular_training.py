@@ -1,20 +1,15 @@
-"""Small repeated work: train anew when the model grows old, remove blobs that nothing names."""
+"""Trains anew when the model in the list has grown old."""
 
 import asyncio
 from datetime import timedelta
 
-from services.chassis.artifacts.manifest import Manifests
 from services.chassis.clock import Clock
-from services.chassis.logs import get_log
 from services.chassis.operations import Operations
 from services.recommendation.domain.model import EngineName
 from services.recommendation.store.models import ModelStore
 from services.recommendation.store.world import World
 
 TRAIN_CHECK_INTERVAL_S = 600.0
-GARBAGE_INTERVAL_S = 900.0
-
-log = get_log("upkeep")
 
 
 class RegularTraining:
@@ -49,19 +44,3 @@ class RegularTraining:
         rows, _ = self._world.ledger.snapshot().interactions(None, None)
         times = rows.purchases().time_s
         return bool(len(times)) and int(times.max()) > anchor_s
-
-
-class Garbage:
-    """Removes blobs that no manifest, no kept version and no operation names."""
-
-    def __init__(self, manifests: Manifests, models: ModelStore, operations: Operations) -> None:
-        self._manifests, self._models, self._operations = manifests, models, operations
-
-    async def collect(self) -> None:
-        """One pass."""
-        removed = await self._manifests.collect_garbage(self._also_named)
-        if removed:
-            log.info("blobs removed", count=len(removed))
-
-    async def _also_named(self) -> frozenset[str]:
-        return await self._models.named_blobs() | await self._operations.named_blobs()
