@@ -1,6 +1,7 @@
 """Owns what one event of a log says about queries and products: which numbers it moves and by how much."""
 
 from collections.abc import Iterator, Mapping
+from functools import lru_cache
 from hashlib import blake2b
 from typing import Any, Final
 
@@ -12,6 +13,7 @@ from services.search.domain.query import QUERY_LIMIT, normalised_query
 
 # Popularity is kept in so many documents, so that a batch of events writes a few and not one for each product.
 SHARDS: Final = 64
+SHARDS_CACHED: Final = 65_536  # products whose shard is remembered: each is asked for with every line that names it
 PRODUCTS_LIMIT: Final = 500  # of one event
 CLICK: Final = "detail-page-view"
 PURCHASE: Final = "purchase-complete"
@@ -24,6 +26,7 @@ def language_tag(query: str) -> str:
     return "" if tag == "und" else tag
 
 
+@lru_cache(maxsize=SHARDS_CACHED)
 def shard_of(product_id: str) -> int:
     """Return the document of popularity that holds a product."""
     return int.from_bytes(blake2b(product_id.encode("utf-8", "replace"), digest_size=2).digest()) % SHARDS

@@ -25,6 +25,7 @@ from services.search.store.mined import (
     popularity_key,
     query_day_from_body,
     query_day_key,
+    shard_in,
     sums_in,
 )
 
@@ -62,8 +63,9 @@ class LogMiner:
         sums = sums_in(body)
         products = sums["products"]
         time_s = event.occurred_time.timestamp()
+        shard = shard_in(key)
         for product_id in wanted_products(event.type, event.payload):
-            if popularity_key(shard_of(product_id)) == key:
+            if shard_of(product_id) == shard:
                 before = Faded(*products[product_id]) if product_id in products else None
                 after = added(before, WEIGHTS[event.type], time_s)
                 products[product_id] = [after.value, after.time_s]

@@ -65,6 +65,11 @@ def popularity_key(shard: int) -> str:
     return f"p/{shard:02}"
 
 
+def shard_in(key: str) -> int:
+    """Return the shard that ``popularity_key`` made a key of."""
+    return int(key[2:])
+
+
 def query_day_from_body(body: Mapping[str, Any]) -> QueryDay:
     """Read a query's day."""
     return QueryDay(**{name: value for name, value in body.items() if name in _FIELDS})
