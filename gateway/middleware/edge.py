@@ -154,7 +154,7 @@ class _Answer:
 
     async def __call__(self, message: Message) -> None:
         if message["type"] == "http.response.start":
-            self.status = message["status"]
+            self.status = int(message["status"])
             message["headers"] = self._headers(message.get("headers", ()))
         await self._send(message)
 

@@ -123,8 +123,11 @@ class FakeServices:
         return user_event_service_pb2.WriteUserEventsResponse(json=body, **counts)
 
     @staticmethod
-    def _verdict(event: dict[str, Any], only: set[str]) -> dict[str, Any]:
-        named = set(event.get("identifiers", []))
+    def _verdict(event: Any, only: set[str]) -> dict[str, Any]:
+        if not isinstance(event, dict) or not isinstance(event.get("id"), str):
+            return {"id": "", "status": "rejected", "error": {"reason": "MALFORMED_EVENT", "message": "no event"}}
+        identifiers = event.get("identifiers")
+        named = set(map(str, identifiers)) if isinstance(identifiers, list) else set()
         named |= {f"visitor:{event['visitor_id']}"} if event.get("visitor_id") else set()
         if only and not named <= only:
             error = {"reason": "IDENTIFIER_NOT_ALLOWED", "message": "not yours", "field": "visitor_id"}
