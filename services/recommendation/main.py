@@ -100,7 +100,6 @@ async def build_with(runtime: Runtime[Settings], *, command: Command | None) -> 
         rebuilds={copy.projection_name: copy.rebuild for copy in copies.all()},
         named_blobs=[models.named_blobs],
         facts=lambda: _facts(world),
-        named_blobs=[models.named_blobs],
     )
 
 
