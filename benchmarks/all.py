@@ -8,6 +8,8 @@ import time
 LIMIT_S = 1_800.0
 BENCHMARKS: tuple[tuple[str, ...], ...] = (
     ("documents",),
+    ("eventlog",),
+    ("calls",),
     ("gateway",),
     ("search",),
     ("recommendation",),

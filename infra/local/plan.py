@@ -2,7 +2,7 @@
 
 import socket
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -53,9 +53,17 @@ def free_ports(count: int, bind: str = "127.0.0.1") -> tuple[int, ...]:
             each.close()
 
 
-def plan_deployment(data: Path, *, bind: str, http_port: int, demo: bool, environment: Mapping[str, str]) -> Plan:
+def plan_deployment(  # noqa: PLR0913 - a deployment is these facts
+    data: Path,
+    *,
+    bind: str,
+    http_port: int,
+    demo: bool,
+    environment: Mapping[str, str],
+    choose_ports: Callable[[int, str], tuple[int, ...]] = free_ports,
+) -> Plan:
     """Lay out every process with its ports; ``environment`` is what all of them inherit."""
-    ports = free_ports(2 * len(SERVICES) + 2, bind)
+    ports = choose_ports(2 * len(SERVICES) + 1, bind)
     grpc_ports = dict(zip(SERVICES, ports, strict=False))
     metrics_ports = dict(zip((*SERVICES, GATEWAY), ports[len(SERVICES) :], strict=False))
     shared = {

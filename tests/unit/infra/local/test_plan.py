@@ -7,6 +7,7 @@ from infra.local.plan import SERVICES, plan_deployment
 
 def _plan(**changes: object):  # type: ignore[no-untyped-def]
     arguments = {"bind": "127.0.0.1", "http_port": 8080, "demo": False, "environment": {}} | changes
+    arguments["choose_ports"] = lambda count, _: tuple(range(20_000, 20_000 + count))
     return plan_deployment(Path("/data"), **arguments)  # type: ignore[arg-type]
 
 
