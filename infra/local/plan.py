@@ -53,7 +53,7 @@ def free_ports(count: int, bind: str = "127.0.0.1") -> tuple[int, ...]:
             each.close()
 
 
-def plan_deployment(  # noqa: PLR0913 - a deployment is these facts
+def plan_deployment(
     data: Path,
     *,
     bind: str,
