@@ -13,7 +13,7 @@ from services.chassis.eventlog.snapshots import ReplicaState, State
 from services.chassis.jobs import Job, JobKind
 from services.chassis.server import Runtime, Service, run_service
 from services.recommendation.jobs.board import BoardKeeper
-from services.recommendation.jobs.followed import Followed
+from services.recommendation.jobs.followed import SAVE_CHECK_INTERVAL_S, Followed
 from services.recommendation.jobs.regular_training import RegularTraining
 from services.recommendation.jobs.trainer import Command, Trainer, TrainerOptions
 from services.recommendation.servicer import TRAIN_KIND, ModelServicer, PredictionServicer
@@ -150,6 +150,10 @@ def _jobs(
 ) -> list[Job]:
     settings, replica = runtime.settings, JobKind.PER_REPLICA
     jobs = [Job(f"{copy.projection_name}-copy", copy.run, replica) for copy in copies.all()]
+    jobs += [
+        Job(f"{copy.projection_name}-snapshot", copy.save_if_much_came, replica, every_s=SAVE_CHECK_INTERVAL_S)
+        for copy in copies.all()
+    ]
     jobs.append(Job("popular-board", board.refresh, replica, every_s=settings.board_interval_ms / 1_000))
     jobs.append(Job("model-in-force", in_force.refresh, replica, every_s=MODEL_WATCH_INTERVAL_S))
     if settings.train_every_hours:

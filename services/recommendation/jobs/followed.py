@@ -14,6 +14,8 @@ from services.chassis.operation_run import OperationRun
 from services.recommendation.domain.model import TrainedThrough
 
 PROGRESS_INTERVAL_S = 0.5
+SAVE_EVENTS = 20_000  # about two seconds of reading at a restart
+SAVE_CHECK_INTERVAL_S = 10.0
 
 log = get_log("copies")
 
@@ -68,6 +70,13 @@ class Followed(Generic[StateT]):
             self._saved = positions
         except ZhikeError as error:
             log.error("snapshot not saved", copy=self.state.name, reason=error.reason)
+
+    async def save_if_much_came(self) -> None:
+        """Store a snapshot when a restart would have to read SAVE_EVENTS or more: a pass of a job."""
+        seqs = self._replica.positions()[self._source.name].seqs
+        saved = self._saved[self._source.name].seqs
+        if sum(seqs.values()) - sum(saved.values()) >= SAVE_EVENTS:
+            await self.save()
 
     async def rebuild(self, run: OperationRun) -> None:
         """Read the log from its start into a new state and let that one answer (docs/consistency.md rule 10)."""
