@@ -7,7 +7,8 @@ then its first line alone is refused, and reading goes on at its second.
 
 import csv
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from typing import BinaryIO, Final
 
 from services.kits.rows.bad_row import (
@@ -25,12 +26,33 @@ from services.kits.rows.line_reader import LineReader
 UTF8: Final = "utf-8"
 # What spreadsheets write. In all of them a line feed is a byte of its own, so that lines are found before decoding.
 ENCODINGS: Final = (UTF8, "gb18030", "big5", "windows-1252")
+DELIMITERS: Final = {",": ",", ";": ";", "|": "|", "\t": "\t", "tab": "\t"}
+DIALECT_OPTIONS: Final = frozenset({"delimiter", "encoding"})
 
 
-def csv_rows(file: BinaryIO, *, delimiter: str = ",", encoding: str = UTF8) -> Iterator[list[str] | BadRow]:
-    """Yield the cells of each row, the header's too; empty lines are no rows. ``encoding`` is one of ENCODINGS."""
-    lines = _Lines(file, encoding)
-    reader = csv.reader(lines, delimiter=delimiter, strict=True)
+@dataclass(frozen=True, slots=True)
+class CsvDialect:
+    """How a CSV file is written. ``encoding`` is one of ENCODINGS."""
+
+    delimiter: str = ","
+    encoding: str = UTF8
+
+
+def csv_dialect(options: Mapping[str, str]) -> CsvDialect:
+    """Read the options ``delimiter`` and ``encoding``; raises ValueError with words for people."""
+    delimiter = DELIMITERS.get(options.get("delimiter", ","))
+    if delimiter is None:
+        raise ValueError("delimiter is one of , ; | tab")
+    encoding = options.get("encoding", UTF8).lower()
+    if encoding not in ENCODINGS:
+        raise ValueError(f"encoding is one of {', '.join(ENCODINGS)}")
+    return CsvDialect(delimiter, encoding)
+
+
+def csv_rows(file: BinaryIO, dialect: CsvDialect) -> Iterator[list[str] | BadRow]:
+    """Yield the cells of each row, the header's too; empty lines are no rows."""
+    lines = _Lines(file, dialect.encoding)
+    reader = csv.reader(lines, delimiter=dialect.delimiter, strict=True)
     while True:
         lines.begin_row()
         try:

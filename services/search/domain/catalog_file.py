@@ -6,16 +6,22 @@ several parted by ``|``), ``brands``, ``price`` and ``original_price`` (decimal 
 A file with names of its own comes with a mapping from ours to its; a column that nobody names is refused, not dropped.
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+from services.kits.rows.bad_row import ROW_SHAPE
+from services.kits.rows.csv_rows import DIALECT_OPTIONS, csv_dialect
 from services.search.domain.errors import ImportConfigError, ProductFieldError
 from services.search.domain.product import FIELDS
 
+CSV: Final = "csv"
 COLUMNS_LIMIT: Final = 256
+COLUMNS_SHOWN: Final = 20  # of a file, in an error
 LIST_SEPARATOR: Final = "|"
-OPTIONS: Final = frozenset({"currency", "list_separator", "ignore_columns"})
+OPTIONS: Final = frozenset({"currency", "list_separator", "ignore_columns"}) | DIALECT_OPTIONS
+CSV_OPTIONS: Final = DIALECT_OPTIONS | {"list_separator"}  # that mean nothing to NDJSON
 _LANGUAGE_FIELDS: Final = ("title", "description", "categories")
 _LISTS: Final = frozenset({"brands", "tags", "images"})
 _PRICES: Final = ("price", "original_price")
@@ -26,6 +32,8 @@ _CSV_FIELDS: Final = (
     | {"currency"}
 )
 _ATTRIBUTE: Final = "attributes."
+_WHOLE: Final = re.compile(r"-?[0-9]{1,15}(\.0)?")  # tables that hold empty cells write whole numbers with a point
+_FLAGS: Final = {"true": True, "1": True, "yes": True, "是": True, "false": False, "0": False, "no": False, "否": False}
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,8 +47,8 @@ class CsvLayout:
     def row(self, cells: Sequence[str]) -> dict[str, Any]:
         """Return the public form of a record. Raises ProductFieldError when it has not the header's cells."""
         if len(cells) != len(self.fields):
-            message = f"{len(cells)} cells under {len(self.fields)} columns"
-            raise ProductFieldError("WRONG_CELL_COUNT", message, field="row")
+            message = f"the row has {len(cells)} cells, the header {len(self.fields)}"
+            raise ProductFieldError(ROW_SHAPE, message, field="row")
         named = {name: cell.strip() for name, cell in zip(self.fields, cells, strict=True) if name and cell.strip()}
         row: dict[str, Any] = {}
         for name, cell in named.items():
@@ -65,7 +73,7 @@ class CsvLayout:
             return self._split(cell)
         if name == "available_quantity":
             return _number(cell, name)
-        return cell.lower() in {"true", "1", "yes"} if name == "withdrawn" else cell
+        return _flag(cell, name) if name == "withdrawn" else cell
 
     def _split(self, cell: str) -> list[str]:
         return [part.strip() for part in cell.split(self.list_separator) if part.strip()]
@@ -83,41 +91,62 @@ class CsvLayout:
 
 def csv_layout(header: Sequence[str], columns: Mapping[str, str], options: Mapping[str, str]) -> CsvLayout:
     """Return how to read a file with this header. Raises ImportConfigError."""
-    check_options(options)
+    check_options(CSV, options)
+    check_columns(columns)
     names = [name.strip() for name in header]
     if not any(names) or len(names) > COLUMNS_LIMIT or len(set(names)) < len(names):
         raise ImportConfigError(f"the header is empty, repeats a column or has more than {COLUMNS_LIMIT}", field="file")
-    unknown_fields = sorted(name for name in columns if not _is_field(name))
-    missing = sorted(theirs for theirs in columns.values() if theirs not in names)
-    if unknown_fields or missing:
-        raise ImportConfigError(
-            f"the mapping names {'a field' if unknown_fields else 'a column'} that is not there: "
-            f"{(unknown_fields or missing)[0][:64]!r}",
-            field="columns",
-        )
+    for name, theirs in sorted(columns.items()):
+        if theirs not in names:
+            there = ", ".join(each[:64] for each in names[:COLUMNS_SHOWN])
+            raise ImportConfigError(
+                f"the file has no column {theirs[:64]!r} for {name}; it has: {there}", field="columns"
+            )
     ours = {theirs: name for name, theirs in columns.items()}
-    ignored = {name.strip() for name in options.get("ignore_columns", "").split(",")}
+    ignored = _ignored(options)
     fields = [_field_of(name, ours, ignored, mapped=bool(columns)) for name in names]
     if "id" not in fields:
         raise ImportConfigError("no column holds the product's id", field="columns")
     return CsvLayout(tuple(fields), options.get("currency", ""), options.get("list_separator", LIST_SEPARATOR))
 
 
-def check_options(options: Mapping[str, str]) -> None:
-    """Raise ImportConfigError for an option that products do not have."""
+def check_options(file_format: str, options: Mapping[str, str]) -> None:
+    """Raise ImportConfigError for an option that products do not have, or not in this format."""
     unknown = sorted(set(options) - OPTIONS)
     if unknown:
         raise ImportConfigError(
             f"no option {unknown[0][:64]!r}; there are {', '.join(sorted(OPTIONS))}", field="options"
         )
+    strange = sorted(set(options) & CSV_OPTIONS) if file_format != CSV else []
+    if strange:
+        raise ImportConfigError(f"the option {strange[0]} is for CSV", field="options")
+    try:
+        csv_dialect(options)
+    except ValueError as error:
+        raise ImportConfigError(str(error), field="options") from error
     if not options.get("list_separator", LIST_SEPARATOR):
         raise ImportConfigError("list_separator is empty", field="options")
+
+
+def check_columns(columns: Mapping[str, str]) -> None:
+    """Raise ImportConfigError for a mapping of a field that products do not have."""
+    unknown = sorted(name for name in columns if not _is_field(name))
+    if unknown:
+        known = ", ".join(sorted(_CSV_FIELDS - _NOT_READ))
+        raise ImportConfigError(
+            f"products have no field {unknown[0][:64]!r}; they have: {known}, attributes.<name>", field="columns"
+        )
 
 
 def ndjson_row(row: Mapping[str, Any], columns: Mapping[str, str], options: Mapping[str, str]) -> Mapping[str, Any]:
     """Return an NDJSON row with our field names; a price that is bare text takes the option ``currency``."""
     ours = {theirs: name for name, theirs in columns.items()}
-    named = {ours.get(name, name): value for name, value in row.items()}
+    ignored = _ignored(options)
+    named = {
+        ours.get(name, name): value
+        for name, value in row.items()
+        if name in ours or not (name in ignored or ("*" in ignored and name not in FIELDS))
+    }
     currency = options.get("currency", "")
     for name in _PRICES:
         if currency and isinstance(named.get(name), str):
@@ -125,7 +154,7 @@ def ndjson_row(row: Mapping[str, Any], columns: Mapping[str, str], options: Mapp
     return named
 
 
-def _field_of(name: str, ours: Mapping[str, str], ignored: set[str], *, mapped: bool) -> str | None:
+def _field_of(name: str, ours: Mapping[str, str], ignored: frozenset[str], *, mapped: bool) -> str | None:
     if name in ours:
         return ours[name]
     if name in ignored or name in _NOT_READ:
@@ -139,6 +168,10 @@ def _field_of(name: str, ours: Mapping[str, str], ignored: set[str], *, mapped: 
     return name
 
 
+def _ignored(options: Mapping[str, str]) -> frozenset[str]:
+    return frozenset(name.strip() for name in options.get("ignore_columns", "").split(","))
+
+
 def _is_field(name: str) -> bool:
     return name in _CSV_FIELDS or (name.startswith(_ATTRIBUTE) and len(name) > len(_ATTRIBUTE))
 
@@ -149,9 +182,15 @@ def _by_language(named: Mapping[str, str], name: str) -> dict[str, str] | str | 
 
 
 def _number(cell: str, name: str) -> int:
-    try:
-        return int(cell)
-    except ValueError:
+    if not _WHOLE.fullmatch(cell):
         raise ProductFieldError(
-            "INVALID_QUANTITY", f"{name} is a whole number from -1 (not kept)", field=name
-        ) from None
+            "INVALID_QUANTITY", f"{name} is a whole number from -1 (not kept), in digits 0-9", field=name
+        )
+    return int(cell.removesuffix(".0"))
+
+
+def _flag(cell: str, name: str) -> bool:
+    said = _FLAGS.get(cell.lower())
+    if said is None:
+        raise ProductFieldError("INVALID_FLAG", f"{name} is true or false", field=name)
+    return said

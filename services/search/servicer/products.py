@@ -13,7 +13,7 @@ from services.chassis.artifacts.port import ArtifactStore
 from services.chassis.clock import Clock
 from services.chassis.operations import Operations
 from services.chassis.operations_servicer import operation_to_pb
-from services.search.domain.catalog_file import check_options
+from services.search.domain.catalog_file import check_columns, check_options
 from services.search.domain.errors import ImportConfigError, ImportTooLargeError
 from services.search.domain.product import SHOP_LIMIT, product_to_json
 from services.search.store.products import ProductStore
@@ -103,7 +103,8 @@ def arguments_from_pb(config: import_pb2.ImportConfig) -> dict[str, Any]:
     if len(config.shop) > SHOP_LIMIT:
         raise ImportConfigError(f"a shop has at most {SHOP_LIMIT} characters", field="shop")
     options = dict(config.options)
-    check_options(options)
+    check_options(_FORMATS[config.format], options)
+    check_columns(dict(config.columns))
     return {
         "format": _FORMATS[config.format],
         "shop": config.shop,

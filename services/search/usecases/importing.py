@@ -1,17 +1,16 @@
 """Imports a catalogue file: every row is accepted, a duplicate, or refused with its reason; nothing is dropped."""
 
 import asyncio
-import csv
-import io
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, BinaryIO, Final
 
-import orjson
-
 from services.chassis.artifacts.port import ArtifactStore
 from services.chassis.clock import Clock
 from services.chassis.operation_run import OperationRun, RowError
+from services.kits.rows.bad_row import BadRow
+from services.kits.rows.csv_rows import csv_dialect, csv_rows
+from services.kits.rows.json_rows import json_lines, json_object
 from services.search.domain.catalog_file import CsvLayout, check_options, csv_layout, ndjson_row
 from services.search.domain.errors import ImportConfigError, ProductFieldError
 from services.search.domain.product import Product, product_from_json
@@ -19,7 +18,6 @@ from services.search.store.products import ProductStore
 from services.search.usecases.catalog import Announce, RowOutcome, import_products
 
 BATCH: Final = 200  # rows between two looks at other work: about 20 ms of reading
-LINE_LIMIT_BYTES: Final = 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,74 +104,39 @@ def _rows(file: BinaryIO, arguments: Mapping[str, Any]) -> Iterator[Row]:
 
 
 def _ndjson_rows(file: BinaryIO, arguments: Mapping[str, Any]) -> Iterator[Row]:
-    check_options(arguments["options"])
-    number = 0
-    for line in _lines(file):
-        text = line.strip().removeprefix(b"\xef\xbb\xbf")
-        if not text:
-            continue  # an empty line is no row
-        number += 1
-        yield _ndjson_row(number, text, arguments)
-
-
-def _lines(file: BinaryIO) -> Iterator[bytes]:
-    """Yield lines; one past the limit comes cut, one byte too long, with its rest skipped."""
-    while line := file.readline(LINE_LIMIT_BYTES + 1):
-        piece = line
-        while len(piece) > LINE_LIMIT_BYTES and not piece.endswith(b"\n"):
-            piece = file.readline(LINE_LIMIT_BYTES + 1)
-        yield line
-
-
-def _ndjson_row(number: int, text: bytes, arguments: Mapping[str, Any]) -> Row:
-    if len(text) > LINE_LIMIT_BYTES:
-        return Row(number, text[:1_000].decode("utf-8", "replace"), None, _row_error("LINE_TOO_LONG", LINE_LIMIT_BYTES))
-    try:
-        raw = orjson.loads(text)
-    except orjson.JSONDecodeError as error:
-        shown = text[:1_000].decode("utf-8", "replace")
-        return Row(number, shown, None, ProductFieldError("MALFORMED_JSON", f"not JSON: {error}", field="row"))
-    if not isinstance(raw, dict):
-        return Row(number, raw, None, ProductFieldError("MALFORMED_JSON", "a row is a JSON object", field="row"))
-    return _product_row(number, raw, ndjson_row(raw, arguments["columns"], arguments["options"]), arguments["shop"])
+    check_options(arguments["format"], arguments["options"])
+    for number, line in enumerate(json_lines(file), 1):
+        raw = json_object(line)
+        if isinstance(raw, BadRow):
+            yield _bad_row(number, raw)
+        else:
+            row = ndjson_row(raw, arguments["columns"], arguments["options"])
+            yield _product_row(number, raw, row, arguments["shop"])
 
 
 def _csv_rows(file: BinaryIO, arguments: Mapping[str, Any]) -> Iterator[Row]:
-    # A byte that is no UTF-8 becomes half a character, which the row's own check refuses by name.
-    text = io.TextIOWrapper(file, encoding="utf-8-sig", errors="surrogateescape", newline="")
-    reader = csv.reader(text, strict=True)
-    number = 0
-    layout: CsvLayout | None = None
-    try:
-        while True:
-            try:
-                cells = next(reader, None)
-            except csv.Error as error:
-                number += 1
-                yield Row(number, "", None, ProductFieldError("MALFORMED_CSV", f"not CSV: {error}", field="row"))
-                continue
-            if cells is None:
-                break
-            if not cells:
-                continue
-            if layout is None:
-                layout = csv_layout(cells, arguments["columns"], arguments["options"])
-                continue
-            number += 1
-            yield _csv_row(number, cells, layout, arguments["shop"])
-    finally:
-        text.detach()
-    if layout is None:
+    options = arguments["options"]
+    check_options(arguments["format"], options)
+    rows = csv_rows(file, csv_dialect(options))
+    header = next(rows, None)
+    if header is None:
         raise ImportConfigError("the file has no header line", field="file")
+    if isinstance(header, BadRow):
+        raise ImportConfigError(f"the header cannot be read: {header.message}", field="file")
+    layout = csv_layout(header, arguments["columns"], options)
+    for number, cells in enumerate(rows, 1):
+        if isinstance(cells, BadRow):
+            yield _bad_row(number, cells)
+        else:
+            yield _csv_row(number, cells, layout, arguments["shop"])
 
 
 def _csv_row(number: int, cells: list[str], layout: CsvLayout, shop: str) -> Row:
-    raw = [cell.encode("utf-8", "replace").decode() for cell in cells]
     try:
         row = layout.row(cells)
     except ProductFieldError as error:
-        return Row(number, raw, None, error)
-    return _product_row(number, raw, row, shop)
+        return Row(number, cells, None, error)
+    return _product_row(number, cells, row, shop)
 
 
 def _product_row(number: int, raw: Any, row: Mapping[str, Any], shop: str) -> Row:
@@ -183,5 +146,5 @@ def _product_row(number: int, raw: Any, row: Mapping[str, Any], shop: str) -> Ro
         return Row(number, raw, None, error)
 
 
-def _row_error(reason: str, limit: int) -> ProductFieldError:
-    return ProductFieldError(reason, f"a line is longer than {limit} bytes", field="row")
+def _bad_row(number: int, row: BadRow) -> Row:
+    return Row(number, row.raw, None, ProductFieldError(row.reason, row.message, field="row"))

@@ -16,16 +16,18 @@ from services.kits.rows.bad_row import (
     BadRow,
     wrong_shape,
 )
-from services.kits.rows.csv_rows import ENCODINGS, csv_rows
+from services.kits.rows.csv_rows import ENCODINGS, CsvDialect, csv_dialect, csv_rows
 
 
 def rows(content: bytes, **options: str) -> list[list[str] | str]:
     """Return the cells of good rows and the reasons of bad ones."""
-    return [each.reason if isinstance(each, BadRow) else each for each in csv_rows(BytesIO(content), **options)]
+    return [
+        each.reason if isinstance(each, BadRow) else each for each in csv_rows(BytesIO(content), CsvDialect(**options))
+    ]
 
 
 def bad(content: bytes, **options: str) -> BadRow:
-    (row,) = [each for each in csv_rows(BytesIO(content), **options) if isinstance(each, BadRow)]
+    (row,) = [each for each in csv_rows(BytesIO(content), CsvDialect(**options)) if isinstance(each, BadRow)]
     return row
 
 
@@ -121,6 +123,24 @@ def test_lines_that_end_in_a_carriage_return_alone_are_no_csv() -> None:
     assert rows(b"a,b\rc,d\re,f") == [ROW_MALFORMED]
 
 
+@pytest.mark.parametrize("delimiter", [";", "|", "\t", "tab"])
+def test_cells_are_parted_by_what_the_option_names(delimiter: str) -> None:
+    dialect = csv_dialect({"delimiter": delimiter})
+    assert rows(f"a,b{dialect.delimiter}c\n".encode(), delimiter=dialect.delimiter) == [["a,b", "c"]]
+
+
+@pytest.mark.parametrize("options", [{"delimiter": ""}, {"delimiter": "||"}, {"delimiter": '"'}, {"delimiter": "\n"}])
+def test_what_cannot_part_cells_is_refused(options: dict[str, str]) -> None:
+    with pytest.raises(ValueError, match="delimiter is one of"):
+        csv_dialect(options)
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "rot13", ""])
+def test_an_encoding_whose_lines_cannot_be_told_is_refused(encoding: str) -> None:
+    with pytest.raises(ValueError, match="encoding is one of"):
+        csv_dialect({"encoding": encoding})
+
+
 def test_a_row_of_another_width_shows_no_more_than_it_must() -> None:
     row = wrong_shape(["x" * 5_000] * 500, 3)
     assert row.message == "the row has 500 cells, the header 3"
@@ -132,6 +152,6 @@ def test_no_line_is_lost_whatever_the_quotes(lines: list[str]) -> None:
     marked = [
         f"{place}:{line}" if not line.startswith('"') else f'"{place}:{line[1:]}' for place, line in enumerate(lines)
     ]
-    found = list(csv_rows(BytesIO("\n".join(marked).encode())))
+    found = list(csv_rows(BytesIO("\n".join(marked).encode()), CsvDialect()))
     text = " ".join(str(each.raw) if isinstance(each, BadRow) else " ".join(each) for each in found)
     assert all(f"{place}:" in text for place in range(len(lines)))

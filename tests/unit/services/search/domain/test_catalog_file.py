@@ -3,7 +3,7 @@
 import pytest
 
 from services.search.domain import catalog_file
-from services.search.domain.catalog_file import check_options, csv_layout, ndjson_row
+from services.search.domain.catalog_file import check_columns, check_options, csv_layout, ndjson_row
 from services.search.domain.errors import ImportConfigError, ProductFieldError
 
 HEADER = [
@@ -78,12 +78,30 @@ def test_all_other_columns_may_be_ignored_by_name() -> None:
 
 @pytest.mark.parametrize(
     ("cells", "reason"),
-    [(["p1"], "WRONG_CELL_COUNT"), (["p1", "x", "y"], "WRONG_CELL_COUNT"), (["p1", "x"], "INVALID_QUANTITY")],
+    [
+        (["p1"], "ROW_SHAPE"),
+        (["p1", "x", "y", "z"], "ROW_SHAPE"),
+        (["p1", "x", ""], "INVALID_QUANTITY"),
+        (["p1", "１２", ""], "INVALID_QUANTITY"),
+        (["p1", "1_000", ""], "INVALID_QUANTITY"),
+        (["p1", "12.5", ""], "INVALID_QUANTITY"),
+        (["p1", "9" * 16, ""], "INVALID_QUANTITY"),
+        (["p1", "", "perhaps"], "INVALID_FLAG"),
+    ],
 )
 def test_a_row_that_does_not_fit_says_why(cells: list[str], reason: str) -> None:
     with pytest.raises(ProductFieldError) as caught:
-        csv_layout(["id", "available_quantity"], {}, {}).row(cells)
+        csv_layout(["id", "available_quantity", "withdrawn"], {}, {}).row(cells)
     assert caught.value.reason == reason
+
+
+@pytest.mark.parametrize(("cell", "withdrawn"), [("TRUE", True), ("是", True), ("no", False), ("0", False)])
+def test_a_flag_is_said_in_the_words_of_either_language(cell: str, withdrawn: bool) -> None:
+    assert csv_layout(["id", "withdrawn"], {}, {}).row(["p1", cell]) == {"id": "p1", "withdrawn": withdrawn}
+
+
+def test_a_whole_number_may_come_as_a_spreadsheet_writes_it() -> None:
+    assert csv_layout(["id", "available_quantity"], {}, {}).row(["p1", "12.0"])["available_quantity"] == 12
 
 
 def test_an_ndjson_row_is_renamed_and_its_bare_price_gets_the_currency() -> None:
@@ -95,4 +113,28 @@ def test_an_ndjson_row_is_renamed_and_its_bare_price_gets_the_currency() -> None
 
 def test_an_option_that_products_do_not_have_is_refused() -> None:
     with pytest.raises(ImportConfigError):
-        check_options({"cancelled_prefix": "C"})
+        check_options("ndjson", {"cancelled_prefix": "C"})
+
+
+def test_an_option_of_the_other_format_is_refused() -> None:
+    with pytest.raises(ImportConfigError):
+        check_options("ndjson", {"delimiter": ";"})
+    check_options("csv", {"delimiter": ";"})
+
+
+def test_a_mapping_of_a_field_that_products_do_not_have_says_which_there_are() -> None:
+    with pytest.raises(ImportConfigError, match="'colour'; they have: availability, available_quantity"):
+        check_columns({"colour": "Farbe"})
+    check_columns({"attributes.colour": "Farbe", "title.zh": "名称"})
+
+
+def test_a_mapping_of_a_column_that_the_file_lacks_says_which_it_has() -> None:
+    with pytest.raises(ImportConfigError, match="no column 'Name' for title; it has: SKU, 名称"):
+        csv_layout(["SKU", "名称"], {"id": "SKU", "title": "Name"}, {})
+
+
+def test_other_members_of_an_ndjson_row_may_be_ignored_by_name() -> None:
+    row = {"id": "p1", "title": "x", "colour": "red", "tags": ["a"]}
+    assert ndjson_row(row, {}, {"ignore_columns": "colour,tags"}) == {"id": "p1", "title": "x"}
+    assert ndjson_row(row, {}, {"ignore_columns": "*"}) == {"id": "p1", "title": "x", "tags": ["a"]}
+    assert ndjson_row(row, {"brands": "tags"}, {"ignore_columns": "*"})["brands"] == ["a"]

@@ -9,8 +9,8 @@ import pytest
 
 from services.chassis.artifacts.local import LocalArtifacts
 from services.chassis.operation_run import Operation, OperationRun, OperationState, Progress
+from services.kits.rows.bad_row import MAX_LINE_BYTES
 from services.search.domain.errors import ImportConfigError
-from services.search.usecases import importing
 from services.search.usecases.importing import Importing, run_import
 from tests.unit.services.search.shop import Shop, row
 
@@ -65,12 +65,12 @@ async def test_ndjson_rows_are_counted_each_by_what_became_of_it(shop: Shop, tmp
     assert (progress.rows, progress.accepted, progress.duplicate, progress.rejected) == (10, 3, 1, 6)
     assert progress.accepted_by_kind == {"created": 2, "changed": 1}
     assert reasons(progress) == [
-        (3, "MALFORMED_JSON"),
-        (4, "MALFORMED_JSON"),
+        (3, "ROW_MALFORMED"),
+        (4, "ROW_MALFORMED"),
         (5, "MISSING_FIELD"),
         (6, "NEGATIVE_PRICE"),
         (7, "UNKNOWN_FIELD"),
-        (8, "MALFORMED_JSON"),
+        (8, "ROW_ENCODING"),
     ]
     assert await shop.ids("新品") == ["n1", "n2"]
 
@@ -88,12 +88,9 @@ async def test_a_dry_run_counts_and_writes_nothing(shop: Shop, tmp_path: Path) -
     assert await shop.store.get("n1") is None
 
 
-async def test_a_line_past_the_limit_is_refused_and_the_next_is_read(
-    shop: Shop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(importing, "LINE_LIMIT_BYTES", 200)
-    progress = await imported(shop, tmp_path, lines(row("n1", "长" * 900), row("n2", "短")))
-    assert reasons(progress) == [(1, "LINE_TOO_LONG")]
+async def test_a_line_past_the_limit_is_refused_and_the_next_is_read(shop: Shop, tmp_path: Path) -> None:
+    progress = await imported(shop, tmp_path, lines(row("n1", "长" * MAX_LINE_BYTES), row("n2", "短")))
+    assert reasons(progress) == [(1, "ROW_TOO_LONG")]
     assert await shop.store.get("n2")
 
 
@@ -110,10 +107,10 @@ async def test_csv_rows_are_counted_each_by_what_became_of_it(shop: Shop, tmp_pa
     progress = await imported(shop, tmp_path, content, format="csv")
     assert progress.rows == 8
     assert reasons(progress) == [
-        (2, "WRONG_CELL_COUNT"),
+        (2, "ROW_SHAPE"),
         (3, "INVALID_MONEY"),
-        (6, "MALFORMED_CSV"),
-        (7, "INVALID_TEXT"),
+        (6, "ROW_MALFORMED"),
+        (7, "ROW_ENCODING"),
     ]
     stored = await shop.store.get("c1")
     assert stored
@@ -133,10 +130,42 @@ async def test_a_mapping_and_options_read_a_foreign_file(shop: Shop, tmp_path: P
     assert progress.accepted == 1
 
 
+async def test_a_quote_that_nobody_closes_swallows_no_product(shop: Shop, tmp_path: Path) -> None:
+    products = "".join(f"c{number},茶 {number}\n" for number in range(300))
+    progress = await imported(shop, tmp_path, f'id,title\nc-open,"Open\n{products}'.encode(), format="csv")
+    assert (progress.rows, progress.accepted) == (301, 300)
+    assert reasons(progress) == [(1, "ROW_MALFORMED")]
+
+
+async def test_a_file_of_another_encoding_and_delimiter_is_read_by_its_options(shop: Shop, tmp_path: Path) -> None:
+    content = "编号;名称;库存\nc1;奶酪;12.0\nc2;牛奶;１２\n".encode("gb18030")
+    progress = await imported(
+        shop,
+        tmp_path,
+        content,
+        format="csv",
+        columns={"id": "编号", "title": "名称", "available_quantity": "库存"},
+        options={"encoding": "gb18030", "delimiter": ";"},
+    )
+    assert reasons(progress) == [(2, "INVALID_QUANTITY")]
+    stored = await shop.store.get("c1")
+    assert stored
+    assert (stored.product.title, stored.product.available_quantity) == ({"zh": "奶酪"}, 12)
+
+
+async def test_a_header_line_alone_is_no_rows(shop: Shop, tmp_path: Path) -> None:
+    assert (await imported(shop, tmp_path, b"\xef\xbb\xbfid,title\r\n", format="csv")).rows == 0
+
+
 @pytest.mark.parametrize(
     ("content", "arguments"),
     [
         (b"", {"format": "csv"}),
+        ("编号,名称\n".encode("gb18030"), {"format": "csv"}),
+        (b"id,title\n", {"format": "csv", "columns": {"title": "Name"}}),
+        (b'"id,title\n', {"format": "csv"}),
+        (b"id,title\n", {"format": "csv", "options": {"encoding": "utf-16"}}),
+        (b"{}", {"options": {"encoding": "gb18030"}}),
         (b"id,title,colour\n1,x,red\n", {"format": "csv"}),
         (b"{}", {"options": {"nothing": "x"}}),
     ],
