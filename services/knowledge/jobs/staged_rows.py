@@ -1,7 +1,8 @@
 """Reads the rows of an uploaded file one by one, whatever is wrong with one of them."""
 
 import csv
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from io import BufferedReader, TextIOWrapper
 from pathlib import Path
@@ -39,13 +40,19 @@ class Table:
     rows: Iterator[tuple[int, Row]]
 
 
-def open_table(path: Path, plan: ImportPlan, fields: Sequence[str], report: Report) -> Table:
+@contextmanager
+def open_table(path: Path, plan: ImportPlan, fields: Sequence[str], report: Report) -> Iterator[Table]:
     """Open a CSV or NDJSON file as a table. Raises ImportConfigError for an unusable header."""
-    file = path.open("rb")
     if plan.format == CSV:
-        return _open_csv(file, plan, fields, report)
+        with (
+            path.open("rb") as file,
+            TextIOWrapper(file, encoding="utf-8-sig", errors="surrogateescape", newline="") as text,
+        ):
+            yield _csv_table(file, text, plan, fields, report)
+        return
     names = tuple(plan.columns.get(each, each) for each in fields)
-    return Table({each: place for place, each in enumerate(fields)}, names, _object_rows(file, names, report))
+    with closing(_object_rows(path, names, report)) as rows:
+        yield Table({each: place for place, each in enumerate(fields)}, names, rows)
 
 
 def json_lines(path: Path, report: Report) -> Iterator[tuple[int, bytes | BadRow]]:
@@ -97,9 +104,10 @@ def cell_text(value: Any) -> str:
     return value if isinstance(value, str) else orjson.dumps(value).decode()
 
 
-def _open_csv(file: BufferedReader, plan: ImportPlan, fields: Sequence[str], report: Report) -> Table:
+def _csv_table(
+    file: BufferedReader, text: TextIOWrapper, plan: ImportPlan, fields: Sequence[str], report: Report
+) -> Table:
     csv.field_size_limit(MAX_CELL_CHARACTERS)
-    text = TextIOWrapper(file, encoding="utf-8-sig", errors="surrogateescape", newline="")
     reader = csv.reader(text, delimiter=plan.options.get("delimiter", ","))
     try:
         header = tuple(name.strip() for name in next(reader, []))
@@ -136,8 +144,6 @@ def _csv_rows(
     report(number, file.tell())
 
 
-def _object_rows(file: BufferedReader, names: Sequence[str], report: Report) -> Iterator[tuple[int, Row]]:
-    path = Path(file.name)
-    file.close()
+def _object_rows(path: Path, names: Sequence[str], report: Report) -> Generator[tuple[int, Row], None, None]:
     for number, value in objects_of(json_lines(path, report)):
         yield number, value if isinstance(value, BadRow) else [cell_text(value.get(name)) for name in names]

@@ -10,6 +10,7 @@ import os
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from hashlib import blake2b
@@ -123,23 +124,8 @@ def stage(task: StagingTask, say: Say) -> None:
 def stage_orders(task: StagingTask, outcome: Outcome) -> None:
     """Group rows into orders, oldest first."""
     plan, folder = task.import_plan, Path(task.folder)
-    table = open_table(Path(task.path), plan, ORDER_FIELDS, outcome.report)
-    for name in REQUIRED_ORDER_FIELDS if plan.format != NDJSON else ():
-        if name not in table.places:
-            raise ImportConfigError(f"the file has no column for {name}", field="columns")
-    reader = OrderRows(
-        table.places,
-        order_options(plan, ZoneInfo(task.time_zone), task.currency),
-        shop=plan.shop or DEFAULT_SHOP,
-        channel=plan.channel or DEFAULT_CHANNEL,
-        now=time_of(task.now_us),
-    )
-    buckets = [(folder / f"runs-{place}").open("wb") for place in range(BUCKETS)]
-    for run in _runs(table, reader, outcome):
-        if run is not None and run.rows:
-            buckets[_bucket_of(run)].write(orjson.dumps(run.as_json()) + b"\n")
-    for bucket in buckets:
-        bucket.close()
+    with open_table(Path(task.path), plan, ORDER_FIELDS, outcome.report) as table:
+        _bucket_runs(task, table, outcome)
     for place in range(BUCKETS):
         _group_bucket(folder, place, outcome)
     _merge_buckets(folder)
@@ -193,6 +179,25 @@ def stage_events(task: StagingTask, outcome: Outcome) -> None:
             staged.write(_line(task.now_us, item))
 
 
+def _bucket_runs(task: StagingTask, table: Table, outcome: Outcome) -> None:
+    plan, folder = task.import_plan, Path(task.folder)
+    for name in REQUIRED_ORDER_FIELDS if plan.format != NDJSON else ():
+        if name not in table.places:
+            raise ImportConfigError(f"the file has no column for {name}", field="columns")
+    reader = OrderRows(
+        table.places,
+        order_options(plan, ZoneInfo(task.time_zone), task.currency),
+        shop=plan.shop or DEFAULT_SHOP,
+        channel=plan.channel or DEFAULT_CHANNEL,
+        now=time_of(task.now_us),
+    )
+    with ExitStack() as files:
+        buckets = [files.enter_context((folder / f"runs-{place}").open("wb")) for place in range(BUCKETS)]
+        for run in _runs(table, reader, outcome):
+            if run is not None and run.rows:
+                buckets[_bucket_of(run)].write(orjson.dumps(run.as_json()) + b"\n")
+
+
 def _runs(table: Table, reader: OrderRows, outcome: Outcome) -> Iterator[OrderRun | None]:
     for number, row in table.rows:
         if isinstance(row, BadRow):
@@ -237,11 +242,9 @@ def _group_bucket(folder: Path, place: int, outcome: Outcome) -> None:
 
 def _merge_buckets(folder: Path) -> None:
     paths = [folder / f"orders-{place}" for place in range(BUCKETS)]
-    files = [path.open("rb") for path in paths]
-    with (folder / STAGED).open("wb") as staged:
-        staged.writelines(merge(*files))
-    for file, path in zip(files, paths, strict=True):
-        file.close()
+    with ExitStack() as files, (folder / STAGED).open("wb") as staged:
+        staged.writelines(merge(*(files.enter_context(path.open("rb")) for path in paths)))
+    for path in paths:
         path.unlink()
 
 
@@ -263,13 +266,13 @@ def _customer_rows(task: StagingTask, outcome: Outcome) -> Iterable[tuple[int, d
             else:
                 yield number, {field: cell_text(each) for column, each in value.items() if (field := field_of(column))}
         return
-    table = open_table(path, plan, CUSTOMER_FIELDS, outcome.report)
-    fields = [field_of(column) for column in table.header]
-    for number, row in table.rows:
-        if isinstance(row, BadRow):
-            yield number, row
-        else:
-            yield number, {field: cell.strip() for field, cell in zip(fields, row, strict=True) if field}
+    with open_table(path, plan, CUSTOMER_FIELDS, outcome.report) as table:
+        fields = [field_of(column) for column in table.header]
+        for number, row in table.rows:
+            if isinstance(row, BadRow):
+                yield number, row
+            else:
+                yield number, {field: cell.strip() for field, cell in zip(fields, row, strict=True) if field}
 
 
 def _event_body(event: CheckedEvent) -> dict[str, Any]:
