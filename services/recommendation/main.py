@@ -1,5 +1,6 @@
 """Composition root of recommendation: ``python -m services.recommendation.main``."""
 
+import ctypes
 import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -28,6 +29,8 @@ from services.recommendation.usecases.taste import Profiles
 NAME = "recommendation"
 MODEL_WATCH_INTERVAL_S = 2.0
 TOKEN_BYTES = 15
+MALLOPT_MMAP_THRESHOLD = -3  # <malloc.h>
+LARGE_BLOCK_BYTES = 1024 * 1024
 
 StateT = TypeVar("StateT", bound=State)
 Settings = RecommendationSettings
@@ -175,6 +178,18 @@ async def _facts(world: World) -> Mapping[str, object]:
     }
 
 
+def give_large_blocks_back() -> None:
+    """Make the C library return every large array to the system when it is freed.
+
+    By itself glibc raises its threshold up to 32 MB and then keeps such blocks: 480 MB instead of 170 MB for the demo
+    shop after a start from a snapshot. Another C library has no mallopt and is left alone.
+    """
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
+    if mallopt is not None:
+        mallopt(MALLOPT_MMAP_THRESHOLD, LARGE_BLOCK_BYTES)
+
+
 if __name__ == "__main__":
+    give_large_blocks_back()
     threadpool_limits(limits=1, user_api="blas")  # a request's arithmetic is too small for a second thread
     run_service(NAME, RecommendationSettings, build)
