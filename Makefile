@@ -29,12 +29,12 @@ run: $(RUN_STAMP)  ## install and start everything on the embedded default with 
 
 test: $(STAMP)  ## install and pass the checks and tests, journeys on the real processes included
 	$(MAKE) --no-print-directory lint
-	$(PYTEST) tests/unit tests/architecture --disable-socket --allow-unix-socket
-	$(PYTEST) tests/contract
+	$(PYTEST) -n 2 tests/unit tests/architecture --disable-socket --allow-unix-socket
+	$(PYTEST) -n 2 tests/contract
 	$(PYTEST) tests/journeys
 
 test-unit: $(STAMP)  ## the fast tests without sockets
-	$(PYTEST) tests/unit tests/architecture --disable-socket --allow-unix-socket
+	$(PYTEST) -n 2 tests/unit tests/architecture --disable-socket --allow-unix-socket
 
 test-journeys: $(STAMP)  ## the journeys on the real processes
 	$(PYTEST) tests/journeys
