@@ -1,5 +1,8 @@
 """Puts knowledge together and runs it."""
 
+import asyncio
+from collections.abc import Awaitable, Callable
+
 from zhike.knowledge.v1 import customer_service_pb2_grpc, user_event_service_pb2_grpc
 
 from services.chassis.eventlog.generations import Generations
@@ -7,6 +10,8 @@ from services.chassis.eventlog.port import EventSource
 from services.chassis.eventlog.rebuild import Build, RebuildableProjection
 from services.chassis.jobs import Job
 from services.chassis.metrics import Metric, MetricKind
+from services.chassis.operation_run import OperationRun
+from services.chassis.operations import Worker
 from services.chassis.server import Runtime, Service, run_service
 from services.knowledge.domain.identity import IdentityRules
 from services.knowledge.domain.import_plan import CUSTOMERS as IMPORT_CUSTOMERS
@@ -29,7 +34,7 @@ from services.knowledge.store.class_basis import ClassStore
 from services.knowledge.store.collections import CUSTOMER_CLAIMS, CUSTOMERS, PRODUCTS, USER_EVENTS
 from services.knowledge.store.customers import CustomerStore
 from services.knowledge.store.resolutions import ResolutionStore
-from services.knowledge.usecases.announcing import Announcer
+from services.knowledge.usecases.announcing import Announcer, announce_by_new_rules, announce_everyone
 from services.knowledge.usecases.customers import CustomerReading
 from services.knowledge.usecases.statements import Writing
 
@@ -51,9 +56,8 @@ async def build(runtime: Runtime[KnowledgeSettings]) -> Service:
         stated_generations(documents),
         own_label_generations(documents),
     )
-    customers = CustomerStore(
-        documents, identity_rules(settings), shopping=shopping, statements=stated, own_label=own_label
-    )
+    rules = identity_rules(settings)
+    customers = CustomerStore(documents, rules, shopping=shopping, statements=stated, own_label=own_label)
     resolutions = ResolutionStore(documents, runtime.event_log(CUSTOMERS))
     classes = ClassStore(documents)
     announcer = Announcer(customers, resolutions, runtime.clock)
@@ -68,6 +72,13 @@ async def build(runtime: Runtime[KnowledgeSettings]) -> Service:
 
     async def read_back() -> None:
         await follow_claims.caught_up()
+
+    async def everyone() -> None:
+        await announce_everyone(customers, announcer)
+
+    async def announce_anew() -> None:
+        await asyncio.gather(follow_claims.caught_up(), follow_events.caught_up())
+        await announce_by_new_rules(customers, resolutions, announcer, rules)
 
     reading = CustomerReading(customers, classes, settings.zone)
     writing = Writing(
@@ -109,11 +120,16 @@ async def build(runtime: Runtime[KnowledgeSettings]) -> Service:
         jobs=[
             *(Job(f"follow-{projection.name}", projection.run) for projection in followed),
             Job("announce-pending", resolutions.relay_pending),
+            Job("announce-by-new-rules", announce_anew),
             Job("classes", class_job.run, every_s=settings.classes_every_s),
         ],
         ready=[follow_claims.caught_up],
         readers=lambda: [log for projection in followed for log in projection.logs],
-        rebuilds={projection.name: projection.rebuild for projection in followed},
+        rebuilds={
+            follow_events.name: _then(follow_events, everyone),
+            follow_claims.name: _then(follow_claims, everyone),
+            follow_products.name: follow_products.rebuild,
+        },
     )
 
 
@@ -132,6 +148,16 @@ def _follow(
     return RebuildableProjection(
         generations, [source], make, runtime.clock, rng=runtime.chance, metrics=runtime.metrics
     )
+
+
+def _then(projection: RebuildableProjection, announce: Callable[[], Awaitable[None]]) -> Worker:
+    """Return a rebuild that tells of what it changed."""
+
+    async def rebuild(run: OperationRun) -> None:
+        await projection.rebuild(run)
+        await announce()
+
+    return rebuild
 
 
 if __name__ == "__main__":

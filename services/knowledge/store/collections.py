@@ -29,6 +29,8 @@ OWN_LABEL_GOODS: Final = "own-label"
 # What was last published of each identifier, with an outbox.
 RESOLUTIONS: Final = Collection("resolutions", (Index(BY_PENDING, ("pending",)),))
 
+ANNOUNCED_RULES: Final = Collection("announced_rules")
+
 # The basis of classes, and who is of which class, in chunks.
 CLASS_BASIS: Final = Collection("class_basis")
 CLASS_MEMBERS: Final = Collection("class_members")

@@ -22,10 +22,11 @@ from services.chassis.documents.port import (
 from services.chassis.eventlog.port import APPEND_LIMIT, EventLog, NewEvent
 from services.knowledge.domain.identifiers import own_customer_id
 from services.knowledge.domain.times import micros, time_of
-from services.knowledge.store.collections import BY_PENDING, RESOLUTIONS
+from services.knowledge.store.collections import ANNOUNCED_RULES, BY_PENDING, RESOLUTIONS
 
 IDENTITY_RESOLVED = "IdentityResolved"
 OWNER = "knowledge"
+CURRENT = "current"
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +48,23 @@ class ResolutionStore:
 
     async def declare(self) -> None:
         """Create the collection."""
-        await self._documents.declare(RESOLUTIONS)
+        await self._documents.declare(RESOLUTIONS, ANNOUNCED_RULES)
+
+    async def rules(self) -> str:
+        """Return the fingerprint of the rules by which everyone was last told apart."""
+        document = await self._documents.get(ANNOUNCED_RULES, CURRENT)
+        return "" if document is None else str(document.body["rules"])
+
+    async def note_rules(self, rules: str) -> None:
+        """Note that everyone was announced by these rules."""
+        document = await self._documents.get(ANNOUNCED_RULES, CURRENT)
+        with suppress(KeyTakenError, RevisionMismatchError):  # another replica has noted the same
+            if document is None:
+                await self._documents.insert(ANNOUNCED_RULES, CURRENT, {"rules": rules})
+            else:
+                await self._documents.replace(
+                    ANNOUNCED_RULES, CURRENT, {"rules": rules}, expected_revision=document.revision
+                )
 
     async def published(self, identifiers: Sequence[str]) -> dict[str, Published]:
         """Return what was last said of each identifier."""

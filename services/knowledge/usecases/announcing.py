@@ -2,10 +2,13 @@
 
 import asyncio
 from collections.abc import Iterable, Mapping
+from dataclasses import asdict
 from typing import Any, ClassVar
 
+from services.chassis.canonical import fingerprint
 from services.chassis.clock import Clock
 from services.chassis.errors import ErrorKind, ZhikeError
+from services.knowledge.domain.identity import IdentityRules
 from services.knowledge.domain.resolution import goes_without_saying, resolution_of
 from services.knowledge.store.customers import Closure, CustomerStore
 from services.knowledge.store.resolutions import Published, ResolutionStore
@@ -53,6 +56,24 @@ class Announcer:
                 return
             await self._resolutions.publish(changes, self._clock.now())
         raise AnnouncementContendedError("what these identifiers resolve to keeps changing")
+
+
+async def announce_everyone(customers: CustomerStore, announcer: Announcer) -> None:
+    """Look at every identifier: what a rebuild or another rule may have changed."""
+    async for batch in customers.identifiers_from(""):
+        await announcer.announce(identifier for _, identifier in batch)
+
+
+async def announce_by_new_rules(
+    customers: CustomerStore, resolutions: ResolutionStore, announcer: Announcer, rules: IdentityRules
+) -> bool:
+    """Announce everyone where the rules are others than those that people were last told apart by; tell whether."""
+    wanted = fingerprint({**asdict(rules), "blocked": sorted(rules.blocked)})
+    if await resolutions.rules() == wanted:
+        return False
+    await announce_everyone(customers, announcer)
+    await resolutions.note_rules(wanted)
+    return True
 
 
 def _circle(closure: Closure, asked: set[str]) -> set[str]:

@@ -202,7 +202,7 @@ def test_every_order_of_three_facts_gives_the_same_people() -> None:
 
 
 @given(found=facts, chance=st.randoms(use_true_random=False))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=120, deadline=None)
 def test_any_order_of_the_same_facts_gives_the_same_people_and_ids(found: list[Edge | Parting], chance: object) -> None:
     shuffled = list(found)
     chance.shuffle(shuffled)  # type: ignore[attr-defined]
@@ -210,7 +210,7 @@ def test_any_order_of_the_same_facts_gives_the_same_people_and_ids(found: list[E
 
 
 @given(found=facts)
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=120, deadline=None)
 def test_a_part_of_the_graph_folded_by_itself_says_the_same_as_the_whole(found: list[Edge | Parting]) -> None:
     nodes = nodes_from(found)
     whole = people_of(nodes, TIGHT_RULES)
@@ -219,7 +219,7 @@ def test_a_part_of_the_graph_folded_by_itself_says_the_same_as_the_whole(found: 
 
 
 @given(found=facts)
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=120, deadline=None)
 def test_no_two_identifiers_on_opposite_sides_of_a_parting_are_ever_one_person(found: list[Edge | Parting]) -> None:
     everyone = people_of(nodes_from(found), TIGHT_RULES)
     for fact in found:
@@ -230,7 +230,7 @@ def test_no_two_identifiers_on_opposite_sides_of_a_parting_are_ever_one_person(f
 
 
 @given(found=facts, data=st.data())
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=120, deadline=None)
 def test_unmerging_any_customer_equals_a_rebuild_without_the_edges_between_its_two_groups(
     found: list[Edge | Parting], data: st.DataObject
 ) -> None:
@@ -250,7 +250,7 @@ def test_unmerging_any_customer_equals_a_rebuild_without_the_edges_between_its_t
 
 
 @given(found=facts)
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=120, deadline=None)
 def test_every_identifier_is_in_exactly_one_person_whose_id_is_the_smallest_of_its_members(
     found: list[Edge | Parting],
 ) -> None:

@@ -8,9 +8,10 @@ import pytest
 
 from services.chassis.documents.memory import MemoryDocuments
 from services.chassis.documents.port import StoreUnavailableError
+from services.knowledge.domain.identity import IdentityRules
 from services.knowledge.store.collections import CUSTOMERS, RESOLUTIONS
 from services.knowledge.store.resolutions import ResolutionStore
-from services.knowledge.usecases.announcing import Announcer
+from services.knowledge.usecases.announcing import Announcer, announce_by_new_rules
 from services.knowledge.usecases.statements import Request, set_consent, unmerge_customer
 from tests.unit.services.knowledge.conftest import World, event_form, make_world
 
@@ -149,6 +150,20 @@ async def test_what_waits_in_an_outbox_is_told_by_the_next_process(world: World)
     await ResolutionStore(world.documents, world.logs[CUSTOMERS]).relay_pending()
     await world.resolutions.relay_pending()
     assert [event.payload["version"] for event in await world.events(CUSTOMERS)].count(2) == 1
+
+
+async def test_other_rules_are_announced_to_everyone_once() -> None:
+    world = await make_world()
+    await world.claim(CARD, "login:a")
+    await world.claim(CARD, "login:b")
+    strict = IdentityRules(neighbours={"card": 1, "login": 1, "phone": 1, "email": 1})
+    assert await announce_by_new_rules(world.customers, world.resolutions, world.announcer, IdentityRules())
+    before = len(await world.events(CUSTOMERS))
+    other = await make_world(strict, world.documents)
+    assert await announce_by_new_rules(other.customers, other.resolutions, other.announcer, strict)
+    assert all(said["members"] == [identifier] for identifier, said in (await other.published()).items())
+    assert len(await other.events(CUSTOMERS)) == before + 3
+    assert not await announce_by_new_rules(other.customers, other.resolutions, other.announcer, strict)
 
 
 async def _resume(world: World) -> None:
