@@ -90,7 +90,7 @@ def recently_viewed(world: World, request: Request, actors: tuple[int, ...]) -> 
         return popular(world, request, FallbackReason.NO_HISTORY)
     history = world.ledger.history(actors)
     viewed = np.flatnonzero(history.kind == Kind.VIEW)
-    latest = viewed[np.argsort(-history.time_s[viewed], kind="stable")][:VIEWS_LOOKED_AT]
+    latest = viewed[np.lexsort((-viewed, -history.time_s[viewed]))][:VIEWS_LOOKED_AT]  # of one second: the last told
     without = set(request.excluded).union(request.product_ids)
     slots: list[Slot] = []
     for row in latest.tolist():

@@ -255,6 +255,15 @@ async def test_recently_viewed_are_the_latest_views_each_once() -> None:
     assert ids(await ask(world, Placement.RECENTLY_VIEWED, "card:v")) == ["p3", "p1", "p2"]
 
 
+async def test_of_two_products_viewed_within_one_second_the_one_told_last_stands_first() -> None:
+    world = shop_world()
+    for number, product_id in enumerate(["p1", "p2", "p3"]):
+        world.ledger.apply(
+            user_event(300_000 + number, "detail-page-view", subject="card:v", products=[(product_id, 1)])
+        )
+    assert ids(await ask(world, Placement.RECENTLY_VIEWED, "card:v")) == ["p3", "p2", "p1"]
+
+
 @pytest.mark.parametrize("placement", sorted(PERSONAL))
 async def test_somebody_new_gets_what_is_popular_and_the_answer_says_so(placement: Placement) -> None:
     prediction = await ask(with_board(shop_world()), placement, "visitor:v-unknown")
