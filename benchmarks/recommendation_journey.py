@@ -4,7 +4,7 @@ import numpy as np
 import polars as pl
 
 from infra.demo.catalog import build_catalog
-from infra.demo.extra import data_folder, missing_packages
+from infra.demo.extra import DemoExtraMissingError, data_folder, require_demo_extra
 from infra.demo.source import read_shop_year
 from services.recommendation.domain.interactions import Interactions, Kind
 
@@ -13,7 +13,9 @@ CATALOGUE_SEED = 1
 
 def read_journey() -> Interactions | None:
     """Return every cleaned line of a demo product; households are persons. None without the demo extra."""
-    if missing_packages():
+    try:
+        require_demo_extra()
+    except DemoExtraMissingError:
         return None
     year = read_shop_year(data_folder())
     chosen = [item.id for item in build_catalog(year, rng=np.random.default_rng(CATALOGUE_SEED))]

@@ -13,13 +13,12 @@ MAX_AGE_S = 90 * DAY_S  # what was put in longer ago is forgotten
 
 @dataclass(frozen=True, slots=True)
 class CartAct:
-    """Something that touches a cart. ``empties``: false for a purchase at the till, which leaves the web cart alone."""
+    """Something that touches a cart. A purchase at the till leaves the web cart alone and is no such act."""
 
     time_s: int
     kind: Kind
     product_id: str
     quantity: int
-    empties: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +44,7 @@ def fold_cart(acts: Sequence[CartAct], *, now_s: int) -> tuple[CartLine, ...]:
             quantities[act.product_id] = min(QUANTITY_LIMIT, held + max(1, act.quantity))
         elif act.kind is Kind.REMOVE:
             quantities[act.product_id] = max(0, held - act.quantity) if act.quantity else 0
-        elif act.kind is Kind.PURCHASE and act.empties:
+        elif act.kind is Kind.PURCHASE:
             quantities.pop(act.product_id, None)
     lines = [CartLine(product_id, quantity) for product_id, quantity in quantities.items() if quantity]
     return tuple(lines[:LINES_LIMIT])

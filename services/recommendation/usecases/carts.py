@@ -10,8 +10,6 @@ from services.recommendation.domain.interactions import Kind
 from services.recommendation.store.ledger import Flag
 from services.recommendation.store.world import World
 
-CART_KINDS = (Kind.ADD, Kind.REMOVE, Kind.PURCHASE)
-
 
 @dataclass(frozen=True, slots=True)
 class Cart:
@@ -40,17 +38,20 @@ def cart_of(world: World, actors: tuple[int, ...], *, now_s: int) -> tuple[CartL
     if not world.ledger.may_have_cart(actors):
         return ()
     history = world.ledger.history(actors)
-    first_added_s = history.time_s[history.kind == Kind.ADD].min()
+    added = history.kind == Kind.ADD
+    # Years of till receipts say nothing about a web cart: only rows of products that were ever put in, from then on.
+    matters = (
+        added | (history.kind == Kind.REMOVE) | ((history.kind == Kind.PURCHASE) & (history.flags & Flag.TILL == 0))
+    )
+    matters &= (history.time_s >= history.time_s[added].min()) & np.isin(history.item, history.item[added])
     acts = [
         CartAct(
             time_s=int(history.time_s[row]),
             kind=Kind(int(history.kind[row])),
             product_id=world.ledger.item_ids[int(history.item[row])],
             quantity=int(history.quantity[row]),
-            empties=not int(history.flags[row]) & Flag.TILL,
         )
-        for row in np.flatnonzero(np.isin(history.kind, CART_KINDS)).tolist()
-        if history.time_s[row] >= first_added_s
+        for row in np.flatnonzero(matters).tolist()
     ]
     lines = fold_cart(acts, now_s=now_s)
     return tuple(line for line in lines if world.shelf.get(line.product_id) is not None)

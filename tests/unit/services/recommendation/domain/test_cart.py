@@ -15,8 +15,8 @@ from services.recommendation.domain.cart import (
 from services.recommendation.domain.interactions import Kind
 
 
-def act(time_s: int, kind: Kind, product_id: str = "p1", quantity: int = 1, *, empties: bool = True) -> CartAct:
-    return CartAct(time_s, kind, product_id, quantity, empties)
+def act(time_s: int, kind: Kind, product_id: str = "p1", quantity: int = 1) -> CartAct:
+    return CartAct(time_s, kind, product_id, quantity)
 
 
 def cart(*acts: CartAct, now_s: int = 100) -> list[CartLine]:
@@ -35,10 +35,9 @@ def test_removing_without_a_quantity_takes_the_line() -> None:
     assert cart(act(1, Kind.ADD, quantity=3), act(2, Kind.REMOVE, quantity=0)) == []
 
 
-def test_a_purchase_takes_its_products_out_but_not_one_at_the_till() -> None:
+def test_a_purchase_takes_its_products_out() -> None:
     put = (act(1, Kind.ADD), act(1, Kind.ADD, "p2"))
     assert cart(*put, act(2, Kind.PURCHASE)) == [CartLine("p2", 1)]
-    assert len(cart(*put, act(2, Kind.PURCHASE, empties=False))) == 2
 
 
 def test_what_lies_there_for_a_season_is_forgotten() -> None:
