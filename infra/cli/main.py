@@ -4,6 +4,7 @@ import sys
 from typing import Annotated
 
 import typer
+from rich.markup import escape
 
 from infra.cli.api import ApiProblem
 from infra.cli.catalog import t
@@ -24,7 +25,14 @@ app.command("rebuild", help=t("rebuild.help"))(rebuild.rebuild)
 app.command("tour", help=t("tour.help"))(tour.tour)
 
 # sysexits(3), so that a script can tell a wrong call from a platform that is away.
-EXIT_CODES = {ErrorKind.UNAVAILABLE: 69, ErrorKind.CONFLICT: 75, ErrorKind.NOT_FOUND: 66}
+EXIT_CODES = {
+    ErrorKind.UNAVAILABLE: 69,
+    ErrorKind.CONFLICT: 75,
+    ErrorKind.NOT_FOUND: 66,
+    ErrorKind.INTERNAL: 70,
+    ErrorKind.UNAUTHENTICATED: 77,
+    ErrorKind.FORBIDDEN: 77,
+}
 EXIT_USAGE = 64
 
 
@@ -41,12 +49,13 @@ def main() -> None:
     try:
         app()
     except ApiProblem as problem:
-        people.print(f"[bold red]✗[/] {problem.message}")
+        people.print(f"[bold red]✗[/] {escape(problem.message)}")
         for error in problem.problem.get("errors", []):
-            people.print(f"  {error.get('field', '')}: {error.get('message', '')}", markup=False)
+            if error.get("message") != problem.problem.get("detail"):
+                people.print(f"  {error.get('field', '')}: {error.get('message', '')}", markup=False)
         sys.exit(EXIT_CODES.get(problem.kind, EXIT_USAGE))
     except ZhikeError as error:
-        people.print(f"[bold red]✗[/] {error.message}")
+        people.print(f"[bold red]✗[/] {escape(error.message)}")
         sys.exit(EXIT_CODES.get(error.kind, EXIT_USAGE))
 
 
