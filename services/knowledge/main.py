@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 
 from zhike.knowledge.v1 import customer_service_pb2_grpc, user_event_service_pb2_grpc
 
@@ -46,91 +47,142 @@ METRICS = (
 )
 
 
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What the service is made of, below its use cases."""
+
+    customers: CustomerStore
+    resolutions: ResolutionStore
+    classes: ClassStore
+    announcer: Announcer
+    events: RebuildableProjection
+    claims: RebuildableProjection
+    products: RebuildableProjection
+
+    @property
+    def followed(self) -> tuple[RebuildableProjection, ...]:
+        """Return the projections of all logs."""
+        return (self.events, self.claims, self.products)
+
+    async def open(self) -> None:
+        """Declare every collection."""
+        for projection in self.followed:
+            await projection.open()
+        await self.resolutions.declare()
+        await self.classes.declare()
+
+    async def announce_everyone(self) -> None:
+        """Tell of everyone whose person a rebuild changed."""
+        await announce_everyone(self.customers, self.announcer)
+
+    def is_behind(self) -> bool:
+        """Tell whether orders are not read up to the log's head."""
+        return self.events.lag_events() > 0 or self.events.staleness_s() > STALE_S
+
+
 async def build(runtime: Runtime[KnowledgeSettings]) -> Service:
     """Compose the service."""
-    settings, documents = runtime.settings, runtime.documents
+    settings = runtime.settings
     runtime.metrics.declare(METRICS)
-    user_events, claims = runtime.event_log(USER_EVENTS), runtime.event_log(CUSTOMER_CLAIMS)
-    shopping, stated, own_label = (
-        shopping_generations(documents),
-        stated_generations(documents),
-        own_label_generations(documents),
-    )
-    rules = identity_rules(settings)
-    customers = CustomerStore(documents, rules, shopping=shopping, statements=stated, own_label=own_label)
-    resolutions = ResolutionStore(documents, runtime.event_log(CUSTOMERS))
-    classes = ClassStore(documents)
-    announcer = Announcer(customers, resolutions, runtime.clock)
-    follow_events = _follow(runtime, shopping, user_events, build_shopping(documents, shopping, announcer))
-    follow_claims = _follow(runtime, stated, claims, build_statements(documents, stated, announcer))
-    follow_products = _follow(runtime, own_label, runtime.source(PRODUCTS, "search"), build_own_label(documents))
-    followed = (follow_events, follow_claims, follow_products)
-    for projection in followed:
-        await projection.open()
-    await resolutions.declare()
-    await classes.declare()
-
-    async def read_back() -> None:
-        await follow_claims.caught_up()
-
-    async def everyone() -> None:
-        await announce_everyone(customers, announcer)
-
-    async def announce_anew() -> None:
-        await asyncio.gather(follow_claims.caught_up(), follow_events.caught_up())
-        await announce_by_new_rules(customers, resolutions, announcer, rules)
-
-    reading = CustomerReading(customers, classes, settings.zone)
+    parts = make_parts(runtime)
+    await parts.open()
+    reading = CustomerReading(parts.customers, parts.classes, settings.zone)
     writing = Writing(
-        reading, claims, runtime.clock, new_id=lambda: f"{runtime.chance.getrandbits(96):024x}", read_back=read_back
-    )
-    importing = Importing(
-        folder=runtime.folder / "imports",
-        artifacts=runtime.artifacts,
-        user_events=user_events,
-        customer_claims=claims,
-        customers=customers,
-        clock=runtime.clock,
-        time_zone=settings.shop_time_zone,
-        currency=settings.currency,
-        read_back=follow_events.caught_up,
-    )
-    for kind in (ORDERS, IMPORT_CUSTOMERS, EVENTS):
-        runtime.operations.register(f"import-{kind}", importing.worker(kind), repeatable=True)
-    class_job = ClassJob(
-        customers,
-        resolutions,
-        classes,
+        reading,
+        runtime.event_log(CUSTOMER_CLAIMS),
         runtime.clock,
-        events=user_events,
-        is_behind=lambda: follow_events.lag_events() > 0 or follow_events.staleness_s() > STALE_S,
+        new_id=lambda: f"{runtime.chance.getrandbits(96):024x}",
+        read_back=parts.claims.caught_up,
     )
     uploads = Uploads(runtime.artifacts, runtime.operations)
+    intake = UserEventServicer(runtime.event_log(USER_EVENTS), runtime.clock, runtime.metrics, uploads)
+    register_imports(runtime, parts)
     return Service(
         servicers=[
-            (
-                user_event_service_pb2_grpc.add_UserEventServiceServicer_to_server,
-                UserEventServicer(user_events, runtime.clock, runtime.metrics, uploads),
-            ),
+            (user_event_service_pb2_grpc.add_UserEventServiceServicer_to_server, intake),
             (
                 customer_service_pb2_grpc.add_CustomerServiceServicer_to_server,
                 CustomerServicer(reading, writing, uploads),
             ),
         ],
-        jobs=[
-            *(Job(f"follow-{projection.name}", projection.run) for projection in followed),
-            Job("announce-pending", resolutions.relay_pending),
-            Job("announce-by-new-rules", announce_anew),
-            Job("classes", class_job.run, every_s=settings.classes_every_s),
-        ],
-        ready=[follow_claims.caught_up],
-        readers=lambda: [log for projection in followed for log in projection.logs],
+        jobs=jobs_of(runtime, parts),
+        ready=[parts.claims.caught_up],
+        readers=lambda: [log for projection in parts.followed for log in projection.logs],
         rebuilds={
-            follow_events.name: _then(follow_events, everyone),
-            follow_claims.name: _then(follow_claims, everyone),
-            follow_products.name: follow_products.rebuild,
+            parts.events.name: _then(parts.events, parts.announce_everyone),
+            parts.claims.name: _then(parts.claims, parts.announce_everyone),
+            parts.products.name: parts.products.rebuild,
         },
+        facts=parts.customers.sizes,
     )
+
+
+def make_parts(runtime: Runtime[KnowledgeSettings]) -> Parts:
+    """Make stores, announcer and the projections that feed them."""
+    documents = runtime.documents
+    shopping, stated = shopping_generations(documents), stated_generations(documents)
+    own_label = own_label_generations(documents)
+    customers = CustomerStore(
+        documents, identity_rules(runtime.settings), shopping=shopping, statements=stated, own_label=own_label
+    )
+    resolutions = ResolutionStore(documents, runtime.event_log(CUSTOMERS))
+    announcer = Announcer(customers, resolutions, runtime.clock)
+
+    def follow(generations: Generations, source: EventSource, make: Build) -> RebuildableProjection:
+        return RebuildableProjection(
+            generations, [source], make, runtime.clock, rng=runtime.chance, metrics=runtime.metrics
+        )
+
+    return Parts(
+        customers=customers,
+        resolutions=resolutions,
+        classes=ClassStore(documents),
+        announcer=announcer,
+        events=follow(shopping, runtime.event_log(USER_EVENTS), build_shopping(documents, shopping, announcer)),
+        claims=follow(stated, runtime.event_log(CUSTOMER_CLAIMS), build_statements(documents, stated, announcer)),
+        products=follow(own_label, runtime.source(PRODUCTS, "search"), build_own_label(documents)),
+    )
+
+
+def jobs_of(runtime: Runtime[KnowledgeSettings], parts: Parts) -> list[Job]:
+    """Return the background work; all of it is done once, whichever replica does it."""
+    settings = runtime.settings
+    class_job = ClassJob(
+        parts.customers,
+        parts.resolutions,
+        parts.classes,
+        runtime.clock,
+        events=runtime.event_log(USER_EVENTS),
+        is_behind=parts.is_behind,
+    )
+
+    async def announce_by_rules() -> None:
+        await asyncio.gather(parts.claims.caught_up(), parts.events.caught_up())
+        await announce_by_new_rules(parts.customers, parts.resolutions, parts.announcer, identity_rules(settings))
+
+    return [
+        *(Job(f"follow-{projection.name}", projection.run) for projection in parts.followed),
+        Job("announce-pending", parts.resolutions.relay_pending),
+        Job("announce-by-new-rules", announce_by_rules),
+        Job("classes", class_job.run, every_s=settings.classes_every_s),
+    ]
+
+
+def register_imports(runtime: Runtime[KnowledgeSettings], parts: Parts) -> None:
+    """Tell the operations who runs imports."""
+    importing = Importing(
+        folder=runtime.folder / "imports",
+        artifacts=runtime.artifacts,
+        user_events=runtime.event_log(USER_EVENTS),
+        customer_claims=runtime.event_log(CUSTOMER_CLAIMS),
+        customers=parts.customers,
+        clock=runtime.clock,
+        time_zone=runtime.settings.shop_time_zone,
+        currency=runtime.settings.currency,
+        read_back=parts.events.caught_up,
+    )
+    for kind in (ORDERS, IMPORT_CUSTOMERS, EVENTS):
+        runtime.operations.register(f"import-{kind}", importing.worker(kind), repeatable=True)
 
 
 def identity_rules(settings: KnowledgeSettings) -> IdentityRules:
@@ -139,14 +191,6 @@ def identity_rules(settings: KnowledgeSettings) -> IdentityRules:
     return IdentityRules(
         neighbours={"card": people, "login": people, "phone": contacts, "email": contacts},
         blocked=frozenset(settings.blocked_identifiers),
-    )
-
-
-def _follow(
-    runtime: Runtime[KnowledgeSettings], generations: Generations, source: EventSource, make: Build
-) -> RebuildableProjection:
-    return RebuildableProjection(
-        generations, [source], make, runtime.clock, rng=runtime.chance, metrics=runtime.metrics
     )
 
 

@@ -161,6 +161,15 @@ class CustomerStore:
                 return tallies
             await asyncio.sleep(0)  # others are served between two pages
 
+    async def sizes(self) -> dict[str, int]:
+        """Return how much there is, for an operator."""
+        orders, seen, stated = await asyncio.gather(
+            self._documents.count(self._shopping.resolve(ORDERS)),
+            self._documents.count(self._shopping.resolve(ACTIVITY)),
+            self._documents.count(self._statements.resolve(STATEMENTS)),
+        )
+        return {"orders": orders, "identifiers_seen": seen, "identifiers_stated": stated}
+
     async def account_identifiers(self, account_id: str) -> list[str]:
         """Return the identifiers that were said to belong to the account."""
         page = await self._documents.find(

@@ -77,3 +77,9 @@ async def test_orders_of_several_identifiers_are_read_over_all_pages(
     assert len(await world.customers.orders_of([CARD, LOGIN])) == 7
     monkeypatch.setattr(store, "PERSON_ORDERS_LIMIT", 3)
     assert len(await world.customers.orders_of([CARD])) == 3
+
+
+async def test_an_operator_sees_how_much_there_is(world: World) -> None:
+    await world.write(purchase("o1", world, "1"), event_form("e1", world.clock.now(), identifiers=[LOGIN]))
+    await world.claim("card:5001")
+    assert await world.customers.sizes() == {"orders": 1, "identifiers_seen": 2, "identifiers_stated": 1}
