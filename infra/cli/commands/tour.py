@@ -1,6 +1,7 @@
 """``zhike tour``: walks through the running platform and shows evidence for every step."""
 
 import asyncio
+from pathlib import Path
 from typing import Annotated
 
 import httpx
@@ -12,6 +13,7 @@ from infra.cli.api import Api
 from infra.cli.catalog import t
 from infra.cli.deployment import Deployment, running_deployment
 from infra.cli.screen import output
+from infra.tour.pictures import draw_steps
 from infra.tour.visit import Visit
 from infra.tour.walk import StepReport, walk
 
@@ -23,9 +25,14 @@ KEYS = (
 )
 
 
-def tour(json: Annotated[bool, typer.Option("--json", help=t("tour.json"))] = False) -> None:
+def tour(
+    json: Annotated[bool, typer.Option("--json", help=t("tour.json"))] = False,
+    pictures: Annotated[Path | None, typer.Option("--pictures", file_okay=False, help=t("tour.pictures"))] = None,
+) -> None:
     """Walk; exit 0 only if every step held."""
     reports = asyncio.run(_tour(running_deployment(), show=not json))
+    if pictures is not None:
+        draw_steps(reports, pictures)
     held = sum(each.ok for each in reports)
     if json:
         output.print(orjson.dumps({"steps": [each.as_json() for each in reports]}).decode(), markup=False)

@@ -2,6 +2,8 @@
 
 import os
 import signal
+import subprocess
+import sys
 import time
 
 import psutil
@@ -61,3 +63,25 @@ def test_commands_without_a_deployment_say_so(tmp_path) -> None:  # type: ignore
         result = nothing.zhike(*command)
         assert result.returncode == 69, command
         assert "Nothing runs" in result.stderr
+
+
+def test_ctrl_c_drains_and_leaves_no_orphan(tmp_path) -> None:  # type: ignore[no-untyped-def]
+    platform = Platform.at(tmp_path)
+    command = [sys.executable, "-m", "infra.cli.main", "up", "--port", str(platform.port)]
+    with subprocess.Popen(
+        command, env=platform.environment(), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+    ) as foreground:
+        assert foreground.stdout is not None
+        said: list[bytes] = []
+        for line in foreground.stdout:
+            said.append(line)
+            if b"Ctrl-C" in line:
+                break
+        run = platform.run_file()
+        assert run is not None, b"".join(said)
+        foreground.send_signal(signal.SIGINT)
+        rest = foreground.stdout.read()
+        assert foreground.wait(60) == 0, rest
+    assert b"Stopped" in rest
+    assert not [pid for pid in run.pids.values() if psutil.pid_exists(pid)]
+    assert platform.run_file() is None
