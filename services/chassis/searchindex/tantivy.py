@@ -32,8 +32,8 @@ from services.chassis.searchindex.tantivy_branch import Branch
 from services.chassis.searchindex.tantivy_query import QueryCompiler
 from services.chassis.searchindex.tantivy_search import Reading
 
-# A search over this many entries takes 0.1-0.3 ms (benchmarks/search_engine.py), less than a hop to a thread and back
-# costs; above it searches leave the event loop. The engine releases the GIL.
+# Up to here a search takes about a millisecond, most of it Python that a thread would not spare the loop
+# (benchmarks/search_engine.py); above it the engine's own part grows and leaves the event loop. It releases the GIL.
 INLINE_ENTRIES: Final = 50_000
 SEARCH_THREADS: Final = 2
 
