@@ -30,6 +30,18 @@ class Platform:
         """Return a deployment that is not started yet, on a free port."""
         return cls(data, free_ports(1)[0])
 
+    @classmethod
+    def running(cls, data: Path) -> "Platform":
+        """Return a deployment that somebody else started."""
+        run = read_run_file(data)
+        assert run is not None, f"nothing runs in {data}"
+        return cls(data, int(run.url.rpartition(":")[2]))
+
+    @property
+    def url(self) -> str:
+        """Where the API answers."""
+        return f"http://127.0.0.1:{self.port}"
+
     def zhike(self, *arguments: str, limit_s: float = COMMAND_LIMIT_S) -> subprocess.CompletedProcess[str]:
         """Run the command to its end and return what it printed."""
         return subprocess.run(
@@ -64,7 +76,7 @@ class Platform:
         """Return an HTTP client with the operator token."""
         token = (self.data / "operator.token").read_text().strip()
         return httpx.Client(
-            base_url=f"http://127.0.0.1:{self.port}",
+            base_url=self.url,
             headers={"Authorization": f"Bearer {token}"},
             timeout=30,
             trust_env=False,
