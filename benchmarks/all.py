@@ -12,6 +12,7 @@ BENCHMARKS: tuple[tuple[str, ...], ...] = (
     ("calls",),
     ("gateway",),
     ("search",),
+    ("search_engine",),
     ("recommendation",),
     ("platform",),
     ("durability", "--kills", "50"),
