@@ -51,9 +51,8 @@ async def train_models(api: Api, engine: Engine, *, sweep: bool, bar: Progress) 
         progress = operation.get("progress", {})
         bar.update(
             task,
-            total=progress.get("total") or None,
-            completed=progress.get("done") or 0,
-            note=str(progress.get("stage", "")),
+            total=progress.get("total_bytes") or None,  # steps, where no bytes are counted
+            completed=progress.get("done_bytes") or 0,
         )
 
     started = await api.post("/v1/models:train", {"engine": engine.value, "sweep": sweep})
