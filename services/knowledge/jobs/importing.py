@@ -6,6 +6,7 @@ the operation and the row, so what an interrupted run wrote is met again as a du
 
 import asyncio
 import shutil
+from collections import deque
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import asdict, dataclass, replace
@@ -33,6 +34,7 @@ from services.knowledge.store.customers import CustomerStore
 from services.knowledge.wire.imports import plan_from_arguments
 
 BATCH_ROWS: Final = 500
+BATCHES_IN_FLIGHT: Final = 3
 STAGING_SHARE: Final = 0.3  # of the progress bar
 BUSY_WAIT_S: Final = 0.25
 BUSY_TRIES: Final = 240
@@ -86,9 +88,9 @@ class _Import:
                 for kind, count in kinds.items():
                     progress.accept(kind, count)
             elif self._kind == CUSTOMERS:
-                await self._append_all(self._append_customers)
+                await self._append_all(self._append_customers, 1)
             else:
-                await self._append_all(self._append_events)
+                await self._append_all(self._append_events, BATCHES_IN_FLIGHT)
             progress.done_bytes = progress.total_bytes
         finally:
             await asyncio.to_thread(shutil.rmtree, self._folder, ignore_errors=True)
@@ -128,18 +130,29 @@ class _Import:
                     self._run.reject(RowError(**error), raw)
                 await asyncio.sleep(0)
 
-    async def _append_all(self, append: Callable[[list[dict[str, Any]]], Awaitable[None]]) -> None:
+    async def _append_all(self, append: Callable[[list[dict[str, Any]]], Awaitable[None]], in_flight: int) -> None:
+        """Append batch by batch, some of them waiting for the disk at once; they are stored in order all the same."""
         progress = self._run.progress
         path = self._folder / STAGED
         size = max(1, path.stat().st_size)
-        done = 0
-        begun = progress.done_bytes
-        with path.open("rb") as file:
-            for lines in _batches(file, BATCH_ROWS):
-                await append([orjson.loads(line[KEY_BYTES:]) for line in lines])
-                done += sum(len(line) for line in lines)
-                progress.done_bytes = begun + int((progress.total_bytes - begun) * done / size)
-                await self._run.report()
+        done, begun = 0, progress.done_bytes
+        waiting: deque[tuple[asyncio.Task[None], int]] = deque()
+        try:
+            with path.open("rb") as file:
+                for lines in _batches(file, BATCH_ROWS):
+                    items = [orjson.loads(line[KEY_BYTES:]) for line in lines]
+                    waiting.append((asyncio.ensure_future(append(items)), sum(len(line) for line in lines)))
+                    await asyncio.sleep(0)
+                    while len(waiting) >= in_flight:
+                        done += await _first(waiting)
+                        progress.done_bytes = begun + int((progress.total_bytes - begun) * done / size)
+                        await self._run.report()
+            while waiting:
+                await _first(waiting)
+        finally:
+            for task, _ in waiting:
+                task.cancel()
+            await asyncio.gather(*(task for task, _ in waiting), return_exceptions=True)
 
     async def _append_events(self, items: list[dict[str, Any]]) -> None:
         events = [self._user_event(item["event"]) for item in items]
@@ -156,11 +169,13 @@ class _Import:
     async def _append_customers(self, items: list[dict[str, Any]]) -> None:
         fresh = [item for item in items if self._is_first(item["payload"])]
         self._run.progress.duplicate += len(items) - len(fresh)
+        await self._read_back_once()
         said = [records_of_event(CLAIMS_WRITTEN, item["payload"], self._now_us) for item in fresh]
         known = await self._parts.customers.records(sorted({name for records in said for name in records}))
         news = []
         for item, records in zip(fresh, said, strict=True):
-            if any(is_news(known[name], record) for name, record in records.items()):
+            is_new = any(is_news(known[name], record) for name, record in records.items())
+            if is_new or await self._is_first_met(item["payload"]):
                 news.append(item)
             else:
                 self._run.progress.duplicate += 1
@@ -170,6 +185,18 @@ class _Import:
             )
             for item, verdict in zip(news, verdicts, strict=True):
                 self._count([item["row"]], {CUSTOMER: 1}, verdict)
+
+    async def _is_first_met(self, payload: dict[str, Any]) -> bool:
+        """Tell whether a row names nobody but one who was never met, and says nothing else."""
+        if payload["claims"] or payload["consents"] or payload["account"]:
+            return False
+        return not await self._parts.customers.is_known(payload["identifiers"][0][0])
+
+    async def _read_back_once(self) -> None:
+        """Wait until what earlier imports wrote can be read."""
+        if not self._is_current:
+            await self._parts.read_back()
+            self._is_current = True
 
     def _is_first(self, payload: dict[str, Any]) -> bool:
         """Tell whether no earlier row of the file said the same."""
@@ -189,9 +216,7 @@ class _Import:
         }
         if not keys:
             return []
-        if not self._is_current:
-            await self._parts.read_back()
-            self._is_current = True
+        await self._read_back_once()
         standing = await self._parts.customers.orders(list(keys.values()))
         return [place for place, key in keys.items() if key in standing and not _says(events[place], standing[key])]
 
@@ -259,6 +284,14 @@ async def _append_patiently(log: EventLog, events: Sequence[NewEvent]) -> tuple[
                 raise
         await asyncio.sleep(BUSY_WAIT_S)
     raise AssertionError("unreachable")
+
+
+async def _first(waiting: deque[tuple[asyncio.Task[None], int]]) -> int:
+    """Wait for the batch that was sent first; return its size in bytes."""
+    task, size = waiting[0]
+    await task
+    waiting.popleft()
+    return size
 
 
 def _batches(lines: Iterator[bytes], size: int) -> Iterator[list[bytes]]:

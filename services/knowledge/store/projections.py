@@ -1,5 +1,6 @@
 """What an event writes into documents: into each from the event and itself alone (docs/consistency.md rule 8)."""
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -40,8 +41,8 @@ class ShoppingProjection:
         )
 
     async def apply(self, events: Sequence[Event]) -> None:
-        await self._orders.apply(events)
-        await self._activity.apply(events)
+        # Different documents, one commit: where one of the two fails, the events come again and the other passes them.
+        await asyncio.gather(self._orders.apply(events), self._activity.apply(events))
 
 
 def statements_projection(documents: DocumentStore, name: str, resolve: Resolve) -> KeyedProjection:
