@@ -170,6 +170,10 @@ def jobs_of(runtime: Runtime[KnowledgeSettings], parts: Parts) -> list[Job]:
 
 def register_imports(runtime: Runtime[KnowledgeSettings], parts: Parts) -> None:
     """Tell the operations who runs imports."""
+
+    async def read_back() -> None:
+        await asyncio.gather(parts.claims.caught_up(), parts.events.caught_up())
+
     importing = Importing(
         folder=runtime.folder / "imports",
         artifacts=runtime.artifacts,
@@ -179,7 +183,7 @@ def register_imports(runtime: Runtime[KnowledgeSettings], parts: Parts) -> None:
         clock=runtime.clock,
         time_zone=runtime.settings.shop_time_zone,
         currency=runtime.settings.currency,
-        read_back=parts.events.caught_up,
+        read_back=read_back,
     )
     for kind in (ORDERS, IMPORT_CUSTOMERS, EVENTS):
         runtime.operations.register(f"import-{kind}", importing.worker(kind), repeatable=True)

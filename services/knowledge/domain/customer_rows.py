@@ -1,17 +1,20 @@
 """Turns a row of a customers file into a statement about one person; and tells whether a statement is news."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import Final
 
 from services.chassis.errors import InvalidArgumentError
+from services.knowledge.domain.errors import ImportConfigError
 from services.knowledge.domain.facts import DENIED, GRANTED, MARKETING, PERSONALIZATION
 from services.knowledge.domain.identifiers import CARD, EMAIL, LOGIN, PHONE, VISITOR
 from services.knowledge.domain.identity import IMPORT_ROW
-from services.knowledge.domain.import_plan import CUSTOMER_FIELDS
+from services.knowledge.domain.import_plan import ALL_OTHERS, CUSTOMER_FIELDS, ImportPlan, ignored_columns
 from services.knowledge.domain.statements import ClaimsStatement, Record, check_statement
 
 DEFAULT_SOURCE: Final = "import"
+NAMES_REMEMBERED: Final = 1_024  # of columns; rows of objects may each have others
 _YES: Final = frozenset({"true", "1", "yes", "y", "granted", "是"})
 _NO: Final = frozenset({"false", "0", "no", "n", "denied", "否"})
 _CONSENTS: Final = {"consent_personalization": PERSONALIZATION, "consent_marketing": MARKETING}
@@ -22,6 +25,50 @@ def claim_field(column: str) -> str:
     """Return the fact's name that a column becomes ("Age Band": age_band), "" where none can be made."""
     name = _NO_FIELD.sub("_", column.strip().lower()).strip("_.")[:64]
     return name if name and name[0].isalpha() and name not in CUSTOMER_FIELDS else ""
+
+
+class UnnamedColumnError(ValueError):
+    """A column whose name makes no fact."""
+
+
+class CustomerNames:
+    """What the columns of a customers file are: our fields, facts, or to be ignored."""
+
+    def __init__(self, plan: ImportPlan) -> None:
+        self._ours = {column: name for name, column in plan.columns.items()}
+        self._ignored = ignored_columns(plan)
+        self.field_of = lru_cache(maxsize=NAMES_REMEMBERED)(self._field_of)
+
+    def of_header(self, header: Sequence[str]) -> list[str]:
+        """Return each column's field or fact, "" for one to be ignored.
+
+        Raises ImportConfigError for a column whose name makes no fact, and for two that make the same.
+        """
+        fields: list[str] = []
+        for column in header:
+            try:
+                field = self.field_of(column) if column else ""
+            except UnnamedColumnError as error:
+                hint = "map it (--column name=...) or name it in the option ignore_columns"
+                raise ImportConfigError(
+                    f"column {column[:64]!r} makes no name of a fact: {hint}", field="columns"
+                ) from error
+            if field and field in fields:
+                raise ImportConfigError(f"two columns are {field}", field="columns")
+            fields.append(field)
+        return fields
+
+    def _field_of(self, column: str) -> str:
+        if column in self._ours:
+            name = self._ours[column]
+        elif column in self._ignored:
+            return ""
+        else:
+            name = column
+        field = name if name in CUSTOMER_FIELDS else claim_field(name)
+        if not field and ALL_OTHERS not in self._ignored:
+            raise UnnamedColumnError(column)
+        return field
 
 
 def statement_of_row(row: Mapping[str, str], default_source: str) -> ClaimsStatement:

@@ -6,6 +6,7 @@ from datetime import tzinfo
 from typing import Final
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from services.kits.rows.csv_rows import DIALECT_OPTIONS, csv_dialect
 from services.knowledge.domain.errors import ImportConfigError
 from services.knowledge.domain.money import is_currency
 
@@ -16,6 +17,8 @@ CUSTOMERS: Final = "customers"
 EVENTS: Final = "events"
 
 MAX_COLUMNS: Final = 200
+COLUMNS_SHOWN: Final = 20  # of a file, in an error
+ALL_OTHERS: Final = "*"  # in ignore_columns
 MAX_CHARGES: Final = 200
 
 ORDER_FIELDS: Final = (
@@ -61,12 +64,13 @@ _OPTIONS: Final[Mapping[str, frozenset[str]]] = {
             "cancelled_prefix",
             "charge_products",
             "currency",
-            "delimiter",
+            "ignore_columns",
             "time_format",
             "time_zone",
         }
-    ),
-    CUSTOMERS: frozenset({"delimiter", "source"}),
+    )
+    | DIALECT_OPTIONS,
+    CUSTOMERS: frozenset({"ignore_columns", "source"}) | DIALECT_OPTIONS,
     EVENTS: frozenset(),
 }
 
@@ -118,8 +122,12 @@ def check_plan(kind: str, plan: ImportPlan) -> None:
                 f"orders have no field {strange[0]}; they have: {', '.join(ORDER_FIELDS)}", field="columns"
             )
         order_options(plan, ZoneInfo("UTC"), "XXX")
-    if len(plan.options.get("delimiter", ",")) != 1:
-        raise ImportConfigError("a delimiter is one character", field="options")
+    if plan.format == NDJSON and (strange := sorted(plan.options.keys() & DIALECT_OPTIONS)):
+        raise ImportConfigError(f"the option {strange[0]} is for CSV", field="options")
+    try:
+        csv_dialect(plan.options)
+    except ValueError as error:
+        raise ImportConfigError(str(error), field="options") from error
 
 
 def order_options(plan: ImportPlan, zone: tzinfo, currency: str) -> OrderOptions:
@@ -150,22 +158,37 @@ def order_options(plan: ImportPlan, zone: tzinfo, currency: str) -> OrderOptions
     )
 
 
-def column_places(plan: ImportPlan, header: Sequence[str], fields: Sequence[str]) -> dict[str, int]:
-    """Return where each of our fields stands in the file's header, of those that it has.
-
-    Raises ImportConfigError: a mapped column that the file lacks, a header with a name twice or too many names.
-    """
-    if len(header) > MAX_COLUMNS:
-        raise ImportConfigError(f"at most {MAX_COLUMNS} columns", field="columns")
-    names = [name.strip().lstrip("\ufeff") for name in header]
-    places = {name: place for place, name in enumerate(names) if name}
-    if len(places) < sum(1 for name in names if name):
+def check_header(plan: ImportPlan, header: Sequence[str]) -> None:
+    """Raise ImportConfigError: no name or too many, a name twice, a mapped column that the file lacks."""
+    names = [name for name in header if name]
+    if not names or len(header) > MAX_COLUMNS:
+        raise ImportConfigError(f"the file begins with a header of 1 to {MAX_COLUMNS} columns", field="columns")
+    if len(set(names)) < len(names):
         raise ImportConfigError("the header names a column twice", field="columns")
-    found: dict[str, int] = {}
-    for each in fields:
-        column = plan.columns.get(each, each)
-        if column in places:
-            found[each] = places[column]
-        elif each in plan.columns:
-            raise ImportConfigError(f"the file has no column {column!r} for {each}", field="columns")
-    return found
+    for field_name, column in sorted(plan.columns.items()):
+        if column not in names:
+            there = ", ".join(name[:64] for name in names[:COLUMNS_SHOWN])
+            raise ImportConfigError(
+                f"the file has no column {column[:64]!r} for {field_name}; it has: {there}", field="columns"
+            )
+
+
+def column_places(plan: ImportPlan, header: Sequence[str], fields: Sequence[str]) -> dict[str, int]:
+    """Return where each of our fields stands in the file's header, of those that it has."""
+    places = {name: place for place, name in enumerate(header) if name}
+    columns = {each: plan.columns.get(each, each) for each in fields}
+    return {each: places[column] for each, column in columns.items() if column in places}
+
+
+def ignored_columns(plan: ImportPlan) -> frozenset[str]:
+    """Return what the option ignore_columns names; ALL_OTHERS in it stands for whatever is not ours."""
+    return frozenset(name.strip() for name in plan.options.get("ignore_columns", "").split(","))
+
+
+def unknown_names(plan: ImportPlan, names: Sequence[str], fields: Sequence[str]) -> list[str]:
+    """Return which of a file's names are none of our fields, by themselves or mapped, nor to be ignored."""
+    ignored = ignored_columns(plan)
+    if ALL_OTHERS in ignored:
+        return []
+    known = ignored | {plan.columns.get(each, each) for each in fields}
+    return [name for name in names if name and name not in known]

@@ -4,11 +4,12 @@ Rows that follow one another and belong to one order make a run; the runs of an 
 make the order. Every row ends in an order or in a refusal; none is dropped.
 """
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta, tzinfo
-from decimal import ROUND_HALF_EVEN, Decimal, InvalidOperation
+from decimal import ROUND_HALF_EVEN, Decimal
 from functools import lru_cache
 from hashlib import blake2b
 from typing import Any, Final
@@ -58,6 +59,9 @@ _HEAD: Final = (
 )
 _MAX_AMOUNT: Final = Decimal(10) ** 12
 _ZERO: Final = Decimal(0)
+# Plain digits only: int() and Decimal() would also take "1_000", "１２" and "1e9", which the API refuses.
+_AMOUNT: Final = re.compile(r"[+-]?([0-9]{1,15}(\.[0-9]{0,20})?|\.[0-9]{1,20})")
+_WHOLE: Final = re.compile(r"([+-]?[0-9]{1,15})(\.0+)?")
 
 
 class RowRefusedError(ValueError):
@@ -208,7 +212,9 @@ class OrderRows:
         try:
             quantity = _whole_number(text)
         except ValueError as error:
-            raise RowRefusedError("QUANTITY_INVALID", "a quantity is a whole number", "quantity") from error
+            raise RowRefusedError(
+                "QUANTITY_INVALID", "a quantity is a whole number in digits 0-9", "quantity"
+            ) from error
         if kind == RETURN:
             quantity = abs(quantity)
         if quantity <= 0:
@@ -266,7 +272,7 @@ class OrderRows:
     def _time_us(self, text: str) -> int:
         try:
             time_us = _read_time(text, self._options)
-        except ValueError as error:
+        except (ValueError, OverflowError) as error:  # year 1, which some tables write for "none", has no UTC
             raise RowRefusedError("TIME_INVALID", "the time cannot be read", "occurred_time") from error
         if time_us > self._latest_us:
             raise RowRefusedError("FUTURE_EVENT", "the time lies in the future", "occurred_time")
@@ -397,12 +403,12 @@ def _micros_in(time: datetime, zone: tzinfo) -> int:
 @lru_cache(maxsize=65_536)
 def _amount(text: str, where: str) -> Decimal:
     """Return an amount that is not negative; raises RowRefusedError."""
-    try:
-        amount = Decimal(text.strip())
-    except InvalidOperation as error:
-        raise RowRefusedError("MONEY_INVALID", "an amount is a decimal number such as 19.90", where) from error
-    if not amount.is_finite() or amount >= _MAX_AMOUNT:
-        raise RowRefusedError("MONEY_INVALID", "an amount is a decimal number such as 19.90", where)
+    stripped = text.strip()
+    if not _AMOUNT.fullmatch(stripped):
+        raise RowRefusedError("MONEY_INVALID", "an amount is written 19.90: digits 0-9, a point, no separators", where)
+    amount = Decimal(stripped)
+    if amount >= _MAX_AMOUNT:
+        raise RowRefusedError("MONEY_INVALID", f"an amount is less than {_MAX_AMOUNT:f}", where)
     if amount < 0:
         raise RowRefusedError("MONEY_NEGATIVE", "an amount is not negative", where)
     return amount
@@ -421,8 +427,10 @@ def _money(amount: Decimal, currency: str) -> Mapping[str, str]:
 @lru_cache(maxsize=4_096)
 def _whole_number(text: str) -> int:
     """Return the int of "6" or "6.0"; raises ValueError."""
-    stripped = text.strip()
-    return int(_without_float(stripped)) if len(stripped) <= 20 and stripped.isascii() else int("")
+    match = _WHOLE.fullmatch(text.strip())
+    if match is None:
+        raise ValueError("a whole number is written in digits 0-9")
+    return int(match.group(1))
 
 
 def _line_number(text: str) -> int:

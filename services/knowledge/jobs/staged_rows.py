@@ -1,34 +1,24 @@
-"""Reads the rows of an uploaded file one by one, whatever is wrong with one of them."""
+"""Reads an uploaded file as numbered rows of text under our names, whatever is wrong with one of them."""
 
-import csv
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
-from io import BufferedReader, TextIOWrapper
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, BinaryIO, Final, TypeVar
 
 import orjson
 
+from services.kits.rows import json_rows
+from services.kits.rows.bad_row import BadRow, wrong_shape
+from services.kits.rows.csv_rows import csv_dialect, csv_rows
 from services.knowledge.domain.errors import ImportConfigError
-from services.knowledge.domain.import_plan import CSV, MAX_COLUMNS, ImportPlan, column_places
+from services.knowledge.domain.import_plan import CSV, ImportPlan, check_header, column_places, unknown_names
 
-MAX_LINE_BYTES: Final = 1024 * 1024
-MAX_CELL_CHARACTERS: Final = 131_072
 REPORT_EVERY_ROWS: Final = 20_000
-
-
-@dataclass(frozen=True, slots=True)
-class BadRow:
-    """A row that cannot be taken apart."""
-
-    reason: str
-    message: str
-    raw: Any = None
-
 
 Row = Sequence[str] | BadRow
 Report = Callable[[int, int], None]  # rows read, bytes read
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,58 +31,47 @@ class Table:
 
 
 @contextmanager
+def open_csv(path: Path, plan: ImportPlan, fields: Sequence[str], report: Report) -> Iterator[Table]:
+    """Open a CSV file; columns that are none of our fields stand in the header only. Raises ImportConfigError."""
+    with path.open("rb") as file:
+        rows = csv_rows(file, csv_dialect(plan.options))
+        first = next(rows, None)
+        if first is None:
+            raise ImportConfigError("the file is empty; it begins with a header line", field="columns")
+        if isinstance(first, BadRow):
+            raise ImportConfigError(f"the header cannot be read: {first.message}", field="columns")
+        header = tuple(name.strip() for name in first)
+        check_header(plan, header)
+        places = column_places(plan, header, fields)
+        yield Table(places, header, _numbered(_of_width(rows, len(header)), file, report))
+
+
+@contextmanager
 def open_table(path: Path, plan: ImportPlan, fields: Sequence[str], report: Report) -> Iterator[Table]:
-    """Open a CSV or NDJSON file as a table. Raises ImportConfigError for an unusable header."""
+    """Open a CSV or NDJSON file that has our fields and no others. Raises ImportConfigError for an unusable header."""
     if plan.format == CSV:
-        with (
-            path.open("rb") as file,
-            TextIOWrapper(file, encoding="utf-8-sig", errors="surrogateescape", newline="") as text,
-        ):
-            yield _csv_table(file, text, plan, fields, report)
+        with open_csv(path, plan, fields, report) as table:
+            strange = unknown_names(plan, table.header, fields)
+            if strange:
+                hint = "map it with --column or name it in the option ignore_columns"
+                raise ImportConfigError(f"nothing says what column {strange[0][:64]!r} is: {hint}", field="columns")
+            yield table
         return
     names = tuple(plan.columns.get(each, each) for each in fields)
-    with closing(_object_rows(path, names, report)) as rows:
+    with closing(_object_rows(path, plan, fields, report)) as rows:
         yield Table({each: place for place, each in enumerate(fields)}, names, rows)
 
 
 def json_lines(path: Path, report: Report) -> Iterator[tuple[int, bytes | BadRow]]:
     """Yield (row number, line) of an NDJSON file; empty lines are no rows."""
-    number = 0
     with path.open("rb") as file:
-        while line := file.readline(MAX_LINE_BYTES):
-            whole = line.endswith(b"\n") or len(line) < MAX_LINE_BYTES
-            while not whole:
-                rest = file.readline(MAX_LINE_BYTES)
-                whole = rest.endswith(b"\n") or len(rest) < MAX_LINE_BYTES
-                line = b"\xff"
-            text = line.strip()
-            if not text:
-                continue
-            number += 1
-            if text == b"\xff":
-                yield number, BadRow("ROW_TOO_LONG", f"a line takes at most {MAX_LINE_BYTES} bytes")
-            else:
-                yield number, text
-            if number % REPORT_EVERY_ROWS == 0:
-                report(number, file.tell())
-        report(number, file.tell())
+        yield from _numbered(json_rows.json_lines(file), file, report)
 
 
-def objects_of(lines: Iterator[tuple[int, bytes | BadRow]]) -> Iterator[tuple[int, dict[str, Any] | BadRow]]:
-    """Yield the JSON object of each line."""
-    for number, line in lines:
-        if isinstance(line, BadRow):
-            yield number, line
-            continue
-        try:
-            value = orjson.loads(line)
-        except orjson.JSONDecodeError:
-            yield number, BadRow("ROW_MALFORMED", "the line is no JSON", line.decode(errors="replace"))
-            continue
-        if isinstance(value, dict):
-            yield number, value
-        else:
-            yield number, BadRow("ROW_MALFORMED", "the line is no JSON object", line.decode(errors="replace"))
+def json_objects(path: Path, report: Report) -> Iterator[tuple[int, dict[str, Any] | BadRow]]:
+    """Yield (row number, object) of an NDJSON file."""
+    for number, line in json_lines(path, report):
+        yield number, json_rows.json_object(line)
 
 
 def cell_text(value: Any) -> str:
@@ -104,46 +83,35 @@ def cell_text(value: Any) -> str:
     return value if isinstance(value, str) else orjson.dumps(value).decode()
 
 
-def _csv_table(
-    file: BufferedReader, text: TextIOWrapper, plan: ImportPlan, fields: Sequence[str], report: Report
-) -> Table:
-    csv.field_size_limit(MAX_CELL_CHARACTERS)
-    reader = csv.reader(text, delimiter=plan.options.get("delimiter", ","))
-    try:
-        header = tuple(name.strip() for name in next(reader, []))
-    except csv.Error as error:
-        raise ImportConfigError(f"the header cannot be read: {error}", field="columns") from error
-    if not header or len(header) > MAX_COLUMNS:
-        raise ImportConfigError(f"the file begins with a header of 1 to {MAX_COLUMNS} columns", field="columns")
-    places = column_places(plan, header, fields)
-    return Table(places, header, _csv_rows(file, reader, len(header), report))
+def unknown_member(name: str) -> BadRow:
+    """Return the row for an object with a member that is none of our fields."""
+    message = f"nothing says what {name[:64]!r} is: map it with --column or name it in the option ignore_columns"
+    return BadRow("UNKNOWN_FIELD", message)
 
 
-def _csv_rows(
-    file: BufferedReader, reader: Iterator[list[str]], width: int, report: Report
-) -> Iterator[tuple[int, Row]]:
+def _numbered(rows: Iterable[T], file: BinaryIO, report: Report) -> Iterator[tuple[int, T]]:
     number = 0
-    while True:
-        try:
-            row = next(reader)
-        except StopIteration:
-            break
-        except csv.Error as error:
-            number += 1
-            yield number, BadRow("ROW_MALFORMED", f"the row is no CSV: {error}")
-            continue
-        if not row:
-            continue
-        number += 1
-        if len(row) == width:
-            yield number, row
-        else:
-            yield number, BadRow("ROW_SHAPE", f"the row has {len(row)} cells, the header {width}", row[:MAX_COLUMNS])
+    for number, row in enumerate(rows, 1):
+        yield number, row
         if number % REPORT_EVERY_ROWS == 0:
             report(number, file.tell())
     report(number, file.tell())
 
 
-def _object_rows(path: Path, names: Sequence[str], report: Report) -> Generator[tuple[int, Row], None, None]:
-    for number, value in objects_of(json_lines(path, report)):
-        yield number, value if isinstance(value, BadRow) else [cell_text(value.get(name)) for name in names]
+def _of_width(rows: Iterable[list[str] | BadRow], width: int) -> Iterator[Row]:
+    for row in rows:
+        yield row if isinstance(row, BadRow) or len(row) == width else wrong_shape(row, width)
+
+
+def _object_rows(
+    path: Path, plan: ImportPlan, fields: Sequence[str], report: Report
+) -> Generator[tuple[int, Row], None, None]:
+    names = tuple(plan.columns.get(each, each) for each in fields)
+    known = frozenset(names)
+    for number, value in json_objects(path, report):
+        if isinstance(value, BadRow):
+            yield number, value
+        elif not value.keys() <= known and (strange := unknown_names(plan, tuple(value), fields)):
+            yield number, unknown_member(strange[0])
+        else:
+            yield number, [cell_text(value.get(name)) for name in names]

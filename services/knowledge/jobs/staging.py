@@ -22,7 +22,8 @@ from zoneinfo import ZoneInfo
 import orjson
 
 from services.chassis.errors import InvalidArgumentError, ZhikeError
-from services.knowledge.domain.customer_rows import claim_field, statement_of_row
+from services.kits.rows.bad_row import BadRow
+from services.knowledge.domain.customer_rows import CustomerNames, UnnamedColumnError, statement_of_row
 from services.knowledge.domain.errors import EventRefusedError, ImportConfigError
 from services.knowledge.domain.import_plan import (
     CUSTOMER_FIELDS,
@@ -44,7 +45,15 @@ from services.knowledge.domain.order_rows import (
 )
 from services.knowledge.domain.times import micros, time_of
 from services.knowledge.domain.user_events import CheckedEvent, IntakeRules, check_event
-from services.knowledge.jobs.staged_rows import BadRow, Table, cell_text, json_lines, objects_of, open_table
+from services.knowledge.jobs.staged_rows import (
+    Table,
+    cell_text,
+    json_lines,
+    json_objects,
+    open_csv,
+    open_table,
+    unknown_member,
+)
 from services.knowledge.usecases.intake import RefusedForm, check_weight
 from services.knowledge.wire.user_events import read_event
 
@@ -249,30 +258,34 @@ def _merge_buckets(folder: Path) -> None:
 
 
 def _customer_rows(task: StagingTask, outcome: Outcome) -> Iterable[tuple[int, dict[str, str] | BadRow]]:
+    """Yield each row's texts by field or fact. A column whose name makes no fact is refused, never left out."""
     plan, path = task.import_plan, Path(task.path)
-    ours = {column: field for field, column in plan.columns.items()}
-    names: dict[str, str] = {}
-
-    def field_of(column: str) -> str:
-        if column not in names:
-            name = ours.get(column, column)
-            names[column] = name if name in CUSTOMER_FIELDS else claim_field(name)
-        return names[column]
-
+    names = CustomerNames(plan)
     if plan.format == NDJSON:
-        for number, value in objects_of(json_lines(path, outcome.report)):
-            if isinstance(value, BadRow):
-                yield number, value
-            else:
-                yield number, {field: cell_text(each) for column, each in value.items() if (field := field_of(column))}
+        for number, value in json_objects(path, outcome.report):
+            yield number, value if isinstance(value, BadRow) else _customer_object(value, names)
         return
-    with open_table(path, plan, CUSTOMER_FIELDS, outcome.report) as table:
-        fields = [field_of(column) for column in table.header]
+    with open_csv(path, plan, CUSTOMER_FIELDS, outcome.report) as table:
+        fields = names.of_header(table.header)
         for number, row in table.rows:
             if isinstance(row, BadRow):
                 yield number, row
             else:
                 yield number, {field: cell.strip() for field, cell in zip(fields, row, strict=True) if field}
+
+
+def _customer_object(value: Mapping[str, Any], names: CustomerNames) -> dict[str, str] | BadRow:
+    row: dict[str, str] = {}
+    for name, each in value.items():
+        try:
+            field = names.field_of(name)
+        except UnnamedColumnError:
+            return unknown_member(name)
+        if field in row:
+            return BadRow("FIELD_TWICE", f"two members of the row are {field}")
+        if field:
+            row[field] = cell_text(each).strip()
+    return row
 
 
 def _event_body(event: CheckedEvent) -> dict[str, Any]:

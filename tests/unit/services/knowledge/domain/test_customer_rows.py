@@ -3,7 +3,9 @@
 import pytest
 
 from services.chassis.errors import InvalidArgumentError
-from services.knowledge.domain.customer_rows import claim_field, is_news, statement_of_row
+from services.knowledge.domain.customer_rows import CustomerNames, claim_field, is_news, statement_of_row
+from services.knowledge.domain.errors import ImportConfigError
+from services.knowledge.domain.import_plan import CSV, ImportPlan
 from services.knowledge.domain.statements import CLAIMS_WRITTEN, empty_record, merged_record, records_of_event
 
 ROW = {
@@ -52,6 +54,32 @@ def test_a_row_that_cannot_be_kept_says_why(row: dict[str, str]) -> None:
 )
 def test_other_columns_become_facts(column: str, field: str) -> None:
     assert claim_field(column) == field
+
+
+def test_columns_are_fields_facts_or_ignored() -> None:
+    plan = ImportPlan(CSV, columns={"card": "会员号", "name": "姓名"}, options={"ignore_columns": "备注, Secret"})
+    names = CustomerNames(plan)
+    header = ["会员号", "姓名", "Age Band", "phone", "备注", "Secret", ""]
+    assert names.of_header(header) == ["card", "name", "age_band", "phone", "", "", ""]
+
+
+@pytest.mark.parametrize(
+    ("header", "message"),
+    [
+        (["card", "年龄"], "'年龄' makes no name of a fact"),
+        (["card", "Phone"], "'Phone' makes no name of a fact"),
+        (["Age Band", "age-band"], "two columns are age_band"),
+        (["会员号", "card"], "two columns are card"),
+    ],
+)
+def test_a_column_that_would_be_lost_is_refused(header: list[str], message: str) -> None:
+    with pytest.raises(ImportConfigError, match=message):
+        CustomerNames(ImportPlan(CSV, columns={"card": "会员号"} if "会员号" in header else {})).of_header(header)
+
+
+def test_whatever_makes_no_fact_may_be_ignored_at_once() -> None:
+    names = CustomerNames(ImportPlan(CSV, options={"ignore_columns": "*"}))
+    assert names.of_header(["card", "年龄", "Age"]) == ["card", "", "age"]
 
 
 @pytest.mark.parametrize(

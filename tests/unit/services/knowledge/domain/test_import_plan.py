@@ -14,9 +14,11 @@ from services.knowledge.domain.import_plan import (
     ORDER_FIELDS,
     ORDERS,
     ImportPlan,
+    check_header,
     check_plan,
     column_places,
     order_options,
+    unknown_names,
 )
 
 UTC = ZoneInfo("UTC")
@@ -32,6 +34,9 @@ UTC = ZoneInfo("UTC")
         (ORDERS, ImportPlan(CSV, options={"anonymous": "maybe"})),
         (ORDERS, ImportPlan(CSV, options={"delimiter": "||"})),
         (ORDERS, ImportPlan(CSV, options={"charge_products": ",".join(f"P{n}" for n in range(201))})),
+        (ORDERS, ImportPlan(CSV, options={"encoding": "utf-16"})),
+        (ORDERS, ImportPlan(NDJSON, options={"encoding": "gb18030"})),
+        (CUSTOMERS, ImportPlan(NDJSON, options={"delimiter": ";"})),
         (CUSTOMERS, ImportPlan(CSV, options={"currency": "CNY"})),
         (EVENTS, ImportPlan(CSV)),
         (EVENTS, ImportPlan(NDJSON, options={"source": "x"})),
@@ -69,11 +74,32 @@ def test_charges_are_named_exactly_or_by_prefix(product: str, charge: bool) -> N
 
 def test_columns_are_found_by_their_own_or_the_files_name() -> None:
     plan = ImportPlan(CSV, columns={"order_number": "InvoiceNo"})
-    places = column_places(plan, ["\ufeffInvoiceNo", "card", "Country"], ORDER_FIELDS)
+    places = column_places(plan, ["InvoiceNo", "card", "Country"], ORDER_FIELDS)
     assert places == {"order_number": 0, "card": 1}
 
 
-@pytest.mark.parametrize("header", [["a", "a"], ["x"], [f"c{n}" for n in range(MAX_COLUMNS + 1)]])
+@pytest.mark.parametrize("header", [[""], ["a", "b", "a"], ["x"], ["b", *(f"c{n}" for n in range(MAX_COLUMNS))]])
 def test_a_header_that_misleads_is_refused(header: list[str]) -> None:
     with pytest.raises(ImportConfigError):
-        column_places(ImportPlan(CSV, columns={"card": "b"}), header, ORDER_FIELDS)
+        check_header(ImportPlan(CSV, columns={"card": "b"}), header)
+
+
+def test_a_header_of_as_many_columns_as_the_bound_is_taken() -> None:
+    check_header(ImportPlan(CSV), [f"c{n}" for n in range(MAX_COLUMNS)])
+
+
+def test_a_mapped_column_that_the_file_lacks_is_named_beside_those_that_it_has() -> None:
+    with pytest.raises(ImportConfigError, match="no column 'CustomerID' for card; it has: InvoiceNo, 会员号"):
+        check_header(ImportPlan(CSV, columns={"card": "CustomerID"}), ["InvoiceNo", "", "会员号"])
+
+
+@pytest.mark.parametrize(
+    ("ignore_columns", "unknown"),
+    [("", ["card", "Country", "国家"]), ("Country, card", ["国家"]), ("国家", ["card", "Country"]), ("*", [])],
+)
+def test_names_that_nobody_explains_are_unknown_also_ours_when_it_is_mapped_elsewhere(
+    ignore_columns: str, unknown: list[str]
+) -> None:
+    plan = ImportPlan(CSV, columns={"card": "CustomerID"}, options={"ignore_columns": ignore_columns})
+    names = ["order_number", "CustomerID", "card", "", "Country", "国家"]
+    assert unknown_names(plan, names, ORDER_FIELDS) == unknown

@@ -187,6 +187,15 @@ async def test_customers_again_are_duplicates_and_a_changed_row_is_news(imports:
     assert (await imports.world.customer("card:1002")).facts[0].value == "Wong"
 
 
+async def test_a_row_that_names_a_customer_and_says_nothing_else_makes_the_customer_once(imports: Imports) -> None:
+    plan = ImportPlan(CSV, owner="key")
+    progress = await imports.run(CUSTOMERS, b"card,name\n1001,\n", plan)
+    assert (progress.accepted, progress.duplicate) == (1, 0)
+    assert (await imports.world.customer("card:1001")).person.identifiers == ("card:1001",)
+    again = await imports.run(CUSTOMERS, b"card,name\n1001,\n", plan)
+    assert (again.accepted, again.duplicate) == (0, 1)
+
+
 async def test_customers_come_as_objects_and_with_columns_of_other_names(imports: Imports) -> None:
     content = orjson.dumps({"member_no": "1001", "name": "Li"}) + b"\n" + b"broken\n"
     progress = await imports.run(CUSTOMERS, content, ImportPlan(NDJSON, columns={"card": "member_no"}))
@@ -230,9 +239,71 @@ async def test_an_interrupted_import_is_done_again_and_doubles_nothing(
     assert not (imports.folder / "imports" / "knowledge.x").exists()
 
 
+async def test_no_bad_row_takes_another_with_it_and_the_error_file_holds_each(imports: Imports) -> None:
+    header, good = (
+        b"order_number,occurred_time,product_id,quantity,unit_price,card",
+        b",2025-12-01T08:26:00Z,p-1,1,1.00,1001",
+    )
+    bad = [b'"open' + good, b"\xb0\xa1" + good, b"x" * 2_000_000 + good, b"short,row", b'"a"b' + good,
+           "９".encode() + good.replace(b",1,", ",１,".encode()), b"7" + good.replace(b"2025", b"0001")]  # fmt: skip
+    lines = [header]
+    for number, each in enumerate(bad):
+        lines += [b"G%d" % number + good, each]
+    lines.append(b"last" + good)
+    progress = await imports.run(*orders(b"\xef\xbb\xbf" + b"\r\n".join(lines)))
+    assert progress.rows == progress.accepted + progress.rejected == 2 * len(bad) + 1
+    assert progress.rejected_by_reason == {
+        "ROW_MALFORMED": 2, "ROW_ENCODING": 1, "ROW_TOO_LONG": 1, "ROW_SHAPE": 1, "QUANTITY_INVALID": 1,
+        "EVENT_TOO_OLD": 1,
+    }  # fmt: skip
+    errors = [orjson.loads(line) for line in (await imports.artifacts.read(progress.error_file)).splitlines()]
+    assert [each["row"] for each in errors] == list(range(2, 2 * len(bad) + 1, 2))
+    assert all(each["message"] and each["raw"] for each in errors)
+    numbers = [event.payload["order"]["number"] for event in await imports.world.events(USER_EVENTS)]
+    assert sorted(numbers) == sorted([*(f"G{number}" for number in range(len(bad))), "last"])
+
+
+async def test_a_broken_line_among_objects_costs_itself(imports: Imports) -> None:
+    order = {"order_number": "1", "occurred_time": "2025-12-01T08:26:00Z", "product_id": "p", "quantity": 1,
+             "unit_price": "1.00"}  # fmt: skip
+    lines = [orjson.dumps({**order, "order_number": str(number)}) for number in range(5)]
+    lines[2] = lines[2][:-5]
+    content = b"\n".join([*lines, orjson.dumps({**order, "order_number": "6", "colour": "red"})])
+    progress = await imports.run(ORDERS, content, ImportPlan(NDJSON, owner="key"))
+    assert (progress.rows, progress.accepted) == (6, 4)
+    assert progress.rejected_by_reason == {"ROW_MALFORMED": 1, "UNKNOWN_FIELD": 1}
+
+
+@pytest.mark.parametrize("kind", [ORDERS, CUSTOMERS, EVENTS])
+async def test_a_file_of_objects_without_a_line_is_no_rows(imports: Imports, kind: str) -> None:
+    progress = await imports.run(kind, b"\n \r\n", ImportPlan(NDJSON, owner="key"))
+    assert (progress.rows, progress.rejected, progress.done_bytes) == (0, 0, 4)
+
+
+async def test_a_customers_file_with_headers_of_its_own_language_and_encoding(imports: Imports) -> None:
+    content = "会员号;姓名;备注\n１００１;李伟;x\n1002;王\x01芳;y\n".encode("gb18030")
+    columns = {"card": "会员号", "name": "姓名"}
+    options = {"encoding": "gb18030", "delimiter": ";", "ignore_columns": "备注"}
+    progress = await imports.run(CUSTOMERS, content, ImportPlan(CSV, columns=columns, options=options))
+    assert (progress.accepted, progress.rejected_by_reason) == (1, {"INVALID_ARGUMENT": 1})
+    assert (await imports.world.customer("card:1001")).facts[0].value == "李伟"
+
+
+async def test_members_of_customers_that_make_no_fact_or_the_same_twice_are_refused(imports: Imports) -> None:
+    rows = [{"card": "1001", "年龄": "35"}, {"card": "1001", "Age Band": "35", "age_band": "36"}, {"card": "1001"}]
+    progress = await imports.run(CUSTOMERS, b"\n".join(map(orjson.dumps, rows)), ImportPlan(NDJSON))
+    assert (progress.accepted, progress.rejected_by_reason) == (1, {"UNKNOWN_FIELD": 1, "FIELD_TWICE": 1})
+
+
 @pytest.mark.parametrize(
     "content",
-    [b"", b"order_number,card\n1,2\n", b"order_number,occurred_time,product_id,quantity,quantity\n"],
+    [
+        b"",
+        b"\xff\xfeo\x00r\x00d\x00e\x00r\x00\n\x00",
+        "订单号,时间\n".encode("gb18030"),
+        b"order_number,card\n1,2\n",
+        b"order_number,occurred_time,product_id,quantity,quantity\n",
+    ],
 )
 async def test_a_file_without_the_columns_that_orders_need_ends_the_import(imports: Imports, content: bytes) -> None:
     with pytest.raises(ImportConfigError):
