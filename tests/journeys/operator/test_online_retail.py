@@ -151,3 +151,18 @@ def test_customers_have_bought_what_the_data_says_less_what_they_returned(retail
             assert purchases["orders"] == expected.orders, number
             assert round(float(purchases["spend"]["amount"]) * 100) == expected.pence, number
             assert purchases["spend"]["currency"] == "GBP"
+
+
+@pytest.mark.data
+@pytest.mark.slow
+def test_a_file_without_the_mapped_columns_imports_nothing_and_says_which_it_has(
+    retail: Retail, tmp_path: Path
+) -> None:
+    file = tmp_path / "renamed.csv"
+    file.write_text("Invoice,StockCode,Quantity,InvoiceDate,UnitPrice,CustomerID,Description,Country\n", "utf-8")
+    result = retail.platform.zhike("import", "orders", str(file), "--mapping", str(MAPPING))
+    assert result.returncode == 64
+    assert "no column 'InvoiceNo' for order_number; it has: Invoice, StockCode" in " ".join(result.stderr.split())
+    unknown = retail.platform.zhike("import", "orders", str(file), "--column", "colour=Invoice")
+    assert unknown.returncode == 64
+    assert "orders have no field colour; they have: order_number" in " ".join(unknown.stderr.split())
