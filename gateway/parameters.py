@@ -11,7 +11,7 @@ from services.chassis.errors import InvalidArgumentError
 
 FIELDS_LIMIT: Final = 256  # name=value pairs in one query string
 MAP_ITEMS_LIMIT: Final = 64
-MAP_VALUE_LIMIT: Final = 256
+MAP_VALUE_LIMIT: Final = 2_048
 MAP_KEY: Final = re.compile(r"[a-z][a-z0-9_.]{0,63}", re.ASCII)
 LANGUAGES: Final = ("zh", "en")
 DEFAULT_LANGUAGE: Final = "zh"

@@ -104,7 +104,7 @@ def csv_layout(header: Sequence[str], columns: Mapping[str, str], options: Mappi
             )
     ours = {theirs: name for name, theirs in columns.items()}
     ignored = _ignored(options)
-    fields = [_field_of(name, ours, ignored, mapped=bool(columns)) for name in names]
+    fields = [_field_of(name, ours, ignored, columns) for name in names]
     if "id" not in fields:
         raise ImportConfigError("no column holds the product's id", field="columns")
     return CsvLayout(tuple(fields), options.get("currency", ""), options.get("list_separator", LIST_SEPARATOR))
@@ -154,15 +154,14 @@ def ndjson_row(row: Mapping[str, Any], columns: Mapping[str, str], options: Mapp
     return named
 
 
-def _field_of(name: str, ours: Mapping[str, str], ignored: frozenset[str], *, mapped: bool) -> str | None:
+def _field_of(name: str, ours: Mapping[str, str], ignored: frozenset[str], columns: Mapping[str, str]) -> str | None:
     if name in ours:
         return ours[name]
     if name in ignored or name in _NOT_READ:
         return None
-    if mapped or not _is_field(name):
+    if name in columns or not _is_field(name):  # a name of ours that the mapping finds in another column
         if "*" in ignored:
             return None
-        # With a mapping, a name of ours in the file may mean something else there: it has to be mapped or ignored.
         hint = "map it or name it in the option ignore_columns"
         raise ImportConfigError(f"nothing says what column {name[:64]!r} is; {hint}", field="columns")
     return name

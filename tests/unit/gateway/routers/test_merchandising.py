@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 import pytest
 import structlog
 
+from gateway.parameters import MAP_VALUE_LIMIT
 from gateway.principals import Role
 from gateway.uploads import PIECE_LIMIT_BYTES
 from services.chassis.errors import InvalidArgumentError
@@ -118,7 +119,7 @@ async def test_an_import_of_another_type_is_a_415(shop: Shop, media_type: str) -
         {"column.": "x"},
         {"column.Price": "x"},
         {"column.价": "x"},
-        {"option.a": "x" * 257},
+        {"option.a": "x" * (MAP_VALUE_LIMIT + 1)},
         {f"column.c{number}": "x" for number in range(65)},
         {"channel": "pigeon"},
         {"shop": "x" * 65},

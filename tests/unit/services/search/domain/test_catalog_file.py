@@ -71,6 +71,11 @@ def test_a_header_that_leaves_a_question_open_is_refused(
         csv_layout(header, columns, options)
 
 
+def test_columns_with_our_names_need_no_mapping() -> None:
+    layout = csv_layout(["SKU", "title", "attributes.颜色"], {"id": "SKU"}, {})
+    assert layout.row(["7", "灯", "红|蓝"]) == {"id": "7", "title": "灯", "attributes": {"颜色": ["红", "蓝"]}}
+
+
 def test_all_other_columns_may_be_ignored_by_name() -> None:
     layout = csv_layout(["id", "title", "colour"], {}, {"ignore_columns": "*"})
     assert layout.row(["p1", "Cheese", "red"]) == {"id": "p1", "title": "Cheese"}
