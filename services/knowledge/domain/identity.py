@@ -60,7 +60,7 @@ class IdentityRules:
     """Bounds. An identifier with more neighbours of one kind than its bound is shared by many and joins nobody."""
 
     neighbours: Mapping[str, int] = field(default_factory=lambda: {"card": 5, "login": 5, "phone": 10, "email": 10})
-    visitors: int = 100  # browsers of one login; beyond it the login is a shared test account
+    visitors: int = 50  # browsers of one login; beyond it the login is a shared test account
     visitor_people: int = 8  # neighbours of one browser that are looked at; beyond them it stands in a shop
     trunk: int = 1_000  # identifiers that edges may chain together before nobody believes the chain
     blocked: frozenset[str] = frozenset()  # text forms that the shop adds

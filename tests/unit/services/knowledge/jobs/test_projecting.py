@@ -1,6 +1,8 @@
-"""Which identifiers are looked at after an event."""
+"""Which identifiers are looked at after an event, and that a generation being built keeps silent."""
 
-from services.knowledge.jobs.projecting import Companies
+from collections.abc import Iterable
+
+from services.knowledge.jobs.projecting import Companies, build_shopping
 from services.knowledge.store.collections import USER_EVENTS
 from tests.unit.services.knowledge.conftest import World, event_form
 
@@ -20,3 +22,28 @@ async def test_the_same_company_is_looked_at_once_and_again_only_after_it_was_fo
     assert companies.touched(events) == []
     companies.remember(events[:1])
     assert companies.touched(events) == ["card:1002", "login:w"]
+
+
+class _Heard:
+    """Notes whom it was asked to announce."""
+
+    def __init__(self) -> None:
+        self.identifiers: list[str] = []
+
+    async def announce(self, identifiers: Iterable[str]) -> None:
+        self.identifiers.extend(identifiers)
+
+
+async def test_a_generation_that_is_being_built_announces_nobody(world: World) -> None:
+    await world.write(event_form("e1", world.clock.now(), identifiers=["card:1001", "login:u"]))
+    generations = world.generations[USER_EVENTS]
+    generation = await generations.begin()
+    await generations.declare(generation)
+    heard = _Heard()
+    build = build_shopping(world.documents, generations, heard)  # type: ignore[arg-type]
+    rebuilt = build(generations.projection_name(generation), generations.resolver(generation))
+    await rebuilt.apply(await world.events(USER_EVENTS))
+    assert heard.identifiers == []
+    await generations.promote(generation)
+    await rebuilt.apply(await world.events(USER_EVENTS))
+    assert heard.identifiers == ["card:1001", "login:u"]

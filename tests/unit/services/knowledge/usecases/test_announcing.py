@@ -1,6 +1,6 @@
 """What other services hear: every change of what an identifier resolves to, once, whatever crashed between."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -9,7 +9,8 @@ import pytest
 from services.chassis.documents.memory import MemoryDocuments
 from services.chassis.documents.port import StoreUnavailableError
 from services.knowledge.domain.identity import IdentityRules
-from services.knowledge.store.collections import CUSTOMERS, RESOLUTIONS
+from services.knowledge.store.collections import CUSTOMER_CLAIMS, CUSTOMERS, PRODUCTS, RESOLUTIONS, USER_EVENTS
+from services.knowledge.store.customers import Closure, CustomerStore
 from services.knowledge.store.resolutions import ResolutionStore
 from services.knowledge.usecases.announcing import Announcer, announce_by_new_rules
 from services.knowledge.usecases.statements import Request, set_consent, unmerge_customer
@@ -139,6 +140,44 @@ async def test_two_announcers_at_once_end_with_the_same_last_word(world: World) 
     await other.announce([CARD])
     await world.announcer.announce([PHONE])
     assert all(said["members"] == [CARD, LOGIN, PHONE] for said in (await world.published()).values())
+
+
+class _Overtaken(CustomerStore):
+    """Lets others do something between the first look at who people are and what is made of it."""
+
+    meanwhile: Callable[[], Awaitable[None]] | None = None
+
+    async def closure(self, starts: Iterable[str]) -> Closure:
+        seen = await super().closure(starts)
+        if self.meanwhile is not None:
+            then, self.meanwhile = self.meanwhile, None
+            await then()
+        return seen
+
+
+async def test_an_announcer_that_was_overtaken_corrects_itself(world: World) -> None:
+    joined = await world.claim(CARD, LOGIN)
+    slow = _Overtaken(world.documents, IdentityRules(), shopping=world.generations[USER_EVENTS],
+                      statements=world.generations[CUSTOMER_CLAIMS], own_label=world.generations[PRODUCTS])  # fmt: skip
+
+    async def part() -> None:
+        await unmerge_customer(world.writing, joined.id, [CARD], Request("key"), reason="two")
+
+    slow.meanwhile = part
+    await Announcer(slow, world.resolutions, world.clock).announce([CARD])
+    published = await world.published()
+    assert (published[CARD]["members"], published[LOGIN]["members"]) == ([CARD], [LOGIN])
+
+
+async def test_a_word_that_still_waits_is_told_before_the_next(world: World) -> None:
+    await world.claim(CARD, LOGIN)
+    for document in (await world.documents.scan(RESOLUTIONS)).documents:
+        said = {**document.body["payload"], "version": 2}
+        waiting = {**document.body, "version": 2, "outbox": [[2, 5, said]], "pending": 1}
+        await world.documents.replace(RESOLUTIONS, document.key, waiting, expected_revision=document.revision)
+    await world.claim(LOGIN, PHONE)
+    versions = [event.payload["version"] for event in await world.events(CUSTOMERS) if event.subject == CARD]
+    assert versions == [1, 2, 3]
 
 
 async def test_what_waits_in_an_outbox_is_told_by_the_next_process(world: World) -> None:

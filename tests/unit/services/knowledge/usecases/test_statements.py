@@ -184,6 +184,27 @@ async def test_after_a_parting_a_no_holds_on_both_sides_and_a_yes_only_where_it_
     assert personalization(await world.customer(LOGIN)) == GRANTED
 
 
+async def test_a_no_said_as_one_person_stays_with_each_of_the_two_that_it_turns_out_to_be(world: World) -> None:
+    joined = await world.claim(CARD, LOGIN)
+    await consent(world, CARD, granted=False)
+    await unmerge(world, joined.id, CARD)
+    assert personalization(await world.customer(LOGIN)) == DENIED
+
+
+async def test_a_yes_said_as_one_person_stays_with_the_identifier_that_it_was_said_of(world: World) -> None:
+    joined = await world.claim(CARD, LOGIN)
+    await consent(world, CARD, granted=True)
+    await unmerge(world, joined.id, CARD)
+    assert personalization(await world.customer(LOGIN)) == DEFAULT
+
+
+async def test_a_no_in_a_claim_is_said_of_all_that_the_person_is(world: World) -> None:
+    joined = await world.claim(CARD, LOGIN)
+    await world.claim(CARD, consents={PERSONALIZATION: DENIED})
+    await unmerge(world, joined.id, CARD)
+    assert personalization(await world.customer(LOGIN)) == DENIED
+
+
 async def test_consent_of_an_identifier_that_was_never_met_makes_it_known(world: World) -> None:
     assert personalization(await consent(world, "login:new", granted=False)) == DENIED
 
