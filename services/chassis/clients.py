@@ -21,7 +21,7 @@ from google.protobuf.message import Message
 from grpc import ChannelConnectivity, StatusCode
 
 from services.chassis.errors import ErrorKind
-from services.chassis.interceptors import REQUEST_ID_HEADER, TRACE_HEADER
+from services.chassis.interceptors import MORE_METADATA, REQUEST_ID_HEADER, TRACE_HEADER
 from services.chassis.logs import bound_call
 from services.chassis.metrics import Metrics
 from services.chassis.settings import ChassisSettings
@@ -139,16 +139,30 @@ class Clients:
     async def upload(
         self, method: Method[RequestT, ResponseT], requests: AsyncIterator[RequestT], *, timeout_ms: int
     ) -> ResponseT:
-        """Send a stream, return its one answer. Never retried: the stream is spent. Raises RemoteError."""
+        """Send a stream, return its one answer. Never retried: the stream is spent. Raises RemoteError.
+
+        The rest is sent once the server has asked for more than the first message: a refusal of what that says must not
+        meet messages on their way, for then grpc.aio forgets the status and reports "Internal error from Core".
+        """
         invoke = self.channel(method.service).stream_unary(
             method.path, method.request_type.SerializeToString, method.response_type.FromString
         )
+
+        async def paced() -> AsyncIterator[RequestT]:
+            is_first = True
+            async for request in requests:
+                yield request
+                if is_first:
+                    is_first = False
+                    if MORE_METADATA not in tuple(await call.initial_metadata()):
+                        await call.code()  # refused: nothing may be under way when the status comes
+                        return
+
+        call = invoke(paced(), timeout=_seconds(timeout_ms), metadata=_metadata(), wait_for_ready=True)
         try:
-            response: ResponseT = await invoke(
-                requests, timeout=_seconds(timeout_ms), metadata=_metadata(), wait_for_ready=True
-            )
+            response: ResponseT = await call
         except grpc.aio.AioRpcError as error:
-            raise self._translated(method, error) from None
+            raise self._translated(method, error, sending=True) from None
         return response
 
     def channel(self, service: str) -> grpc.aio.Channel:
@@ -185,11 +199,14 @@ class Clients:
         self._retries.labels(method.path[1:]).inc()
         await asyncio.sleep(pause_s)
 
-    def _translated(self, method: Method[Any, Any], error: grpc.aio.AioRpcError) -> RemoteError:
+    def _translated(
+        self, method: Method[Any, Any], error: grpc.aio.AioRpcError, *, sending: bool = False
+    ) -> RemoteError:
         """Count and decode.
 
         A deadline that passed while the channel was down is the other side's absence. So is CANCELLED, which nobody
-        here asked for: a server that stops answers it to the calls that it had accepted and not begun.
+        here asked for: a server that stops answers it to the calls that it had accepted and not begun. And while
+        ``sending`` so is an INTERNAL that no service of ours said: the other side ended the call in the middle.
         """
         code = error.code()
         self._calls.labels(method.path[1:], code.name).inc()
@@ -198,7 +215,8 @@ class Clients:
         unreachable = code is StatusCode.DEADLINE_EXCEEDED and (
             self.channel(method.service).get_state() is not ChannelConnectivity.READY
         )
-        if silent and (code in {StatusCode.UNAVAILABLE, StatusCode.CANCELLED} or unreachable):
+        broken_off = sending and code is StatusCode.INTERNAL
+        if silent and (code in {StatusCode.UNAVAILABLE, StatusCode.CANCELLED} or unreachable or broken_off):
             return RemoteError(
                 f"{method.service} cannot be reached",
                 kind=ErrorKind.UNAVAILABLE,

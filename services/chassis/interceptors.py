@@ -6,7 +6,7 @@ A call that comes before the process is ready waits inside its own deadline: a r
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass, field
 from inspect import iscoroutinefunction
@@ -30,6 +30,7 @@ from services.chassis.status import CODES, grpc_status
 
 REQUEST_ID_HEADER = "x-request-id"
 TRACE_HEADER = "traceparent"
+MORE_METADATA = ("x-more", "1")  # the initial metadata by which a server asks for the rest of an upload
 DEADLINE_FLOOR_S = 0.002  # less time than this cannot carry an answer back
 READY_MARGIN_S = 0.05  # of a deadline is kept to say "not ready" before it passes
 NOT_READY_WAIT_LIMIT_S = 10.0
@@ -122,7 +123,7 @@ class CallInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]  # 
         wrapped: Any
         if not sends:
             make = grpc.stream_unary_rpc_method_handler if takes else grpc.unary_unary_rpc_method_handler
-            wrapped = self._unary(method, handle)
+            wrapped = self._unary(method, _asking_for_more(handle) if takes else handle)
         else:
             make = grpc.stream_stream_rpc_method_handler if takes else grpc.unary_stream_rpc_method_handler
             wrapped = self._writing(method, handle) if iscoroutinefunction(handle) else self._yielding(method, handle)
@@ -223,6 +224,27 @@ class CallInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]  # 
             self._errors.labels(rpc, reason).inc()
         write = log.error if code in {"INTERNAL", "DATA_LOSS"} else log.info
         write("call refused", code=code, reason=reason, ms=_ms_since(start))
+
+
+def _asking_for_more(handle: Any) -> Callable[[Any, Any], Awaitable[Any]]:
+    """Return a handler of a client's stream that answers with its initial metadata when it asks for a second message.
+
+    The client sends no second message before: a refusal of the first must not meet others on their way.
+    """
+
+    async def confirmed(requests: AsyncIterator[Any], context: Any) -> AsyncGenerator[Any]:
+        is_first = True
+        async for request in requests:
+            yield request
+            if is_first:
+                is_first = False
+                await context.send_initial_metadata((MORE_METADATA,))
+
+    async def unary(requests: AsyncIterator[Any], context: Any) -> Any:
+        async with aclosing(confirmed(requests, context)) as messages:
+            return await handle(messages, context)
+
+    return unary
 
 
 def _bind(rpc: str, context: Any) -> CallContext:

@@ -84,6 +84,16 @@ class EchoServicer:
     async def Join(self, requests: AsyncIterator[StringValue], context: Any) -> StringValue:
         return StringValue(value="".join([request.value async for request in requests]))
 
+    async def RefuseFirst(self, requests: AsyncIterator[StringValue], context: Any) -> StringValue:
+        first = await anext(aiter(requests))
+        raise InvalidArgumentError(f"{first.value} is refused", field="first")
+
+    async def RefuseSecond(self, requests: AsyncIterator[StringValue], context: Any) -> StringValue:
+        read = aiter(requests)
+        await anext(read)
+        await anext(read)
+        raise InvalidArgumentError("the second is refused", field="second")
+
 
 def add_echo_servicer(servicer: EchoServicer, server: grpc.aio.Server) -> None:
     """Register the service, as generated code would."""
@@ -92,6 +102,8 @@ def add_echo_servicer(servicer: EchoServicer, server: grpc.aio.Server) -> None:
         "Forever": grpc.unary_stream_rpc_method_handler,
         "BreakOff": grpc.unary_stream_rpc_method_handler,
         "Join": grpc.stream_unary_rpc_method_handler,
+        "RefuseFirst": grpc.stream_unary_rpc_method_handler,
+        "RefuseSecond": grpc.stream_unary_rpc_method_handler,
     }
     names = [name for name in dir(servicer) if name[0].isupper()]
     handlers = {

@@ -192,6 +192,29 @@ async def test_streams_and_uploads_pass_through_the_same_door(echo: Echo) -> Non
     assert (await echo.clients.upload(method("Join"), parts(), timeout_ms=5_000)).value == "知客"
 
 
+async def _large_parts():
+    for _ in range(6):
+        yield StringValue(value="x" * 500_000)
+        await asyncio.sleep(0)
+
+
+async def test_an_upload_that_is_refused_by_its_first_message_says_why_every_time(echo: Echo) -> None:
+    for _ in range(200):
+        with pytest.raises(RemoteError) as caught:
+            await echo.clients.upload(method("RefuseFirst"), _large_parts(), timeout_ms=5_000)
+        assert caught.value.reason == "INVALID_ARGUMENT"
+
+
+async def test_an_upload_that_is_broken_off_in_the_middle_is_no_defect_of_ours(echo: Echo) -> None:
+    kinds = set()
+    for _ in range(60):
+        with pytest.raises(RemoteError) as caught:
+            await echo.clients.upload(method("RefuseSecond"), _large_parts(), timeout_ms=5_000)
+        kinds.add(caught.value.kind)
+    assert ErrorKind.INVALID in kinds
+    assert kinds <= {ErrorKind.INVALID, ErrorKind.UNAVAILABLE}
+
+
 async def test_a_stream_that_the_caller_leaves_is_closed_at_the_server(echo: Echo) -> None:
     stream = echo.clients.stream(method("Forever"), TEXT, timeout_ms=None)
     assert (await anext(stream)).value == "first"
