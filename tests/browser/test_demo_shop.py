@@ -37,7 +37,6 @@ def test_a_new_visitor_finds_looks_and_buys(page: Page, picture) -> None:  # typ
     picture(page, "start")
     box = page.locator("#q")
     box.fill(QUERY[language])
-    box.press("Escape")
     box.press("Enter")
     expect(page.locator(".grid .product").first).to_be_visible()
     expect(page.locator(".grid mark").first).to_be_visible()
@@ -54,14 +53,26 @@ def test_a_new_visitor_finds_looks_and_buys(page: Page, picture) -> None:  # typ
     page.locator(".sum .main").click()
     expect(page).to_have_url(re.compile("/shop$"))
     expect(page.locator("#cart-link b")).to_be_hidden()
+    expect(page.locator("section.shelf .why").first).to_be_visible()
+    _shelves_filled(page)
+    picture(page, "after-a-purchase")
 
 
-def test_suggestions_come_while_typing_and_work_by_keyboard(page: Page) -> None:
+def test_a_wrong_letter_is_repaired_and_the_shop_says_so(page: Page, picture) -> None:  # type: ignore[no-untyped-def]
+    _open(page, "/shop/search?q=chesse")
+    expect(page.locator(".note")).to_contain_text("cheese")
+    expect(page.locator(".grid .product").first).to_be_visible()
+    picture(page, "repaired")
+
+
+def test_suggestions_come_while_typing_and_work_by_keyboard(page: Page, picture) -> None:  # type: ignore[no-untyped-def]
     language = page.evaluate("() => navigator.language")
     _open(page, "/shop")
     page.keyboard.press("/")
     page.keyboard.type(BEGINNING[language])
     expect(page.locator("#suggestions li").first).to_be_visible()
+    _shelves_filled(page)
+    picture(page, "suggestions")
     page.keyboard.press("ArrowDown")
     expect(page.locator("#suggestions li[aria-selected=true]")).to_have_count(1)
     page.keyboard.press("Enter")

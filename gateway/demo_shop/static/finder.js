@@ -39,7 +39,7 @@ export function wireFinder(go) {
   input.addEventListener("blur", close);
   input.addEventListener("keydown", (event) => {
     if (event.isComposing) return;
-    if (event.key === "Escape") close();
+    if (event.key === "Escape" && !list.hidden) { event.preventDefault(); close(); } // only a second one empties the box
     if (list.hidden || !["ArrowDown", "ArrowUp"].includes(event.key)) return;
     event.preventDefault();
     const next = chosen + (event.key === "ArrowDown" ? 1 : -1); // -1 is the box itself

@@ -50,6 +50,8 @@ export async function addToCart(card, quantity, origin = {}) {
   document.dispatchEvent(new CustomEvent("shop:cart", { detail: t("added", { title: card.title }) }));
 }
 
+const PERSONAL_ONLY = ["buy-it-again", "recently-viewed"];
+
 // A shelf fills itself; an empty one disappears, a broken one says so and leaves the rest of the page alone.
 export function shelf(placement, values = {}, { size = 12 } = {}) {
   const row = h("div", { class: "row" }, ...Array.from({ length: 6 }, () => h("div", { class: "ghost" })));
@@ -57,9 +59,12 @@ export function shelf(placement, values = {}, { size = 12 } = {}) {
   const section = h("section", { class: "shelf", "data-placement": placement, "aria-label": t(placement) },
     h("header", {}, h("h2", {}, t(placement)), note), row);
   recommend(placement, { page_size: size, ...values }).then((answer) => {
-    if (!answer.slots.length) { section.remove(); return section; }
+    // Nothing bought or seen yet: the page already shows what is popular once.
+    const only = PERSONAL_ONLY.includes(placement) && answer.source === "popular";
+    if (!answer.slots.length || only) { section.remove(); return section; }
     const origin = { token: answer.attribution_token, placement };
-    note.textContent = answer.fallback_reason ? t(`fallback.${answer.fallback_reason}`) : t(`source.${answer.source}`);
+    const personal = answer.source !== "popular" || !answer.fallback_reason;
+    note.textContent = personal ? t(`source.${answer.source}`) : t(`fallback.${answer.fallback_reason}`);
     row.replaceChildren(...answer.slots.map((slot, index) =>
       productCard(slot.product, { reason: slot.reason, origin: { ...origin, position: index + 1 } })));
     section.dataset.filled = "true";
