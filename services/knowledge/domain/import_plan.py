@@ -115,6 +115,8 @@ def check_plan(kind: str, plan: ImportPlan) -> None:
         raise ImportConfigError(f"{kind} have no option {unknown[0]}; they have: {known}", field="options")
     if kind == EVENTS and plan.format != NDJSON:
         raise ImportConfigError("events are imported as NDJSON", field="format")
+    if kind == EVENTS and plan.columns:
+        raise ImportConfigError("events come in the public form; they have no columns to map", field="columns")
     if kind == ORDERS:
         strange = sorted(plan.columns.keys() - set(ORDER_FIELDS))
         if strange:

@@ -44,6 +44,7 @@ from services.knowledge.domain.user_events import (
 OLDEST_IMPORTED: Final = timedelta(days=50 * 366)
 ORDER_LINE, ANONYMOUS = "order-line", "anonymous-order"
 MAX_STORE_CHARACTERS: Final = 64
+MAX_ORDER_BYTES: Final = 900_000  # of an order's event; the log keeps a little more
 _HEAD: Final = (
     "order_number",
     "occurred_time",
@@ -326,7 +327,11 @@ def whole_order(runs: Sequence[OrderRun]) -> tuple[WholeOrder | None, list[Refus
         first.currency,
         first.store,
     )
-    return WholeOrder(_order_event(head, lines, total), kinds, tuple(rows)), refused
+    event, size_bytes = _order_event(head, lines, total)
+    if size_bytes > MAX_ORDER_BYTES:
+        words = f"an order takes at most {MAX_ORDER_BYTES:,} bytes"
+        return None, [*refused, *(RefusedRow(row, "ORDER_TOO_LARGE", words, "line") for row in rows)]
+    return WholeOrder(event, kinds, tuple(rows)), refused
 
 
 def _lines(
@@ -362,7 +367,8 @@ def _contradiction(first: OrderHead, identifiers: set[str], other: OrderHead) ->
     return None
 
 
-def _order_event(head: OrderHead, lines: list[dict[str, Any]], total_minor: int) -> dict[str, Any]:
+def _order_event(head: OrderHead, lines: list[dict[str, Any]], total_minor: int) -> tuple[dict[str, Any], int]:
+    """Return the event, and how many bytes its payload takes."""
     subject = head.identifiers[0] if head.identifiers else anonymous_identifier(head.shop, head.number)
     total = {"amount": amount_text(total_minor, head.currency), "currency": head.currency}
     payload: dict[str, Any] = {
@@ -376,8 +382,9 @@ def _order_event(head: OrderHead, lines: list[dict[str, Any]], total_minor: int)
     }
     if head.store:
         payload["attributes"] = {"store": head.store}
-    event_id = "order-" + blake2b(canonical_json(payload), digest_size=16).hexdigest()
-    return {
+    written = canonical_json(payload)
+    event_id = "order-" + blake2b(written, digest_size=16).hexdigest()
+    event = {
         "id": event_id,
         "type": PURCHASE,
         "time_us": head.time_us,
@@ -386,6 +393,7 @@ def _order_event(head: OrderHead, lines: list[dict[str, Any]], total_minor: int)
         "subject": subject,
         "payload": {"id": event_id, **payload},
     }
+    return event, len(written)
 
 
 @lru_cache(maxsize=4_096)

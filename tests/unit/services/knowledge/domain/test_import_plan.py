@@ -40,6 +40,7 @@ UTC = ZoneInfo("UTC")
         (CUSTOMERS, ImportPlan(CSV, options={"currency": "CNY"})),
         (EVENTS, ImportPlan(CSV)),
         (EVENTS, ImportPlan(NDJSON, options={"source": "x"})),
+        (EVENTS, ImportPlan(NDJSON, columns={"id": "x"})),
     ],
 )
 def test_what_an_importer_does_not_have_is_refused(kind: str, plan: ImportPlan) -> None:

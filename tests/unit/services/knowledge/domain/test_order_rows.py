@@ -9,9 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from services.chassis.canonical import canonical_json
 from services.knowledge.domain.identifiers import is_anonymous
 from services.knowledge.domain.import_plan import OrderOptions
 from services.knowledge.domain.order_rows import (
+    MAX_ORDER_BYTES,
     OrderRows,
     OrderRun,
     RefusedRow,
@@ -243,6 +245,15 @@ def test_an_order_takes_so_many_lines_and_no_more() -> None:
     full = [row(product=f"p{number}") for number in range(MAX_ORDER_LINES)]
     assert len(only(full).rows) == MAX_ORDER_LINES
     assert reason(*full, row("2"), row("1")) == [(MAX_ORDER_LINES + 2, "TOO_MANY_LINES", "line")]
+
+
+def test_an_order_whose_event_the_log_would_not_keep_is_refused_row_by_row() -> None:
+    large = [row(product=f"{number:04}{'茶' * 124}", discount="0.50") for number in range(MAX_ORDER_LINES)]
+    orders, refused = read([*large, row("2")])
+    assert [order.event["payload"]["order"]["number"] for order in orders] == ["2"]
+    assert [each.row for each in refused] == list(range(1, MAX_ORDER_LINES + 1))
+    assert {each.reason for each in refused} == {"ORDER_TOO_LARGE"}
+    assert len(canonical_json(only(large[: MAX_ORDER_LINES // 2]).event["payload"])) <= MAX_ORDER_BYTES
 
 
 def test_the_same_order_again_has_the_same_id_and_another_content_another() -> None:
