@@ -7,7 +7,7 @@ RUN_STAMP := $(VENV)/.installed-run
 PYTEST := $(BIN)/python -m pytest
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-unit test-journeys test-browser bench fmt lint proto openapi docs clean
+.PHONY: help run test test-unit test-journeys test-browser pictures bench fmt lint proto openapi docs clean
 
 help:  ## list the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -41,6 +41,11 @@ test-journeys: $(STAMP)  ## the journeys on the real processes
 
 test-browser: $(STAMP)  ## the pages in a headless browser (needs chromium-headless-shell)
 	$(PYTEST) tests/browser
+
+pictures: $(STAMP)  ## take the README's pictures of the demo shop anew
+	ZHIKE_SCREENSHOTS=$(VENV)/pictures $(PYTEST) tests/browser/test_demo_shop.py
+	for name in $$(grep -oE 'docs/pictures/[a-z0-9-]+\.png' README.md | sort -u); do \
+		cp $(VENV)/pictures/$${name##*/} $$name; done
 
 bench: $(STAMP)  ## the figures that the README quotes (alone on the machine, please)
 	$(BIN)/python -m benchmarks.all
