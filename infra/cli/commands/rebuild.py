@@ -19,6 +19,13 @@ class UnknownProjectionError(ZhikeError):
     reason = "UNKNOWN_PROJECTION"
 
 
+class RebuildFailedError(ZhikeError):
+    """The rebuild ended with an error; the old projection answers on."""
+
+    kind = ErrorKind.UNAVAILABLE
+    reason = "REBUILD_FAILED"
+
+
 def rebuild(projection: Annotated[str, typer.Argument(help=t("rebuild.projection"))]) -> None:
     """Rebuild ``service/projection`` or a projection whose name is unique."""
     asyncio.run(_rebuild(projection))
@@ -41,4 +48,4 @@ async def _rebuild(projection: str) -> None:
             started = await api.post(f"/v1/system/{service}/projections/{name}:rebuild")
             operation = await api.follow_operation(started["id"], lambda _: None)
         if operation.get("error"):
-            raise UnknownProjectionError(operation["error"].get("message", ""))
+            raise RebuildFailedError(operation["error"].get("message", ""))
