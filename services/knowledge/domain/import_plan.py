@@ -57,7 +57,7 @@ CUSTOMER_FIELDS: Final = (
     "source",
 )
 
-_OPTIONS: Final[Mapping[str, frozenset[str]]] = {
+OPTIONS: Final[Mapping[str, frozenset[str]]] = {
     ORDERS: frozenset(
         {
             "anonymous",
@@ -109,9 +109,9 @@ class OrderOptions:
 
 def check_plan(kind: str, plan: ImportPlan) -> None:
     """Raise ImportConfigError for what this importer does not have, so that a misspelt option is not without effect."""
-    unknown = sorted(plan.options.keys() - _OPTIONS[kind])
+    unknown = sorted(plan.options.keys() - OPTIONS[kind])
     if unknown:
-        known = ", ".join(sorted(_OPTIONS[kind])) or "none"
+        known = ", ".join(sorted(OPTIONS[kind])) or "none"
         raise ImportConfigError(f"{kind} have no option {unknown[0]}; they have: {known}", field="options")
     if kind == EVENTS and plan.format != NDJSON:
         raise ImportConfigError("events are imported as NDJSON", field="format")
