@@ -139,7 +139,13 @@ def test_one_phone_on_fifty_cards_joins_nobody_and_says_so(desk: Caller, shop: S
 
 @pytest.mark.parametrize(
     "placeholder",
-    ["phone:13800138000", "phone:+86 138-0013-8000", "phone:１３８００１３８０００", "email:test@test.com", "email:TEST@Test.com"],
+    [
+        "phone:13800138000",
+        "phone:+86 138-0013-8000",
+        "phone:１３８００１３８０００",
+        "email:test@test.com",
+        "email:TEST@Test.com",
+    ],
 )
 def test_a_placeholder_joins_nobody_and_says_so(desk: Caller, shop: Shop, placeholder: str) -> None:
     cards = [fresh("card:J") for _ in range(2)]

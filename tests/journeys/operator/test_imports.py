@@ -133,7 +133,16 @@ def test_files_that_are_no_tables_end_in_words_not_in_a_crash(backend: Caller) -
 
 
 def test_unknown_operations_are_a_404(shop: Shop) -> None:
-    for name in ("search.none", "knowledge.none", "recommendation.none", "nobody.x", "x", "search.", ".x", "search.a/b"):
+    for name in (
+        "search.none",
+        "knowledge.none",
+        "recommendation.none",
+        "nobody.x",
+        "x",
+        "search.",
+        ".x",
+        "search.a/b",
+    ):
         for path in (f"/v1/operations/{name}", f"/v1/operations/{name}/errors"):
             assert shop.operator.refused("GET", path)["status"] == 404, path
 

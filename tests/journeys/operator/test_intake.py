@@ -126,9 +126,10 @@ def test_a_body_over_the_limit_is_refused_however_it_comes(backend: Caller) -> N
     for content in (b" " * (BODY_LIMIT_BYTES + 1), chunks()):
         problem = backend.refused("POST", "/v1/events", content=content, headers=JSON)
         assert (problem["status"], problem["reason"]) == (413, "BODY_TOO_LARGE")
-    assert backend.refused("POST", "/v1/customers:merge", content=b" " * (BODY_LIMIT_BYTES + 1), headers=JSON)[
-        "status"
-    ] == 413
+    assert (
+        backend.refused("POST", "/v1/customers:merge", content=b" " * (BODY_LIMIT_BYTES + 1), headers=JSON)["status"]
+        == 413
+    )
 
 
 def test_five_hundred_events_are_a_batch_and_one_more_is_none(backend: Caller) -> None:

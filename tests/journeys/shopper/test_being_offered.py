@@ -147,10 +147,13 @@ def test_nothing_personal_is_answered_once_consent_is_withdrawn(shop: Shop, chee
     login, visitor = fresh("login:j"), fresh_visitor()
     app = shop.app(login, f"visitor:{visitor}")
     app.tell(an_event("login"), an_event("detail-page-view", cheeses[0]))
-    personal = lambda: not app.recommendation("recommended-for-you")["fallback_reason"] in {  # noqa: E731
-        "NO_HISTORY",
-        "NO_CONSENT",
-    }
+    personal = lambda: (
+        app.recommendation("recommended-for-you")["fallback_reason"]
+        not in {
+            "NO_HISTORY",
+            "NO_CONSENT",
+        }
+    )
     eventually(personal, "a click changed nothing")
     shop.backend().consent(login, granted=False)
 

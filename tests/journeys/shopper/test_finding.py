@@ -24,7 +24,8 @@ def _prices(page: Any) -> list[int]:
 
 
 @pytest.mark.parametrize(
-    ("query", "language", "word"), [("牛奶", "zh", "牛奶"), ("cheese", "en", "cheese"), ("ＣＨＥＥＳＥ", "en", "cheese")]
+    ("query", "language", "word"),
+    [("牛奶", "zh", "牛奶"), ("cheese", "en", "cheese"), ("ＣＨＥＥＳＥ", "en", "cheese")],
 )
 def test_a_query_in_either_language_shows_its_hit(browser: Caller, query: str, language: str, word: str) -> None:
     answer = browser.search(query, language, page_size=10)
@@ -184,9 +185,11 @@ def test_what_shoppers_search_for_becomes_a_suggestion(shop: Shop) -> None:
     product = fresh("p-")
     shop.backend().bring("products", [{"id": product, "title": {"en": f"Lamp {word}", "zh": f"台灯 {word}"}}])
     eventually(lambda: shop.browser().found(word), "the new product is not found")
-    texts = lambda: [  # noqa: E731
-        each["text"].lower() for each in shop.browser().get("/v1/suggest", q=word[:8], language="en")["suggestions"]
-    ]
+
+    def texts() -> list[str]:
+        suggestions = shop.browser().get("/v1/suggest", q=word[:8], language="en")["suggestions"]
+        return [each["text"].lower() for each in suggestions]
+
     eventually(lambda: any(word in text for text in texts()), "the new product is not suggested", limit_s=20)
 
 
