@@ -121,7 +121,7 @@ class _Lines:
         if "field limit" in words:
             return BadRow(ROW_TOO_LONG, f"a cell has at most {csv.field_size_limit():,} characters", raw)
         if "end of data" in words:
-            words = f"a quote is opened and not closed within {MAX_ROW_LINES} lines"
+            words = f"a quote is opened and closed neither within {MAX_ROW_LINES} lines nor by the end of the file"
         return BadRow(ROW_MALFORMED, f"the row is no CSV: {words}", raw)
 
     def foreign_row(self) -> BadRow:

@@ -55,7 +55,7 @@ def test_a_quote_that_nobody_closes_costs_its_own_row_only() -> None:
     content = b'1,"open\n2,x\n3,y\n'
     assert rows(content) == [ROW_MALFORMED, ["2", "x"], ["3", "y"]]
     assert bad(content).raw == '1,"open'
-    assert "not closed" in bad(content).message
+    assert "a quote is opened" in bad(content).message
 
 
 def test_a_quote_that_nobody_closes_in_a_long_file_swallows_no_row() -> None:
