@@ -184,6 +184,7 @@ def register_imports(runtime: Runtime[KnowledgeSettings], parts: Parts) -> None:
         time_zone=runtime.settings.shop_time_zone,
         currency=runtime.settings.currency,
         read_back=read_back,
+        new_id=lambda: f"{runtime.chance.getrandbits(64):016x}",
     )
     for kind in (ORDERS, IMPORT_CUSTOMERS, EVENTS):
         runtime.operations.register(f"import-{kind}", importing.worker(kind), repeatable=True)

@@ -55,6 +55,7 @@ class Importing:
     time_zone: str
     currency: str
     read_back: Callable[[], Awaitable[None]]
+    new_id: Callable[[], str]
     stage: Callable[[StagingTask], AsyncGenerator[Mapping[str, Any], None]] = stage_in_process
 
     def worker(self, kind: str) -> Callable[[OperationRun], Awaitable[None]]:
@@ -72,7 +73,8 @@ class _Import:
     def __init__(self, parts: Importing, kind: str, run: OperationRun) -> None:
         self._parts, self._kind, self._run = parts, kind, run
         self._plan: ImportPlan = plan_from_arguments(run.arguments)
-        self._folder = parts.folder / run.id
+        # One of its own for every run: a staging process that outlived its parent still writes where it began.
+        self._folder = parts.folder / f"{run.id}-{parts.new_id()}"
         self._now_us = micros(parts.clock.now())
         self._seen: set[str] = set()
         self._is_current = False
@@ -80,7 +82,8 @@ class _Import:
     async def run(self) -> None:
         progress = self._run.progress
         progress.total_bytes = self._run.arguments["total_bytes"]
-        await asyncio.to_thread(_make_empty, self._folder)
+        await asyncio.to_thread(_clear_away, self._parts.folder, self._run.id)
+        await asyncio.to_thread(self._folder.mkdir, parents=True)
         try:
             kinds = await self._stage()
             await self._take_refusals()
@@ -299,6 +302,7 @@ def _batches(lines: Iterator[bytes], size: int) -> Iterator[list[bytes]]:
         yield batch
 
 
-def _make_empty(folder: Path) -> None:
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
+def _clear_away(folder: Path, run_id: str) -> None:
+    """Remove what earlier runs of the operation left behind."""
+    for left in folder.glob(f"{run_id}-*"):
+        shutil.rmtree(left, ignore_errors=True)

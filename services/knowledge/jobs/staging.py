@@ -114,7 +114,10 @@ def main() -> None:
     """Stage one file."""
     os.nice(NICENESS)
     task = StagingTask(**orjson.loads(sys.argv[1]))
-    stage(task, _say)
+    try:
+        stage(task, _say)
+    except BrokenPipeError:  # the service died; whoever runs the import anew stages it anew
+        os._exit(1)
 
 
 def stage(task: StagingTask, say: Say) -> None:
