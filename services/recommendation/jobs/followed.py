@@ -85,6 +85,7 @@ class Followed(Generic[StateT]):
             replica = self._make_replica(state)
             async with running([replica.run(), replica.caught_up(), _report(replica, run)]) as tasks:
                 await first_end(tasks)
+            _count(replica, run)
             self.state, self._replica = state, replica
             self._install(state)
             switched, self._switched = self._switched, asyncio.Event()
@@ -129,6 +130,10 @@ class Followed(Generic[StateT]):
 async def _report(replica: ReplicaState, run: OperationRun) -> None:
     while True:
         await asyncio.sleep(PROGRESS_INTERVAL_S)
-        run.progress.accepted = sum(reader.applied for reader in replica.readers)
-        run.progress.rows = run.progress.accepted + sum(reader.lag_events() for reader in replica.readers)
+        _count(replica, run)
         await run.report()
+
+
+def _count(replica: ReplicaState, run: OperationRun) -> None:
+    run.progress.accepted = sum(reader.applied for reader in replica.readers)
+    run.progress.rows = run.progress.accepted + sum(reader.lag_events() for reader in replica.readers)

@@ -69,7 +69,7 @@ def _is_ready(shop: Shop) -> bool:
 
 def _all_caught_up(shop: Shop) -> bool:
     system = shop.operator.get("/v1/system")
-    lags = [reader["lag_events"] for service in system["services"] for reader in service["readers"]]
+    lags = [reader["lag_events"] for service in system["services"] for reader in service.get("readers", [])]
     return system["ready"] and not any(lags)
 
 
@@ -90,7 +90,7 @@ def test_while_recommendation_is_down_search_answers_and_it_comes_back_knowing_e
         assert problem_of(hung)["status"] in {503, 504}
         assert hung.status_code == 504 or int(hung.headers["retry-after"]) >= 1
         assert browser.found("cheese")
-        assert browser.get("/v1/suggest", q="choc")["suggestions"]
+        assert browser.get("/v1/suggest", q="choc", language="en")["suggestions"]
         assert browser.get(f"/v1/products/{product}")["id"] == product
         ready = shop.client.get("/readyz")
         assert problem_of(ready)["reason"] == "PARTS_MISSING"
@@ -241,7 +241,8 @@ def test_every_projection_is_rebuilt_under_reading_and_answers_the_same(shop: Sh
     projections = {
         (service["service"], reader["projection"]) for service in system["services"] for reader in service["readers"]
     }
-    assert len(projections) >= 6
+    projections -= {("search", "catalog-memory")}  # lives in memory and is read anew at every start
+    assert len(projections) >= 8
     with _traffic(reads["customer"], reads["search"], reads["again"]) as traffic:
         for service, projection in sorted(projections):
             rebuilt = demo_shop.zhike("rebuild", f"{service}/{projection}")

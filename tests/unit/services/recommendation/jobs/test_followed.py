@@ -131,6 +131,7 @@ async def test_rebuilt_it_is_another_object_with_the_same_content(copy: Copy) ->
         old = copy.installed[-1]
         with closing(operation_run()) as run:
             await ledger.rebuild(run)
+        assert (run.progress.rows, run.progress.accepted) == (5, 5), "however quickly it was done"
         await copy.bought(5, 6)
         await ledger.caught_up()
         new = copy.installed[-1]
