@@ -7,10 +7,9 @@ the operation and the row, so what an interrupted run wrote is met again as a du
 import asyncio
 import shutil
 from collections import deque
-from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import asdict, dataclass, replace
-from itertools import islice
 from pathlib import Path
 from typing import Any, Final
 
@@ -34,6 +33,7 @@ from services.knowledge.store.customers import CustomerStore
 from services.knowledge.wire.imports import plan_from_arguments
 
 BATCH_ROWS: Final = 500
+BATCH_BYTES: Final = 128 * 1024  # of staged lines: about 20 ms of work in which nothing else is served
 BATCHES_IN_FLIGHT: Final = 3
 STAGING_SHARE: Final = 0.3  # of the progress bar
 BUSY_WAIT_S: Final = 0.25
@@ -126,7 +126,7 @@ class _Import:
 
     async def _take_refusals(self) -> None:
         with (self._folder / ERRORS).open("rb") as file:
-            for lines in _batches(file, BATCH_ROWS):
+            for lines in _batches(file):
                 for line in lines:
                     error = orjson.loads(line)
                     raw = error.pop("raw")
@@ -142,7 +142,7 @@ class _Import:
         waiting: deque[tuple[asyncio.Task[None], int]] = deque()
         try:
             with path.open("rb") as file:
-                for lines in _batches(file, BATCH_ROWS):
+                for lines in _batches(file):
                     items = [orjson.loads(line[KEY_BYTES:]) for line in lines]
                     waiting.append((asyncio.ensure_future(append(items)), sum(len(line) for line in lines)))
                     await asyncio.sleep(0)
@@ -297,8 +297,17 @@ async def _first(waiting: deque[tuple[asyncio.Task[None], int]]) -> int:
     return size
 
 
-def _batches(lines: Iterator[bytes], size: int) -> Iterator[list[bytes]]:
-    while batch := list(islice(lines, size)):
+def _batches(lines: Iterable[bytes]) -> Iterator[list[bytes]]:
+    """Yield runs of lines within BATCH_ROWS and, but for a line that is longer by itself, BATCH_BYTES."""
+    batch: list[bytes] = []
+    held = 0
+    for line in lines:
+        if batch and (len(batch) == BATCH_ROWS or held + len(line) > BATCH_BYTES):
+            yield batch
+            batch, held = [], 0
+        batch.append(line)
+        held += len(line)
+    if batch:
         yield batch
 
 
