@@ -1,4 +1,4 @@
-"""Events as they come from the world: malformed, late, early, again, too many, too large. Nothing acknowledged is lost."""
+"""Events as they come from the world: malformed, late, early, again, too many, too large; nothing is lost."""
 
 import json
 from concurrent.futures import ThreadPoolExecutor

@@ -1,4 +1,4 @@
-"""Services die, models and projections are exchanged: reads go on, nothing acknowledged is lost, all answers stay equal."""
+"""Services die, models and projections are exchanged: reads go on, nothing acknowledged is lost."""
 
 import signal
 import threading

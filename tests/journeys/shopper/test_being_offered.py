@@ -1,4 +1,4 @@
-"""A shopper is offered what fits: by what was clicked, carted and bought, in whatever channel, and only when allowed."""
+"""What fits is offered: by what was clicked, carted and bought, in whatever channel, and only when allowed."""
 
 from typing import Any
 
@@ -147,13 +147,11 @@ def test_nothing_personal_is_answered_once_consent_is_withdrawn(shop: Shop, chee
     login, visitor = fresh("login:j"), fresh_visitor()
     app = shop.app(login, f"visitor:{visitor}")
     app.tell(an_event("login"), an_event("detail-page-view", cheeses[0]))
-    personal = lambda: (
-        app.recommendation("recommended-for-you")["fallback_reason"]
-        not in {
-            "NO_HISTORY",
-            "NO_CONSENT",
-        }
-    )
+
+    def personal() -> bool:
+        reason = app.recommendation("recommended-for-you")["fallback_reason"]
+        return reason not in {"NO_HISTORY", "NO_CONSENT"}
+
     eventually(personal, "a click changed nothing")
     shop.backend().consent(login, granted=False)
 
@@ -240,7 +238,7 @@ def test_a_till_order_replaces_the_browsers_word_whichever_comes_first(shop: Sho
         for teller, event in ((app, told), (backend, booked)) if browser_first else ((backend, booked), (app, told)):
             teller.tell(event)
 
-        def spent() -> Any:
+        def spent(login: str = login) -> Any:
             record = shop.desk.customer(login)
             return record["purchases"]["orders"], (record["purchases"]["spend"] or {}).get("amount")
 

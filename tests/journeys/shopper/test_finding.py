@@ -81,7 +81,7 @@ def test_a_walk_through_the_pages_repeats_and_misses_nothing_while_stock_changes
         backend_stock = 40 + number
         for product in touched:
             backend.patch(product, available_quantity=backend_stock)
-        eventually(lambda: _stock_seen(backend, touched[-1]) == backend_stock, "the last edit is not seen")
+        eventually(lambda stock=backend_stock: _stock_seen(backend, touched[-1]) == stock, "the last edit is not seen")
     assert len(ids) == len(set(ids)) == page["total_size"]
 
 
