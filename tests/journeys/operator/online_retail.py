@@ -46,6 +46,15 @@ class OnlineRetail:
         """Write the file that the shop would export; customer numbers as its spreadsheet has them, 17850.0."""
         self.lines.drop("expected", "is_cancelled").write_csv(path, datetime_format="%Y-%m-%d %H:%M:%S")
 
+    def sample(self, invoices: int, seed: int) -> "OnlineRetail":
+        """Return the data of so many whole invoices, drawn by a seed."""
+        numbers = self.lines["InvoiceNo"].unique().sort().sample(invoices, seed=seed)
+        return OnlineRetail(self.lines.filter(pl.col("InvoiceNo").is_in(numbers.implode())))
+
+    def orders(self) -> int:
+        """Return how many orders an import must make: invoices with at least one line that is not refused."""
+        return self.lines.filter(pl.col("expected").str.contains("^[a-z]"))["InvoiceNo"].n_unique()
+
     def counted(self) -> dict[str, int]:
         """Return how many lines an import must count as what."""
         return dict(self.lines.group_by("expected").len().iter_rows())

@@ -1,9 +1,12 @@
 """A real shop's year of invoices through ``zhike import orders``: every one of 541,909 rows is accounted for."""
 
 import json
+import os
 import random
+import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,7 +20,9 @@ REFUSED = ("QUANTITY_NOT_POSITIVE", "MONEY_NEGATIVE")
 KINDS = ("order-line", "anonymous-order", "return", "charge")
 SEED = 541_909
 CUSTOMERS_COMPARED = 20
+SAMPLED_INVOICES = 5_000
 READ_LIMIT_S = 120.0
+PAUSE_S = 0.05
 
 
 @dataclass(frozen=True)
@@ -67,18 +72,27 @@ def _imported(platform: Platform, file: Path, *arguments: str) -> Run:
 
 
 def _shopping_reader(platform: Platform) -> dict[str, int]:
-    """Return how many events the log of user events holds, and how many of them are not read yet."""
+    """Return how many events the log got since knowledge started, and how many of them are not read yet."""
+    end = time.monotonic() + READ_LIMIT_S
     with platform.operator() as client:
-        (knowledge,) = [each for each in client.get("/v1/system").json()["services"] if each["service"] == "knowledge"]
-    (reader,) = [each for each in knowledge["readers"] if each["projection"] == "shopping"]
-    return {"events": reader["applied"] + reader["lag_events"], "lag": reader["lag_events"]}
+        while True:
+            for service in client.get("/v1/system").json()["services"]:
+                for reader in service.get("readers", ()) if service["service"] == "knowledge" else ():
+                    if reader["projection"] == "shopping":
+                        return {"events": reader["applied"] + reader["lag_events"], "lag": reader["lag_events"]}
+            assert time.monotonic() < end, f"knowledge does not say how it stands within {READ_LIMIT_S:.0f} s"
+            time.sleep(PAUSE_S)
+
+
+def _wait_until(condition: Callable[[], bool], what: str) -> None:
+    end = time.monotonic() + READ_LIMIT_S
+    while not condition():
+        assert time.monotonic() < end, f"not within {READ_LIMIT_S:.0f} s: {what}"
+        time.sleep(PAUSE_S)
 
 
 def _wait_until_read(platform: Platform) -> None:
-    end = time.monotonic() + READ_LIMIT_S
-    while _shopping_reader(platform)["lag"]:
-        assert time.monotonic() < end, f"orders are not read within {READ_LIMIT_S:.0f} s"
-        time.sleep(0.2)
+    _wait_until(lambda: not _shopping_reader(platform)["lag"], "orders are read")
 
 
 @pytest.mark.data
@@ -124,9 +138,8 @@ def test_the_error_file_holds_each_refused_row_with_its_number_its_reason_and_wh
 def test_a_dry_run_writes_nothing_the_import_one_event_for_each_order_and_a_second_import_nothing(
     retail: Retail,
 ) -> None:
-    accepted = retail.data.lines.filter(~retail.data.lines["expected"].is_in(REFUSED))
     assert retail.dry.events == 0
-    assert retail.first.events == accepted["InvoiceNo"].n_unique()
+    assert retail.first.events == retail.data.orders()
     assert retail.again.events == retail.first.events
     assert retail.again.progress["accepted"] == 0
     assert retail.again.progress["duplicate"] == retail.first.progress["accepted"]
@@ -166,3 +179,35 @@ def test_a_file_without_the_mapped_columns_imports_nothing_and_says_which_it_has
     unknown = retail.platform.zhike("import", "orders", str(file), "--column", "colour=Invoice")
     assert unknown.returncode == 64
     assert "orders have no field colour; they have: order_number" in " ".join(unknown.stderr.split())
+
+
+@pytest.mark.data
+@pytest.mark.slow
+def test_an_import_whose_service_is_killed_goes_on_and_neither_loses_nor_doubles_an_order(
+    test_data: Path, empty_shop: Platform, tmp_path: Path
+) -> None:
+    sample = OnlineRetail.within(test_data).sample(SAMPLED_INVOICES, SEED)
+    sample.write_csv(tmp_path / "sample.csv")
+    call = ["import", "orders", str(tmp_path / "sample.csv"), "--mapping", str(MAPPING), "--json"]
+    with ThreadPoolExecutor(1) as threads:
+        command = threads.submit(empty_shop.zhike, *call)
+        _wait_until(lambda: _shopping_reader(empty_shop)["events"] > 0, "orders are being written")
+        run = empty_shop.run_file()
+        assert run is not None
+        os.kill(run.pids["knowledge"], signal.SIGKILL)
+        assert not command.done(), "the import was over before its service was killed"
+        result = command.result()
+    assert result.stdout, result.stderr + empty_shop.last_log_lines()
+    progress = json.loads(result.stdout)
+    counted = sample.counted()
+    refused = sum(counted.get(reason, 0) for reason in REFUSED)
+    assert progress["rows"] == len(sample.lines)
+    assert progress["rejected"] == refused
+    assert progress["accepted"] + progress["duplicate"] == len(sample.lines) - refused
+    assert progress["duplicate"] > 0, "what was written before the kill is met again"
+    _wait_until_read(empty_shop)
+    with empty_shop.operator() as client:
+        (knowledge,) = [each for each in client.get("/v1/system").json()["services"] if each["service"] == "knowledge"]
+    assert int(knowledge["facts"]["orders"]) == sample.orders()
+    again = json.loads(empty_shop.zhike(*call).stdout)
+    assert (again["accepted"], again["duplicate"]) == (0, len(sample.lines) - refused)

@@ -216,6 +216,26 @@ async def test_events_are_imported_however_old_and_each_bad_one_is_named(imports
     assert stored.synthetic
 
 
+@pytest.mark.parametrize(
+    ("bound", "value", "appended"),
+    [("BATCH_ROWS", 3, [3]), ("BATCH_ROWS", 2, [2, 1]), ("BATCH_BYTES", 1, [1, 1, 1]), ("BATCH_BYTES", 10_000, [3])],
+)
+async def test_what_is_appended_at_once_is_bounded_by_events_and_by_bytes(
+    imports: Imports, monkeypatch: pytest.MonkeyPatch, bound: str, value: int, appended: list[int]
+) -> None:
+    monkeypatch.setattr(importing, bound, value)
+    log = imports.world.logs[USER_EVENTS]
+    append, sizes = log.append, []
+
+    async def counted(events: Any) -> Any:
+        sizes.append(len(events))
+        return await append(events)
+
+    monkeypatch.setattr(log, "append", counted)
+    await imports.run(*orders())
+    assert sizes == appended
+
+
 async def test_an_interrupted_import_is_done_again_and_doubles_nothing(
     imports: Imports, monkeypatch: pytest.MonkeyPatch
 ) -> None:
