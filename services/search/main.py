@@ -240,7 +240,7 @@ async def build(runtime: Runtime[SearchSettings]) -> Service:
         jobs=search.jobs(),
         ready=[search.prepare],
         close=[search.engine.close, search.search_log.flush],
-        readers=lambda: (search.index_reader, search.memory_reader, *search.mining.readers),
+        readers=lambda: (search.index_reader, search.memory_reader, *search.mining.logs),
         rebuilds={"product-index": search.indexer.rebuild, PROJECTION: search.mining.rebuild},
         facts=search.facts,
     )
