@@ -103,7 +103,7 @@ def test_while_recommendation_is_down_search_answers_and_it_comes_back_knowing_e
         eventually(lambda: _is_ready(shop), "recommendation does not come back", limit_s=RESTART_LIMIT_S)
     assert not traffic.failures
     eventually(lambda: browser.cart() == {product: 2}, "what was written meanwhile is lost")
-    assert browser.slots("recommended-for-you") == before
+    eventually(lambda: browser.slots("recommended-for-you") == before, "the same shopper is offered something else")
 
 
 @pytest.mark.parametrize("service", ["search", "knowledge", "recommendation"])
