@@ -144,6 +144,8 @@ class RebuildableProjection:
         following = [reader.run() for reader in readers]
         async with running([*following, self._reach_heads(readers), _report(readers, run)]) as tasks:
             await first_end(tasks)
+        if run is not None:
+            _count(readers, run)
 
     async def _cursors_caught_up(self) -> None:
         """Return when the saved cursors stand where the logs stand now: another replica holds the job and reads."""
@@ -255,6 +257,10 @@ async def _report(readers: Sequence[Reader], run: OperationRun | None) -> None:
     while True:
         await asyncio.sleep(PROGRESS_INTERVAL_S)
         if run is not None:
-            run.progress.accepted = sum(reader.applied for reader in readers)
-            run.progress.rows = run.progress.accepted + sum(reader.lag_events() for reader in readers)
+            _count(readers, run)
             await run.report()
+
+
+def _count(readers: Sequence[Reader], run: OperationRun) -> None:
+    run.progress.accepted = sum(reader.applied for reader in readers)
+    run.progress.rows = run.progress.accepted + sum(reader.lag_events() for reader in readers)

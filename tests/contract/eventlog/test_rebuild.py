@@ -14,6 +14,7 @@ from services.chassis.eventlog.metrics import EVENTLOG_METRICS
 from services.chassis.eventlog.projection import live_body
 from services.chassis.eventlog.rebuild import RebuildableProjection
 from services.chassis.metrics import Metrics
+from services.chassis.operation_run import Operation, OperationRun, OperationState, Progress
 from tests.fakes.crashing_documents import CrashingDocuments, CrashPoint
 from tests.fakes.event_sources import ChoppedSource
 from tests.fakes.events import new_event, stored_events
@@ -65,6 +66,21 @@ async def test_the_rebuilt_projection_equals_the_live_one(log, documents):
         await log.append([new_event(number) for number in range(300, 340)])
         await copy.projection.caught_up()
         assert await copy.read_live() == expected_tally(await stored_events(log))
+
+
+async def test_a_rebuild_tells_how_much_it_read_however_quickly_it_was_done(log, documents):
+    await fill(log)
+    copy = Copy(documents, log)
+
+    async def nobody_looks(run):
+        return None
+
+    operation = Operation("x.1", "rebuild", OperationState.RUNNING, {}, Progress(), SystemClock().now())
+    run = OperationRun(operation, nobody_looks, SystemClock())
+    async with running(copy.projection):
+        await copy.projection.rebuild(run)
+    run.close()
+    assert run.progress.rows == run.progress.accepted == len(await stored_events(log))
 
 
 async def test_reads_stay_on_the_old_generation_until_the_new_one_is_promoted(make_log, documents):
