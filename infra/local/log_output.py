@@ -11,6 +11,8 @@ COLOURS = ("cyan", "green", "magenta", "yellow", "blue", "bright_red")
 LINE_LIMIT_BYTES = 64 * 1024
 FILE_LIMIT_BYTES = 20 * 1024 * 1024
 NAME_WIDTH = 14
+# Access lines are kept in the files; on a terminal they would drown what a person looks for.
+ACCESS_LINES = (b"call answered", b"request answered")
 
 
 class LogOutput:
@@ -49,7 +51,7 @@ class LogOutput:
         if not line:
             return
         kept.write(line if line.endswith(b"\n") else line + b"\n")
-        if self._console is None:
+        if self._console is None or any(words in line for words in ACCESS_LINES):
             return
         colour = self._colours.setdefault(name, COLOURS[len(self._colours) % len(COLOURS)])
         prefix = Text(f"{name:<{NAME_WIDTH}}", style=colour)

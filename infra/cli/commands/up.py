@@ -82,9 +82,10 @@ def supervise(port: int, *, demo: bool) -> None:
     asyncio.run(_supervise_quietly(data_directory(), port=port, demo=demo))
 
 
-def _plan(data: Path, *, port: int, demo: bool) -> Plan:
+def _plan(data: Path, *, port: int, demo: bool, log_format: str = "json") -> Plan:
     bind = os.environ.get("ZHIKE_BIND") or "127.0.0.1"
-    return plan_deployment(data, bind=bind, http_port=port, demo=demo, environment=os.environ)
+    environment = {"ZHIKE_LOG_FORMAT": log_format, **os.environ}
+    return plan_deployment(data, bind=bind, http_port=port, demo=demo, environment=environment)
 
 
 def _refuse_second_start(data: Path) -> None:
@@ -95,7 +96,7 @@ def _refuse_second_start(data: Path) -> None:
 
 async def _run_here(data: Path, *, port: int, demo: bool, households: int) -> None:
     started = time.monotonic()
-    plan = _plan(data, port=port, demo=demo)
+    plan = _plan(data, port=port, demo=demo, log_format="console" if people.is_terminal else "json")
     supervisor = Supervisor(plan, LogOutput(data / "logs", people))
     _stop_on_signals(supervisor)
     people.print(t("up.starting", names=", ".join(each.name for each in plan.processes)))
