@@ -35,7 +35,7 @@ BUCKET_LIMIT = 200
 CURSOR_LIMIT_CHARACTERS = 1_400
 # Boosts are weighed over the best RERANK_WINDOW hits of the engine's own order; relevance pages end at RELEVANCE_DEPTH.
 RERANK_WINDOW = 200
-RELEVANCE_DEPTH = 1_000
+RELEVANCE_DEPTH = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -267,7 +267,9 @@ class IndexQuery:
     """A search. Without ``text`` it browses; without ``sort`` it orders by relevance, or by id when there is no text.
 
     ``tiers``: an entry that matches more of these nodes stands before all that match fewer, whatever the scores.
-    ``after`` is the ``next_after`` of the page before, of the same query.
+    ``after`` is the ``next_after`` of the page before, of the same query. For a minute or two the pages of one walk are
+    read from one state, so that writes meanwhile repeat and hide nothing; payloads are of now, and what was removed is
+    left out of its page. Later, or in another process, the position leads on in the state of now.
     """
 
     text: Node | None = None

@@ -10,10 +10,11 @@ import os
 import shutil
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final, TypeVar, TypeVarTuple
 
+from services.chassis.clock import Clock, SystemClock
 from services.chassis.searchindex.checks import check_query, check_schema
 from services.chassis.searchindex.port import (
     BULK_LIMIT,
@@ -31,6 +32,7 @@ from services.chassis.searchindex.port import (
 from services.chassis.searchindex.tantivy_branch import Branch
 from services.chassis.searchindex.tantivy_query import QueryCompiler
 from services.chassis.searchindex.tantivy_search import Reading
+from services.chassis.searchindex.tantivy_walks import Walks, brought_up_to_date, parted, with_number
 
 # Up to here a search takes about a millisecond, most of it Python that a thread would not spare the loop
 # (benchmarks/search_engine.py); above it the engine's own part grows and leaves the event loop. It releases the GIL.
@@ -48,13 +50,15 @@ class _Index:
     compiler: QueryCompiler | None = None
     live: str | None = None
     branches: dict[str, Branch] = field(default_factory=dict)
+    walks: Walks = field(kw_only=True)
 
 
 class TantivySearchIndex:
     """The port on local directories. One instance owns ``directory``."""
 
-    def __init__(self, directory: Path, *, inline_entries: int = INLINE_ENTRIES) -> None:
+    def __init__(self, directory: Path, *, inline_entries: int = INLINE_ENTRIES, clock: Clock | None = None) -> None:
         self._directory = directory
+        self._clock = clock or SystemClock()
         self._inline_entries = inline_entries
         self._indexes: dict[str, _Index] = {}
         # One thread writes: order of writes, versions and commits is the order of calls.
@@ -67,7 +71,8 @@ class TantivySearchIndex:
         known = self._indexes.get(schema.name)
         if known and known.schema.fingerprint == schema.fingerprint:
             return known.live
-        index = _Index(schema, self._directory / schema.name / schema.fingerprint)
+        folder = self._directory / schema.name / schema.fingerprint
+        index = _Index(schema, folder, walks=Walks(self._clock))
         live = await self._in_writer(_read_live, index.directory)
         if live is not None:
             branch = await self._in_writer(_opened_or_none, index.directory / live, schema)
@@ -92,6 +97,7 @@ class TantivySearchIndex:
         await self._in_writer(_write_live, index.directory, branch)
         index.compiler = QueryCompiler(index.schema, index.branches[branch].engine_schema)
         index.live = branch
+        index.walks.clear()
         others = {other: index.branches.pop(other) for other in list(index.branches) if other != branch}
         for retired in others.values():
             await self._in_writer(retired.close)
@@ -117,11 +123,22 @@ class TantivySearchIndex:
     async def search(self, name: str, query: IndexQuery) -> IndexPage:
         index, branch = self._index(name), self._branch(name, None)
         check_query(query, index.schema)
-        searcher = branch.searcher()
+        newest, number = branch.searcher(), 0
+        if query.after is not None:
+            number, position = parted(query.after)
+            query = replace(query, after=position)
+        searcher = index.walks.state(number, newest)
         reading = Reading(searcher, _compiler(index))
         if searcher.num_docs <= self._inline_entries:
-            return reading.page(query)
-        return await asyncio.get_running_loop().run_in_executor(self._searching, reading.page, query)
+            page = reading.page(query)
+        else:
+            page = await asyncio.get_running_loop().run_in_executor(self._searching, reading.page, query)
+        if searcher is not newest and page.hits:
+            present = Reading(newest, _compiler(index)).entries([hit.id for hit in page.hits], branch.engine_schema)
+            page = brought_up_to_date(page, present)
+        if page.next_after is not None:
+            page = replace(page, next_after=with_number(page.next_after, index.walks.hold(searcher, number)))
+        return page
 
     async def get(self, name: str, ids: Sequence[str]) -> dict[str, Hit]:
         if len(ids) > PAGE_LIMIT:
@@ -143,6 +160,7 @@ class TantivySearchIndex:
         if self._closed:
             return
         for index in self._indexes.values():
+            index.walks.clear()
             for branch in index.branches.values():
                 await self._in_writer(branch.close)
         self._closed = True

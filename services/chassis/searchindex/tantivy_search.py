@@ -26,6 +26,7 @@ from services.chassis.searchindex.ranking import (
 )
 from services.chassis.searchindex.tantivy_query import TIER_SCORE, QueryCompiler, aggregation, buckets
 
+NEAR_DEPTH = 1_000  # hits looked at for a page beyond the window, before all RELEVANCE_DEPTH are
 _SORT_PARTS = 2
 
 
@@ -56,7 +57,7 @@ class Reading:
     def _relevance_page(self, query: IndexQuery) -> tuple[list[Hit], int, str | None]:
         after = decode_relevance_key(query.after) if query.after else None
         compiled = self._compiler.ranked(query)
-        depth = RELEVANCE_DEPTH if after and after[0] else RERANK_WINDOW
+        depth = NEAR_DEPTH if after and after[0] else RERANK_WINDOW
         while True:
             candidates = _Candidates(self._searcher, compiled, depth, tiered=bool(query.tiers))
             scores = candidates.scores
@@ -76,7 +77,7 @@ class Reading:
             exhausted = candidates.total <= len(candidates.addresses) or depth >= RELEVANCE_DEPTH
             if len(page) > query.limit or exhausted:
                 break
-            depth = RELEVANCE_DEPTH
+            depth = NEAR_DEPTH if depth < NEAR_DEPTH else RELEVANCE_DEPTH
         shown = page[: query.limit]
         hits = [
             self._hit(candidates.addresses[place], -score, candidates.tiers[place]) for place, (_, _, score) in shown
@@ -209,10 +210,10 @@ class _Candidates:
         hits = found.hits
         self.total = _count(found)
         if len(hits) > RERANK_WINDOW and hits[RERANK_WINDOW - 1][0] == hits[RERANK_WINDOW][0]:
-            if depth < RELEVANCE_DEPTH:
-                hits = searcher.search(query, limit=RELEVANCE_DEPTH, count=False).hits
-            hits = self._with_edge_by_id(hits)
-        hits = hits[:depth]
+            if depth < NEAR_DEPTH:
+                hits = searcher.search(query, limit=NEAR_DEPTH, count=False).hits
+            hits = [*self._with_edge_by_id(hits[:NEAR_DEPTH]), *hits[NEAR_DEPTH:]]
+        hits = _without_cut_run(hits, depth)
         raw = np.array([score for score, _ in hits], dtype=np.float64)
         levels = np.floor(raw / TIER_SCORE) if tiered else np.zeros_like(raw)
         self.tiers: list[int] = levels.astype(int).tolist()
@@ -232,6 +233,21 @@ class _Candidates:
 
     def _id(self, address: tantivy.DocAddress) -> str:
         return str(self._searcher.doc(address).get_first("id"))
+
+
+def _without_cut_run(
+    hits: list[tuple[float, tantivy.DocAddress]], depth: int
+) -> list[tuple[float, tantivy.DocAddress]]:
+    """Return the first ``depth`` hits; a run of equal scores that goes on behind them is left to a deeper look.
+
+    Beyond the window equal scores are in the order of their ids, which only the whole run has.
+    """
+    if len(hits) <= depth:
+        return hits
+    end = depth
+    while end > RERANK_WINDOW and hits[end - 1][0] == hits[depth][0]:
+        end -= 1
+    return hits[:end]
 
 
 def _sort_position(cursor: str, kind: str) -> tuple[int | None, str]:

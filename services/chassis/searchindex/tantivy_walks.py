@@ -1,0 +1,86 @@
+"""Owns the states of an index that pages were read from, so that a walk through the pages sees one state.
+
+A score depends on everything that is indexed: read from the state of now, a later page would repeat and leave out what
+writes moved across its beginning meanwhile. A held state costs about 0.1 MB; its large parts are files that it shares.
+"""
+
+from collections import OrderedDict
+from dataclasses import replace
+from typing import Final
+
+import tantivy
+
+from services.chassis.clock import Clock
+from services.chassis.searchindex.port import Hit, IndexCursorError, IndexPage
+
+STATES_LIMIT: Final = 128  # writes may come ten times a second
+HOLD_S: Final = 120.0  # since a page was last read from it: a shopper's walk, not a crawler's
+_NUMBER_DIGITS: Final = 16
+_MARK: Final = "."  # in no cursor of a state
+
+
+class Walks:
+    """The held states by number. Numbers begin anew with the process: an old cursor then leads on in another state."""
+
+    def __init__(self, clock: Clock, *, limit: int = STATES_LIMIT, hold_s: float = HOLD_S) -> None:
+        self._clock, self._limit, self._hold_s = clock, limit, hold_s
+        self._states: OrderedDict[int, tuple[tantivy.Searcher, float]] = OrderedDict()  # the longest unread first
+        self._newest = 0
+
+    def __len__(self) -> int:
+        return len(self._states)
+
+    def state(self, number: int, newest: tantivy.Searcher) -> tantivy.Searcher:
+        """Return the state of that number while it is held, else the newest."""
+        held = self._states.get(number)
+        return newest if held is None or held[1] < self._clock.monotonic() else held[0]
+
+    def hold(self, state: tantivy.Searcher, number: int) -> int:
+        """Hold the state for another while and return its number; ``number`` as it came with the cursor, or 0."""
+        known = self._states.get(number)
+        if known is None or known[0] is not state:
+            number = self._number_of(state)
+        self._states[number] = (state, self._clock.monotonic() + self._hold_s)
+        self._states.move_to_end(number)
+        self._let_go()
+        return number
+
+    def clear(self) -> None:
+        """Let every state go."""
+        self._states.clear()
+
+    def _number_of(self, state: tantivy.Searcher) -> int:
+        held = self._states.get(self._newest)
+        if held is None or held[0] is not state:
+            self._newest += 1
+        return self._newest
+
+    def _let_go(self) -> None:
+        now = self._clock.monotonic()
+        while self._states:
+            number, (_, until) = next(iter(self._states.items()))
+            if until >= now and len(self._states) <= self._limit:
+                return
+            del self._states[number]
+
+
+def with_number(cursor: str, number: int) -> str:
+    """Return a cursor that names its state."""
+    return f"{number:x}{_MARK}{cursor}"
+
+
+def parted(cursor: str) -> tuple[int, str]:
+    """Return the state's number and the cursor in it. Raises IndexCursorError."""
+    number, mark, position = cursor.partition(_MARK)
+    if not (mark and position) or not 0 < len(number) <= _NUMBER_DIGITS or not (number.isascii() and number.isalnum()):
+        raise IndexCursorError("cursor cannot be read")
+    try:
+        return int(number, 16), position
+    except ValueError:
+        raise IndexCursorError("cursor cannot be read") from None
+
+
+def brought_up_to_date(page: IndexPage, now: dict[str, Hit]) -> IndexPage:
+    """Return the page with the payloads of now, without what is there no more: order and place are of its own state."""
+    hits = tuple(replace(hit, payload=now[hit.id].payload) for hit in page.hits if hit.id in now)
+    return replace(page, hits=hits)
