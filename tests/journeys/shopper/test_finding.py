@@ -204,7 +204,7 @@ def test_a_new_price_and_sold_out_stock_show_in_search_within_seconds(shop: Shop
     assert card()["availability"] == "out-of-stock"
     assert product not in backend.found(word, filter="in_stock:true")
     backend.patch(product, withdrawn=True)
-    eventually(lambda: not backend.found(word), "what was withdrawn is still found", limit_s=2)
+    eventually(lambda: product not in backend.found(word), "what was withdrawn is still found", limit_s=2)
 
 
 def test_two_editors_of_a_product_do_not_overwrite_each_other(shop: Shop) -> None:
