@@ -10,7 +10,7 @@ import httpx
 import pytest
 
 from gateway.openapi import FILE
-from tests.journeys.callers import Caller, Shop, an_event, fresh, fresh_visitor, problem_of
+from tests.journeys.callers import Caller, Shop, an_event, eventually, fresh, fresh_visitor, problem_of
 
 DOCUMENT: dict[str, Any] = json.loads(FILE.read_text(encoding="utf-8"))
 NASTY = (
@@ -251,6 +251,39 @@ def test_every_text_of_every_row_takes_any_text_and_every_row_is_accounted_for(o
     refused = operator.send("GET", f"/v1/operations/{answer.json()['id']}/errors").content.rstrip(b"\n").split(b"\n")
     assert len(refused) == progress["rejected"], "every refused row is told"
     assert all(json.loads(line)["reason"] for line in refused)
+
+
+def test_what_any_text_left_behind_stops_no_reader_and_no_import_leaves_one_out(shop: Shop, operator: Caller) -> None:
+    """Not a dry run: whatever of it was accepted goes through every log, index, copy and model's input."""
+    mark = fresh("n")
+    for resource, template in LINE_TEMPLATES.items():
+        own = {name: f"{mark}-{value}" for name, value in template.items() if name in {"id", "order_number"}}
+        rows = [json.loads(_marked(row, text)) for _, row in _replacements(template | own) for text in NASTY]
+        for number, row in enumerate(rows):
+            if isinstance(row.get("id"), str) and row["id"].startswith(mark):
+                row["id"] = f"{mark}-{number}"
+        progress = operator.bring(resource, rows, shop=mark)
+        assert progress["accepted"] > 0, progress
+        assert progress["accepted"] + progress["duplicate"] + progress["rejected"] == len(rows)
+
+    def settled() -> bool:
+        system = operator.get("/v1/system")
+        return all(reader["lag_events"] == 0 for service in system["services"] for reader in service["readers"])
+
+    eventually(settled, "a reader is stuck", limit_s=30)
+    for service in operator.get("/v1/system")["services"]:
+        assert [reader for reader in service["readers"] if reader["dead_letters"]] == []
+        assert [job for job in service["jobs"] if job["last_error"]] == []
+    browser = shop.browser()
+    for text in NASTY:
+        query = text[:256]
+        for each in browser.get("/v1/search", q=query, language="zh")["results"]:
+            assert "".join(part["text"] for part in each["highlight"]) == each["product"]["title"]
+    for page in operator.pages("", filter=f"shop:{mark}", page_size=100):
+        for each in page["results"]:
+            name = quote(each["product"]["id"], safe="")
+            assert operator.get(f"/v1/products/{name}")["id"] == each["product"]["id"]
+            operator.slots("similar-items", product_id=each["product"]["id"])
 
 
 def test_headers_that_are_no_text_are_refused_or_ignored(shop: Shop) -> None:
