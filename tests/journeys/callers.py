@@ -17,14 +17,22 @@ OPERATION_LIMIT_S = 120.0
 Seen = TypeVar("Seen")
 
 
-def eventually(look: Callable[[], Seen], otherwise: str, *, limit_s: float = SETTLE_LIMIT_S) -> Seen:
-    """Look until what is seen is true and return it; fail with ``otherwise`` after ``limit_s``."""
+def eventually(look: Callable[[], Seen], otherwise: str, *, limit_s: float = SETTLE_LIMIT_S) -> Seen | None:
+    """Look until what is seen is true and return it; fail with ``otherwise`` after ``limit_s``.
+
+    A refusal while looking (a customer who is not known yet) is "not yet", until the time is up.
+    """
     end = time.monotonic() + limit_s
     while True:
-        seen = look()
+        refusal: AssertionError | None = None
+        seen: Seen | None = None
+        try:
+            seen = look()
+        except AssertionError as error:
+            refusal = error
         if seen:
             return seen
-        assert time.monotonic() < end, f"{otherwise} within {limit_s:.0f} s"
+        assert time.monotonic() < end, f"{otherwise} within {limit_s:.0f} s: {refusal or seen!r}"
         time.sleep(PAUSE_S)
 
 
