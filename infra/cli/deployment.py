@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from infra.cli.catalog import t
-from infra.local.plan import DEFAULT_HTTP_PORT
 from infra.local.run_file import RunFile, read_run_file
 from services.chassis.errors import ErrorKind, ZhikeError
 
@@ -32,11 +31,6 @@ class Deployment:
 def data_directory() -> Path:
     """Return ZHIKE_DATA, by default zhike-data in the current folder."""
     return Path(os.environ.get("ZHIKE_DATA") or DEFAULT_DATA).resolve()
-
-
-def default_http_port() -> int:
-    """Return ZHIKE_HTTP_PORT or 8080."""
-    return int(os.environ.get("ZHIKE_HTTP_PORT") or DEFAULT_HTTP_PORT)
 
 
 def running_deployment() -> Deployment:

@@ -6,6 +6,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from services.chassis.errors import ErrorKind, ZhikeError
+
 SERVICES = ("knowledge", "search", "recommendation")
 GATEWAY = "gateway"
 DEFAULT_HTTP_PORT = 8080
@@ -36,13 +38,43 @@ class Plan:
     processes: tuple[Process, ...]
 
     @property
+    def host(self) -> str:
+        """Return the host under which everything is reached from this machine."""
+        return _connect_host(self.bind)
+
+    @property
     def url(self) -> str:
         """Return the gateway's address for a person's browser."""
-        return f"http://{_connect_host(self.bind)}:{self.http_port}"
+        return f"http://{self.host}:{self.http_port}"
+
+
+class BindError(ZhikeError):
+    """ZHIKE_BIND names no address of this machine that can be listened on."""
+
+    kind = ErrorKind.INVALID
+    reason = "BIND_INVALID"
+
+
+class PortTakenError(ZhikeError):
+    """Somebody else listens on the HTTP port."""
+
+    kind = ErrorKind.CONFLICT
+    reason = "PORT_TAKEN"
+
+
+def refuse_taken_port(bind: str, port: int) -> None:
+    """Raise PortTakenError when somebody listens there: whoever does would be taken for our gateway. Or BindError."""
+    _check_bind(bind)
+    try:
+        socket.create_server((bind, port)).close()
+    except OSError as error:
+        message = f"HTTP cannot listen on {bind}:{port}: {error.strerror or error}; choose another port with --port"
+        raise PortTakenError(message) from error
 
 
 def free_ports(count: int, bind: str = "127.0.0.1") -> tuple[int, ...]:
     """Return ``count`` different free TCP ports. They are only kept free by nobody else wanting them meanwhile."""
+    _check_bind(bind)
     held = [socket.socket(socket.AF_INET, socket.SOCK_STREAM) for _ in range(count)]
     try:
         for each in held:
@@ -113,3 +145,12 @@ def _service(name: str, shared: Mapping[str, str], *, port: int, metrics_port: i
 def _connect_host(bind: str) -> str:
     """A process that listens everywhere is reached at the loopback address."""
     return "127.0.0.1" if bind in {"0.0.0.0", "::"} else bind  # noqa: S104 - compared, not bound
+
+
+def _check_bind(bind: str) -> None:
+    try:
+        with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
+            probe.bind((bind, 0))
+    except OSError as error:
+        message = f"ZHIKE_BIND is an IPv4 address or a host name of this machine, not {bind!r}: {error.strerror}"
+        raise BindError(message) from error

@@ -50,7 +50,7 @@ def read_run_file(data: Path) -> RunFile | None:
     """Return what run.json says of a deployment that is alive, else None."""
     try:
         run = RunFile(**orjson.loads((data / RUN_FILE).read_bytes()))
-    except (FileNotFoundError, orjson.JSONDecodeError, TypeError):
+    except (FileNotFoundError, NotADirectoryError, orjson.JSONDecodeError, TypeError):
         return None
     return run if run.alive() else None
 

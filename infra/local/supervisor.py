@@ -13,11 +13,13 @@ from typing import Any
 
 from infra.local.health import wait_until_ready
 from infra.local.log_output import LINE_LIMIT_BYTES, LogOutput
-from infra.local.plan import Plan, Process
+from infra.local.plan import Plan, Process, refuse_taken_port
 from infra.local.restarts import CrashHistory
 from infra.local.run_file import RunFile, own_start_time, remove_run_file, write_run_file
+from services.chassis.documents.lock import StoreInUseError, StoreLock
 from services.chassis.errors import ErrorKind, ZhikeError
 
+LOCK_FILE = "supervisor.lock"
 READY_LIMIT_S = 120.0
 STOP_LIMIT_S = 15.0
 _PR_SET_PDEATHSIG = 1
@@ -28,6 +30,13 @@ class StartFailedError(ZhikeError):
 
     kind = ErrorKind.UNAVAILABLE
     reason = "START_FAILED"
+
+
+class AlreadySupervisedError(ZhikeError):
+    """Another supervisor runs, or starts at this moment, on the same data directory."""
+
+    kind = ErrorKind.CONFLICT
+    reason = "ALREADY_RUNS"
 
 
 @dataclass
@@ -51,9 +60,20 @@ class Supervisor:
         self._stopping = asyncio.Event()
         self._guards: list[asyncio.Task[None]] = []
         self._ready = False
+        self._lock: StoreLock | None = None
 
     async def start(self) -> None:
-        """Start everything in order and return when all of it is ready. Raises StartFailedError."""
+        """Start everything in order and return when all of it is ready.
+
+        Raises AlreadySupervisedError, PortTakenError, StartFailedError.
+        """
+        data = self._plan.data
+        data.mkdir(parents=True, exist_ok=True)
+        try:
+            self._lock = StoreLock.acquire(data / LOCK_FILE)
+        except StoreInUseError as error:
+            raise AlreadySupervisedError(f"another supervisor runs in {data}: {error.message}") from error
+        refuse_taken_port(self._plan.bind, self._plan.http_port)
         self._write_run_file()
         try:
             await asyncio.wait_for(self._start_in_order(), READY_LIMIT_S)
@@ -83,7 +103,9 @@ class Supervisor:
         services = [child for child in self._children.values() if not child.process.after]
         for wave in (gateways, services):
             await asyncio.gather(*(self._end(child) for child in wave))
-        remove_run_file(self._plan.data)
+        if self._lock is not None:  # without it run.json is another's
+            remove_run_file(self._plan.data)
+            self._lock.release()
 
     async def _start_in_order(self) -> None:
         started: set[str] = set()
@@ -98,7 +120,7 @@ class Supervisor:
 
     async def _start_one(self, child: _Child) -> None:
         await self._spawn(child)
-        ready = asyncio.ensure_future(wait_until_ready(child.process, "127.0.0.1"))
+        ready = asyncio.ensure_future(wait_until_ready(child.process, self._plan.host))
         assert child.running is not None
         ended = asyncio.ensure_future(child.running.wait())
         done, pending = await asyncio.wait({ready, ended}, return_when=asyncio.FIRST_COMPLETED)
@@ -162,7 +184,7 @@ class Supervisor:
 
     def _write_run_file(self) -> None:
         children = self._children.values()
-        host = "127.0.0.1"
+        host = self._plan.host
         run = RunFile(
             supervisor_pid=os.getpid(),
             started=own_start_time(),

@@ -24,6 +24,7 @@ class Platform:
 
     data: Path
     port: int
+    settings: tuple[tuple[str, str], ...] = ()
 
     @classmethod
     def at(cls, data: Path) -> "Platform":
@@ -99,7 +100,7 @@ class Platform:
     def environment(self) -> dict[str, str]:
         """Return what the processes inherit: nothing of the tester's own deployment."""
         kept = {name: value for name, value in os.environ.items() if not name.startswith("ZHIKE_")}
-        return kept | {"ZHIKE_DATA": str(self.data), "ZHIKE_LANG": "en", "COLUMNS": "200"}
+        return kept | {"ZHIKE_DATA": str(self.data), "ZHIKE_LANG": "en", "COLUMNS": "200"} | dict(self.settings)
 
     def last_log_lines(self) -> str:
         """Return the end of every log, for a failure's message."""

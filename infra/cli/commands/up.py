@@ -14,11 +14,11 @@ import typer
 
 from infra.cli.catalog import t
 from infra.cli.commands.demo import load_demo
-from infra.cli.deployment import data_directory, default_http_port, running_deployment
+from infra.cli.deployment import NothingRunsError, data_directory
 from infra.cli.screen import output, people
 from infra.demo.files import HOUSEHOLDS
 from infra.local.log_output import LogOutput
-from infra.local.plan import Plan, plan_deployment
+from infra.local.plan import DEFAULT_HTTP_PORT, Plan, plan_deployment, refuse_taken_port
 from infra.local.run_file import read_run_file
 from infra.local.supervisor import StartFailedError, Supervisor
 from services.chassis.errors import ErrorKind, ZhikeError
@@ -36,6 +36,13 @@ class AlreadyRunsError(ZhikeError):
     reason = "ALREADY_RUNS"
 
 
+class DataDirectoryError(ZhikeError):
+    """The data directory cannot be made."""
+
+    kind = ErrorKind.INVALID
+    reason = "DATA_DIRECTORY"
+
+
 class ProfileUnknownError(ZhikeError):
     """A profile that this version does not know."""
 
@@ -46,7 +53,9 @@ class ProfileUnknownError(ZhikeError):
 def up(
     demo: Annotated[bool, typer.Option("--demo", help=t("up.demo"))] = False,
     detach: Annotated[bool, typer.Option("--detach", help=t("up.detach"))] = False,
-    port: Annotated[int, typer.Option("--port", help=t("up.port"), min=1, max=65_535)] = default_http_port(),
+    port: Annotated[
+        int, typer.Option("--port", help=t("up.port"), envvar="ZHIKE_HTTP_PORT", min=1, max=65_535)
+    ] = DEFAULT_HTTP_PORT,
     households: Annotated[
         int, typer.Option("--households", help=t("up.households"), min=1, max=HOUSEHOLDS)
     ] = HOUSEHOLDS,
@@ -57,6 +66,8 @@ def up(
         raise ProfileUnknownError(t("up.profile_unknown"))
     data = data_directory()
     _refuse_second_start(data)
+    _make_directory(data)
+    refuse_taken_port(_bind(), port)
     if detach:
         _start_detached(data, port=port, demo=demo)
         if demo:
@@ -69,7 +80,10 @@ def up(
 
 def down() -> None:
     """Stop the platform."""
-    run = running_deployment().run
+    data = data_directory()
+    run = read_run_file(data)  # no token is needed to stop, and a start that hangs has none yet
+    if run is None:
+        raise NothingRunsError(t("app.nothing_runs", data=data))
     supervisor = psutil.Process(run.supervisor_pid)
     people.print(t("up.stopping"))
     supervisor.send_signal(signal.SIGTERM)
@@ -83,15 +97,25 @@ def supervise(port: int, *, demo: bool) -> None:
 
 
 def _plan(data: Path, *, port: int, demo: bool, log_format: str = "json") -> Plan:
-    bind = os.environ.get("ZHIKE_BIND") or "127.0.0.1"
     environment = {"ZHIKE_LOG_FORMAT": log_format, **os.environ}
-    return plan_deployment(data, bind=bind, http_port=port, demo=demo, environment=environment)
+    return plan_deployment(data, bind=_bind(), http_port=port, demo=demo, environment=environment)
+
+
+def _bind() -> str:
+    return os.environ.get("ZHIKE_BIND") or "127.0.0.1"
 
 
 def _refuse_second_start(data: Path) -> None:
     run = read_run_file(data)
     if run is not None:
         raise AlreadyRunsError(t("app.already_runs", data=data, pid=run.supervisor_pid))
+
+
+def _make_directory(data: Path) -> None:
+    try:
+        data.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise DataDirectoryError(t("up.no_directory", data=data, reason=error.strerror or error)) from None
 
 
 async def _run_here(data: Path, *, port: int, demo: bool, households: int) -> None:
@@ -154,7 +178,6 @@ def _stop_on_signals(supervisor: Supervisor) -> None:
 
 def _start_detached(data: Path, *, port: int, demo: bool) -> None:
     """Start a supervisor in a session of its own and wait until it says that all is ready."""
-    data.mkdir(parents=True, exist_ok=True)
     log = data / "logs" / "supervisor.log"
     log.parent.mkdir(parents=True, exist_ok=True)
     started = time.monotonic()
@@ -166,7 +189,7 @@ def _start_detached(data: Path, *, port: int, demo: bool) -> None:
     with people.status(t("up.starting", names=str(data))):
         while time.monotonic() - started < DETACHED_START_LIMIT_S and background.poll() is None:
             run = read_run_file(data)
-            if run is not None and run.ready:
+            if run is not None and run.ready and run.supervisor_pid == background.pid:
                 people.print(t("up.ready", seconds=time.monotonic() - started), style="bold green")
                 return
             time.sleep(POLL_S)

@@ -2,7 +2,9 @@
 
 from pathlib import Path
 
-from infra.local.plan import SERVICES, plan_deployment
+import pytest
+
+from infra.local.plan import SERVICES, BindError, plan_deployment
 
 
 def _plan(**changes: object):  # type: ignore[no-untyped-def]
@@ -40,3 +42,15 @@ def test_the_demo_says_yes_to_consent_unless_the_operator_said_otherwise() -> No
 
 def test_a_deployment_that_listens_everywhere_is_reached_at_loopback() -> None:
     assert _plan(bind="0.0.0.0").url == "http://127.0.0.1:8080"
+
+
+def test_a_deployment_on_one_address_is_reached_there() -> None:
+    plan = _plan(bind="127.0.0.2")
+    assert (plan.host, plan.url) == ("127.0.0.2", "http://127.0.0.2:8080")
+    assert plan.processes[0].environment["ZHIKE_SEARCH_ADDRESS"].startswith("127.0.0.2:")
+
+
+@pytest.mark.parametrize("bind", ["::1", "::", "203.0.113.7"])
+def test_an_address_that_cannot_be_listened_on_is_refused_by_name(bind: str) -> None:
+    with pytest.raises(BindError, match="ZHIKE_BIND"):
+        plan_deployment(Path("/data"), bind=bind, http_port=8080, demo=False, environment={})
