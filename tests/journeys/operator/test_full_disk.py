@@ -18,6 +18,7 @@ from tests.journeys.platform import Platform
 SMALL_BYTES = 4_096
 NO_LIMIT = (psutil.RLIM_INFINITY, psutil.RLIM_INFINITY)
 LARGE_ROWS = 4_000
+PIPE_FULL_OF_LINES = 1_500  # of 200 bytes and more: what a pipe holds of them is 64 KiB
 REASONS = {"STORE_UNAVAILABLE", "ARTIFACTS_UNAVAILABLE", "SERVICE_UNAVAILABLE"}
 
 
@@ -92,6 +93,21 @@ def test_who_keeps_copies_answers_on_while_the_disk_is_full(shop: Shop, demo_sho
             _check_refused(shop.operator.send("POST", "/v1/keys", json=key))
     if service == "gateway":
         assert shop.operator.post("/v1/keys", key)["key"], "of what was refused nothing was kept"
+
+
+def test_a_disk_that_takes_no_log_lines_stops_nobody(shop: Shop, demo_shop: Platform) -> None:
+    run = demo_shop.run_file()
+    assert run is not None
+    supervisor, load = psutil.Process(run.supervisor_pid), shop.backend("load")
+    supervisor.rlimit(psutil.RLIMIT_FSIZE, (SMALL_BYTES, psutil.RLIM_INFINITY))
+    try:
+        for _ in range(PIPE_FULL_OF_LINES):
+            assert load.send("GET", "/v1/suggest", params={"q": "c"}).is_success
+    finally:
+        supervisor.rlimit(psutil.RLIMIT_FSIZE, NO_LIMIT)
+    log = demo_shop.data / "logs" / "gateway.log"
+    said = lambda: b"not kept" in log.read_bytes()  # noqa: E731
+    eventually(lambda: load.send("GET", "/v1/suggest").is_success and said(), "nobody says that lines were lost")
 
 
 def _upload(backend: Caller, resource: str, rows: int) -> httpx.Response:

@@ -6,7 +6,8 @@ from pathlib import Path
 
 from rich.console import Console
 
-from infra.local.log_output import FILE_LIMIT_BYTES, LINE_LIMIT_BYTES, LogOutput
+from infra.local.kept_lines import FILE_LIMIT_BYTES
+from infra.local.log_output import LINE_LIMIT_BYTES, LogOutput
 
 
 async def _follow(output: LogOutput, text: bytes, *, limit: int = LINE_LIMIT_BYTES) -> None:
@@ -45,3 +46,14 @@ async def test_a_file_that_grew_past_its_limit_makes_room_once(tmp_path: Path) -
     await _follow(LogOutput(tmp_path, None), b"new\n")
     assert (tmp_path / "search.log").read_text() == "new\n"
     assert (tmp_path / "search.log.1").exists()
+
+
+async def test_a_screen_that_takes_no_more_stops_nobody(tmp_path: Path) -> None:
+    class Full(StringIO):
+        def write(self, text: str) -> int:
+            raise OSError("no space left on device")
+
+    output = LogOutput(tmp_path, Console(file=Full(), width=200))
+    await _follow(output, b"one\ntwo\n")
+    output.say("three")
+    assert (tmp_path / "search.log").read_text() == "one\ntwo\n"
