@@ -22,6 +22,7 @@ from services.chassis.errors import ErrorKind, ZhikeError
 LOCK_FILE = "supervisor.lock"
 READY_LIMIT_S = 120.0
 STOP_LIMIT_S = 15.0
+LAST_LINES_LIMIT_S = 1.0
 _PR_SET_PDEATHSIG = 1
 
 
@@ -146,12 +147,14 @@ class Supervisor:
             later = f" in {pause_s:.0f} s" if pause_s else ""
             self._output.say(f"{child.process.name} ended with {code}; starting it again{later}", style="bold red")
             await asyncio.sleep(pause_s)
-            await self._spawn(child)
-            self._write_run_file()
+            try:
+                await self._spawn(child)
+                self._write_run_file()
+            except OSError as error:  # a full disk, no memory: whoever did not start counts as crashed again
+                self._output.say(f"{child.process.name}: {error.strerror or error}", style="bold red")
 
     async def _spawn(self, child: _Child) -> None:
-        if child.output is not None:
-            await child.output
+        await _ended_soon(child.output)  # one that goes on keeps what the children of the process still say
         process = child.process
         child.running = await asyncio.create_subprocess_exec(
             *process.command,
@@ -179,8 +182,8 @@ class Supervisor:
                 self._output.say(f"{child.process.name} did not stop in {STOP_LIMIT_S:.0f} s; killed", style="bold red")
                 running.kill()
                 await running.wait()
-        if child.output is not None:
-            await child.output
+        if child.output is not None and not await _ended_soon(child.output):
+            child.output.cancel()
 
     def _write_run_file(self) -> None:
         children = self._children.values()
@@ -196,6 +199,14 @@ class Supervisor:
             ready=self._ready,
         )
         write_run_file(self._plan.data, run)
+
+
+async def _ended_soon(output: asyncio.Task[None] | None) -> bool:
+    """Wait for the last lines of a process that ended. Children of its own may hold its output open for ever."""
+    if output is None:
+        return True
+    done, _ = await asyncio.wait({output}, timeout=LAST_LINES_LIMIT_S)
+    return bool(done)
 
 
 def _end_with_parent() -> Callable[[], Any] | None:

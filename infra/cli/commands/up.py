@@ -43,6 +43,13 @@ class DataDirectoryError(ZhikeError):
     reason = "DATA_DIRECTORY"
 
 
+class StopFailedError(ZhikeError):
+    """The supervisor was told to stop and still runs."""
+
+    kind = ErrorKind.UNAVAILABLE
+    reason = "STOP_FAILED"
+
+
 class ProfileUnknownError(ZhikeError):
     """A profile that this version does not know."""
 
@@ -84,10 +91,15 @@ def down() -> None:
     run = read_run_file(data)  # no token is needed to stop, and a start that hangs has none yet
     if run is None:
         raise NothingRunsError(t("app.nothing_runs", data=data))
-    supervisor = psutil.Process(run.supervisor_pid)
     people.print(t("up.stopping"))
-    supervisor.send_signal(signal.SIGTERM)
-    supervisor.wait(DOWN_LIMIT_S)
+    try:
+        supervisor = psutil.Process(run.supervisor_pid)
+        supervisor.send_signal(signal.SIGTERM)
+        supervisor.wait(DOWN_LIMIT_S)
+    except psutil.NoSuchProcess:
+        pass  # it ended meanwhile
+    except psutil.TimeoutExpired:
+        raise StopFailedError(t("down.late", pid=run.supervisor_pid, limit=DOWN_LIMIT_S)) from None
     people.print(t("down.done"))
 
 
