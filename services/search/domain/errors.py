@@ -33,6 +33,12 @@ class VersionMismatchError(ZhikeError):
     reason = "VERSION_MISMATCH"
 
 
+class RequestIdReusedError(InvalidArgumentError):
+    """The request id came with another edit of this product before."""
+
+    reason = "REQUEST_ID_REUSED"
+
+
 class EditContendedError(ZhikeError):
     """Others kept editing the same product; read it again and retry."""
 

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Final
+from weakref import WeakValueDictionary
 
 from services.chassis.documents.port import (
     BATCH_LIMIT,
@@ -56,6 +57,14 @@ class ProductStore:
 
     def __init__(self, documents: DocumentStore) -> None:
         self._documents = documents
+        self._turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+
+    def turn(self, product_id: str) -> asyncio.Lock:
+        """Return the lock that spares editors of one product in this process from losing to one another."""
+        lock = self._turns.get(product_id)
+        if lock is None:
+            lock = self._turns[product_id] = asyncio.Lock()
+        return lock
 
     async def declare(self) -> None:
         """Create the collection."""

@@ -1,15 +1,18 @@
 """Reads and edits products: single edits with compare and set, whole rows from an import."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from enum import StrEnum
 from typing import Any, Final
 
+from services.chassis.canonical import fingerprint
 from services.chassis.clock import Clock
 from services.chassis.errors import InvalidArgumentError
+from services.kits.money import Money
 from services.search.domain.errors import (
     EditContendedError,
     ProductNotFoundError,
+    RequestIdReusedError,
     UpdateMaskError,
     VersionMismatchError,
 )
@@ -19,6 +22,7 @@ from services.search.store.products import ProductStore, StoredProduct
 EDIT_ATTEMPTS: Final = 8
 BATCH_GET_LIMIT: Final = 200
 REQUEST_ID_LIMIT: Final = 256
+_PARTED: Final = "\x1f"  # in no request id
 EDITABLE: Final = frozenset({"price", "original_price", "available_quantity", "availability", "withdrawn"})
 
 # Told after each save, so that the log and the index follow at once and not at their next look.
@@ -59,7 +63,8 @@ async def get_products(store: ProductStore, ids: Sequence[str]) -> list[Product]
 async def update_product(store: ProductStore, edit: Edit, clock: Clock, announce: Announce) -> Product:
     """Edit a product once, however often the request comes.
 
-    Raises ProductNotFoundError, UpdateMaskError, VersionMismatchError, EditContendedError.
+    Edits of one product in this process wait for one another; compare and set decides between processes.
+    Raises ProductNotFoundError, UpdateMaskError, VersionMismatchError, RequestIdReusedError, EditContendedError.
     """
     unknown = sorted(set(edit.values) - EDITABLE)
     if unknown or not edit.values:
@@ -67,20 +72,42 @@ async def update_product(store: ProductStore, edit: Edit, clock: Clock, announce
         raise UpdateMaskError(f"an update names {', '.join(sorted(EDITABLE))}{named}", field="update_mask")
     if len(edit.request_id) > REQUEST_ID_LIMIT:
         raise InvalidArgumentError(f"a request id has at most {REQUEST_ID_LIMIT} characters", field="request_id")
-    for _ in range(EDIT_ATTEMPTS):
-        stored = await _existing(store, edit.product_id)
-        if edit.request_id and edit.request_id in stored.request_ids:
-            return stored.product
-        if edit.expected_version not in {0, stored.product.version}:
-            raise VersionMismatchError(
-                f"the product stands at version {stored.product.version}", version=stored.product.version
-            )
-        product = _with_values(stored.product, edit.values)
-        product = replace(product, version=stored.product.version + 1, update_time=clock.now())
-        if not await store.save([stored.edited(product, request_id=edit.request_id)]):
-            announce()
-            return product
+    async with store.turn(edit.product_id):
+        for _ in range(EDIT_ATTEMPTS):
+            stored = await _existing(store, edit.product_id)
+            if _is_repeated(stored, edit):
+                return stored.product
+            if edit.expected_version not in {0, stored.product.version}:
+                raise VersionMismatchError(
+                    f"the product stands at version {stored.product.version}", version=stored.product.version
+                )
+            product = _with_values(stored.product, edit.values)
+            product = replace(product, version=stored.product.version + 1, update_time=clock.now())
+            if not await store.save([stored.edited(product, request_id=_remembered(edit))]):
+                announce()
+                return product
     raise EditContendedError("others keep editing this product", resource="product", id=edit.product_id)
+
+
+def _remembered(edit: Edit) -> str:
+    """Return what is kept of a request id: with what it came, so that another edit under it is not taken for done."""
+    if not edit.request_id:
+        return ""
+    values = {name: asdict(value) if isinstance(value, Money) else value for name, value in edit.values.items()}
+    return f"{edit.request_id}{_PARTED}{fingerprint([values, edit.expected_version])}"
+
+
+def _is_repeated(stored: StoredProduct, edit: Edit) -> bool:
+    """Tell whether this very edit is done. Raises RequestIdReusedError."""
+    if not edit.request_id:
+        return False
+    same = _remembered(edit)
+    for each in stored.request_ids:
+        if each == same:
+            return True
+        if each.partition(_PARTED)[0] == edit.request_id:
+            raise RequestIdReusedError("this request id came with another edit before", field="request_id")
+    return False
 
 
 async def import_products(

@@ -190,6 +190,29 @@ def test_the_gateway_comes_back_with_its_keys_and_tokens(shop: Shop, demo_shop: 
     assert shop.operator.get("/v1/keys")["keys"]
 
 
+def test_while_nobody_can_say_who_consents_nothing_is_personal(shop: Shop, demo_shop: Platform) -> None:
+    browser = shop.browser()
+    product = shop.backend("load").found("cheese", page_size=1, filter="in_stock:true")[0]
+    browser.tell(an_event("detail-page-view", product))
+    for_you = lambda: browser.recommendation("recommended-for-you")  # noqa: E731
+    eventually(lambda: for_you()["source"] != "popular", "a click changed nothing")
+    run = demo_shop.run_file()
+    assert run is not None
+    knowledge = psutil.Process(run.pids["knowledge"])
+    knowledge.send_signal(signal.SIGSTOP)
+    try:
+        eventually(lambda: for_you()["source"] == "popular", "an old consent still counts", limit_s=4)
+        assert for_you()["fallback_reason"] == "CONSENT_STALE"
+        assert for_you()["slots"]
+        assert browser.slots("similar-items", product_id=product)
+        assert browser.found("cheese")
+        late = browser.send("POST", "/v1/events", json={"events": [an_event("home-page-view")]})
+        assert problem_of(late)["status"] in {503, 504}
+    finally:
+        knowledge.send_signal(signal.SIGCONT)
+    eventually(lambda: for_you()["source"] != "popular", "nothing is personal any more")
+
+
 def test_models_are_exchanged_under_reading_without_a_failed_request(shop: Shop, demo_shop: Platform) -> None:
     load, desk = shop.backend("load"), shop.desk
     product = load.found("cheese", page_size=1, filter="in_stock:true")[0]

@@ -1,5 +1,6 @@
 """A shopper looks for things: in two languages, misspelt, filtered, sorted, to the last page."""
 
+from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
 from typing import Any
 
@@ -218,6 +219,30 @@ def test_two_editors_of_a_product_do_not_overwrite_each_other(shop: Shop) -> Non
     late = backend.send("PATCH", path, json={"available_quantity": 9}, headers={"If-Match": etag})
     assert problem_of(late)["reason"] == "VERSION_MISMATCH"
     assert backend.get(path)["available_quantity"] == 3
+
+
+def test_the_same_edit_twice_is_made_once_and_another_under_its_key_is_refused(shop: Shop) -> None:
+    backend, product = shop.backend(), fresh("p-")
+    backend.bring("products", [{"id": product, "title": "灯", "available_quantity": 5}])
+    path, key = f"/v1/products/{product}", {"Idempotency-Key": fresh("k-")}
+    versions = set()
+    for _ in range(2):
+        versions.add(backend.send("PATCH", path, json={"available_quantity": 3}, headers=key).json()["version"])
+    assert len(versions) == 1
+    other = backend.refused("PATCH", path, json={"available_quantity": 9}, headers=key)
+    assert (other["status"], other["reason"]) == (422, "REQUEST_ID_REUSED")
+    assert backend.get(path)["available_quantity"] == 3
+
+
+def test_many_tills_may_edit_one_product_at_once(shop: Shop) -> None:
+    backend, product = shop.backend(), fresh("p-")
+    backend.bring("products", [{"id": product, "title": "灯", "available_quantity": 5}])
+    before = backend.get(f"/v1/products/{product}")["version"]
+    with ThreadPoolExecutor(8) as tills:
+        versions = set(
+            tills.map(lambda number: backend.patch(product, available_quantity=number)["version"], range(48))
+        )
+    assert versions == set(range(before + 1, before + 49)), "each edit is one version"
 
 
 def test_prices_rise_along_a_price_order_across_pages_of_one(browser: Caller) -> None:

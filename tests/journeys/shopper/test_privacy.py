@@ -6,7 +6,17 @@ from typing import Any
 
 import pytest
 
-from tests.journeys.callers import Caller, Shop, an_event, eventually, fresh, fresh_visitor, problem_of
+from tests.journeys.callers import (
+    Caller,
+    Shop,
+    an_event,
+    eventually,
+    fresh,
+    fresh_phone,
+    fresh_visitor,
+    problem_of,
+)
+from tests.journeys.platform import Platform
 
 PLACEMENTS = ("recommended-for-you", "buy-it-again", "recently-viewed", "frequently-bought-together")
 STAFF_ROUTES = (
@@ -134,12 +144,64 @@ def test_a_token_cannot_outlive_the_hour(shop: Shop) -> None:
     assert backend.send("POST", "/v1/shopper-tokens", json={"identifiers": ["nobody"]}).status_code == 400
 
 
+def test_an_order_number_guessed_before_the_till_books_it_is_still_the_buyers(shop: Shop, victim: Victim) -> None:
+    thief, card, number, desk = fresh_visitor(), fresh("card:J"), fresh("o-"), shop.desk
+    price = {"amount": "5.00", "currency": "USD"}
+    for kind, quantity in (("sale", 9), ("return", 9)):
+        line = [{"id": victim.products[0], "quantity": quantity, "price": price}]
+        event = an_event("purchase-complete", order={"number": number, "kind": kind}, products=line)
+        shop.browser(thief).verdicts(event)
+    line = [{"id": victim.products[0], "quantity": 1, "price": price}]
+    shop.backend().tell(an_event("purchase-complete", identifiers=[card], order={"number": number}, products=line))
+    eventually(lambda: desk.customer(card)["purchases"]["orders"] == 1, "the order is not the card's")
+    assert desk.customer(card)["purchases"]["spend"]["amount"] == "5.00"
+    assert desk.customer(card)["purchases"]["returned_units"] == 0
+    eventually(
+        lambda: desk.customer(f"visitor:{thief}")["purchases"]["orders"] == 0, "the books do not replace the guess"
+    )
+
+
+def test_no_log_line_holds_anything_of_anybody(shop: Shop, demo_shop: Platform, victim: Victim) -> None:
+    phone, mail, name = fresh_phone(), f"{fresh('lisi')}@example.com", fresh("李四")
+    shop.backend().claim(victim.login, phone, f"email:{mail}", claims=[{"field": "name", "value": name}])
+    shop.browser(victim.visitor).search(f"{name} {mail}")
+    for path in (f"/v1/customers/{victim.login}", f"/v1/customers/email:{mail}", f"/v1/customers/{phone}"):
+        shop.desk.send("GET", path)
+    shop.desk.send("GET", f"/v1/customers/email:no-{mail}")
+    shop.browser(victim.visitor).refused("GET", "/v1/cart", params={"identifier": phone})
+    mine = [phone.partition(":")[2], mail, name, victim.visitor, victim.login.partition(":")[2], victim.card[5:]]
+    secret = [key.rpartition("_")[2] for key in shop.keys.values()]
+    for path in sorted((demo_shop.data / "logs").glob("*.log*")):
+        text = path.read_text(encoding="utf-8", errors="replace").lower()
+        for each in (*mine, *secret):
+            assert each.lower() not in text, f"{path.name} holds {each}"
+
+
 def test_the_backend_writes_about_customers_but_does_not_read_them(shop: Shop, victim: Victim) -> None:
     backend = shop.backend()
     assert backend.refused("GET", f"/v1/customers/{victim.login}")["reason"] == "SCOPE_MISSING"
     receipt = backend.claim(victim.login, claims=[{"field": "name", "value": "王小明"}])
     assert set(receipt) == {"id", "account_id", "consents", "refused_identifiers"}
     assert "王小明" not in json.dumps(receipt, ensure_ascii=False)
+
+
+def test_what_one_shopper_searched_for_is_suggested_to_nobody(shop: Shop) -> None:
+    """Suggestions come from what many ask for: a name or an address that one person typed is not for others."""
+    name = fresh("zhangsan")
+    browser = shop.browser()
+    for _ in range(20):
+        browser.search(f"{name}@example.com")
+        browser.search(f"cheese for {name}")
+    seen = lambda: any(name in str(each) for each in _insights(shop))  # noqa: E731
+    eventually(seen, "the searches are not mined", limit_s=20)
+    for typed in (name, f"cheese for {name[:9]}", "cheese for"):
+        suggestions = shop.browser().get("/v1/suggest", q=typed, language="en")["suggestions"]
+        assert name not in json.dumps(suggestions)
+
+
+def _insights(shop: Shop) -> list[Any]:
+    views = ("top", "empty", "rising", "weak")
+    return [each for view in views for each in shop.desk.get("/v1/insights/queries", view=view)["queries"]]
 
 
 def test_the_desk_cannot_act_for_a_shopper(shop: Shop, victim: Victim) -> None:

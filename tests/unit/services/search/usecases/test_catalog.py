@@ -11,6 +11,7 @@ from services.kits.money import Money
 from services.search.domain.errors import (
     ChangesBehindError,
     ProductNotFoundError,
+    RequestIdReusedError,
     UpdateMaskError,
     VersionMismatchError,
 )
@@ -75,6 +76,24 @@ async def test_the_same_request_edits_once(shop: Shop) -> None:
     again = await edit(shop, price=Money(1, "CNY"), request_id="r1")
     assert (first.version, again.version) == (2, 2)
     assert len(await shop.settle()) == 1
+
+
+async def test_another_edit_under_the_same_request_id_is_refused_and_changes_nothing(shop: Shop) -> None:
+    await edit(shop, price=Money(1, "CNY"), request_id="r1")
+    for other in ({"price": Money(2, "CNY")}, {"available_quantity": 3}, {"price": Money(1, "USD")}):
+        with pytest.raises(RequestIdReusedError):
+            await edit(shop, request_id="r1", **other)
+    with pytest.raises(RequestIdReusedError):
+        await edit(shop, price=Money(1, "CNY"), request_id="r1", expected_version=2)
+    assert (await get_product(shop.store, "cola")).version == 2
+    assert (await edit(shop, price=Money(2, "CNY"), request_id="r10")).version == 3
+
+
+async def test_many_editors_of_one_product_in_one_process_all_get_through(shop: Shop) -> None:
+    editors = OUTBOX_LIMIT // 2
+    assert editors > catalog.EDIT_ATTEMPTS
+    await asyncio.gather(*(edit(shop, available_quantity=number) for number in range(editors)))
+    assert (await get_product(shop.store, "cola")).version == editors + 1
 
 
 async def test_an_older_version_than_the_editor_saw_is_refused(shop: Shop) -> None:
