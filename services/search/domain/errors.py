@@ -33,9 +33,10 @@ class VersionMismatchError(ZhikeError):
     reason = "VERSION_MISMATCH"
 
 
-class RequestIdReusedError(InvalidArgumentError):
+class RequestIdReusedError(ZhikeError):
     """The request id came with another edit of this product before."""
 
+    kind: ClassVar[ErrorKind] = ErrorKind.CONFLICT
     reason = "REQUEST_ID_REUSED"
 
 
