@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 
 _AMOUNT: Final = re.compile(r"(-?)(\d{1,12})(?:\.(\d{1,4}))?", re.ASCII)
@@ -51,10 +52,9 @@ def is_currency(text: str) -> bool:
     return _CURRENCY.fullmatch(text) is not None
 
 
-def money_from_text(amount: str, currency: str) -> Money:
+@lru_cache(maxsize=65_536)  # prices repeat
+def minor_units(amount: str, currency: str) -> int:
     """Return "19.90" CNY as 1990 fen. Raises ValueError for other text or more decimals than the currency has."""
-    if not is_currency(currency):
-        raise ValueError("a currency is three capital letters (ISO 4217)")
     match = _AMOUNT.fullmatch(amount)
     if match is None:
         raise ValueError('an amount is written "19.90": at most 12 digits, a point, no separators')
@@ -63,13 +63,25 @@ def money_from_text(amount: str, currency: str) -> Money:
     if len(fraction) > digits:
         raise ValueError(f"{currency} has {digits} decimals")
     units = int(whole + fraction.ljust(digits, "0"))
-    return Money(-units if sign else units, currency)
+    return -units if sign else units
+
+
+def decimal_text(units: int, currency: str) -> str:
+    """Invert ``minor_units``: 1990 CNY is "19.90"."""
+    digits = minor_digits(currency)
+    if digits == 0:
+        return str(units)
+    whole, fraction = divmod(abs(units), 10**digits)
+    return f"{'-' if units < 0 else ''}{whole}.{fraction:0{digits}d}"
+
+
+def money_from_text(amount: str, currency: str) -> Money:
+    """Return "19.90" CNY as Money. Raises ValueError as ``minor_units``, and for what is no currency."""
+    if not is_currency(currency):
+        raise ValueError("a currency is three capital letters (ISO 4217)")
+    return Money(minor_units(amount, currency), currency)
 
 
 def amount_text(money: Money) -> str:
-    """Invert ``money_from_text``: 1990 CNY is "19.90"."""
-    digits = minor_digits(money.currency)
-    if digits == 0:
-        return str(money.amount_minor)
-    whole, fraction = divmod(abs(money.amount_minor), 10**digits)
-    return f"{'-' if money.amount_minor < 0 else ''}{whole}.{fraction:0{digits}d}"
+    """Invert ``money_from_text``."""
+    return decimal_text(money.amount_minor, money.currency)

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from services.knowledge.domain.money import amount_text
+from services.kits.money import decimal_text
 from services.knowledge.domain.purchases import SALE, Order
 from services.knowledge.domain.times import DAY_US
 
@@ -296,4 +296,4 @@ def _rfm(figures: Figures, basis: CurrencyBasis, as_of_us: int) -> CustomerClass
 
 
 def _money(units: int, currency: str) -> str:
-    return f"{currency} {amount_text(units, currency)}"
+    return f"{currency} {decimal_text(units, currency)}"

@@ -6,9 +6,9 @@ from datetime import tzinfo
 from typing import Final
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from services.kits.money import is_currency
 from services.kits.rows.csv_rows import DIALECT_OPTIONS, csv_dialect
 from services.knowledge.domain.errors import ImportConfigError
-from services.knowledge.domain.money import is_currency
 
 CSV: Final = "csv"
 NDJSON: Final = "ndjson"

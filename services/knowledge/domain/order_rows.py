@@ -15,6 +15,7 @@ from hashlib import blake2b
 from typing import Any, Final
 
 from services.chassis.canonical import canonical_json
+from services.kits.money import decimal_text, is_currency, minor_digits
 from services.knowledge.domain.errors import IdentifierInvalidError
 from services.knowledge.domain.identifiers import (
     CARD,
@@ -27,7 +28,6 @@ from services.knowledge.domain.identifiers import (
     parse_identifier,
 )
 from services.knowledge.domain.import_plan import OrderOptions
-from services.knowledge.domain.money import amount_text, is_currency, minor_digits
 from services.knowledge.domain.purchases import CHARGE, RETURN, SALE
 from services.knowledge.domain.times import micros, time_of
 from services.knowledge.domain.user_events import (
@@ -370,7 +370,7 @@ def _contradiction(first: OrderHead, identifiers: set[str], other: OrderHead) ->
 def _order_event(head: OrderHead, lines: list[dict[str, Any]], total_minor: int) -> tuple[dict[str, Any], int]:
     """Return the event, and how many bytes its payload takes."""
     subject = head.identifiers[0] if head.identifiers else anonymous_identifier(head.shop, head.number)
-    total = {"amount": amount_text(total_minor, head.currency), "currency": head.currency}
+    total = {"amount": decimal_text(total_minor, head.currency), "currency": head.currency}
     payload: dict[str, Any] = {
         "type": PURCHASE,
         "time": time_of(head.time_us).isoformat(),
@@ -429,7 +429,7 @@ def _minor(amount: Decimal, currency: str) -> int:
 
 @lru_cache(maxsize=65_536)
 def _money(amount: Decimal, currency: str) -> Mapping[str, str]:
-    return {"amount": amount_text(_minor(amount, currency), currency), "currency": currency}
+    return {"amount": decimal_text(_minor(amount, currency), currency), "currency": currency}
 
 
 @lru_cache(maxsize=4_096)

@@ -13,7 +13,7 @@ from itertools import pairwise
 from statistics import median
 from typing import Any, Final, NamedTuple
 
-from services.knowledge.domain.money import minor_units
+from services.kits.money import minor_units
 from services.knowledge.domain.times import DAY_US, time_of
 
 SALE: Final = "sale"

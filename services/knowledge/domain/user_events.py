@@ -11,9 +11,9 @@ from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import Any, Final
 
+from services.kits.money import is_currency, minor_units
 from services.knowledge.domain.errors import EventRefusedError, IdentifierInvalidError
 from services.knowledge.domain.identifiers import VISITOR, anonymous_identifier, by_strength, parse_identifier
-from services.knowledge.domain.money import is_currency, minor_units
 from services.knowledge.domain.purchases import CHARGE, GOODS, RETURN, SALE
 
 SEARCH: Final = "search"

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.kits.money import Money, amount_text, money_from_text
+from services.kits.money import Money, amount_text, decimal_text, is_currency, minor_units, money_from_text
 
 
 @pytest.mark.parametrize(
@@ -29,3 +29,19 @@ def test_what_is_no_money_is_refused(amount: str, currency: str) -> None:
 @given(st.integers(-(10**14) + 1, 10**14 - 1), st.sampled_from(["CNY", "USD", "KWD"]))
 def test_what_was_written_reads_back(minor: int, currency: str) -> None:
     assert money_from_text(amount_text(Money(minor, currency)), currency) == Money(minor, currency)
+
+
+@given(st.integers(-(10**12) + 1, 10**12 - 1), st.sampled_from(["CNY", "JPY", "KWD"]))
+def test_bare_minor_units_read_back_as_well(units: int, currency: str) -> None:
+    assert minor_units(decimal_text(units, currency), currency) == units
+
+
+@pytest.mark.parametrize("amount", ["1.", ".5", "1.234", "Infinity", "0x1"])
+def test_bare_text_that_is_no_amount_is_refused(amount: str) -> None:
+    with pytest.raises(ValueError, match=r"amount|decimals"):
+        minor_units(amount, "CNY")
+
+
+def test_a_currency_is_three_capital_letters() -> None:
+    assert is_currency("CNY")
+    assert not any(is_currency(each) for each in ("cny", "CN", "CNYX", "￥", ""))
