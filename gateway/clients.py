@@ -65,6 +65,7 @@ WRITE_USER_EVENTS: Final = Remote(
         user_event_service_pb2.WriteUserEventsRequest,
         user_event_service_pb2.WriteUserEventsResponse,
         idempotent=True,  # every event carries its client's id
+        coalesced=True,
     ),
     WRITE_TIMEOUT_MS,
 )
@@ -76,6 +77,7 @@ SEARCH: Final = Remote(
         search_service_pb2.SearchRequest,
         search_service_pb2.SearchResponse,
         idempotent=True,
+        coalesced=True,
     ),
     READ_TIMEOUT_MS,
 )
@@ -87,6 +89,7 @@ COMPLETE_QUERY: Final = Remote(
         search_service_pb2.CompleteQueryRequest,
         search_service_pb2.CompleteQueryResponse,
         idempotent=True,
+        coalesced=True,
     ),
     READ_TIMEOUT_MS,
 )
@@ -98,6 +101,7 @@ GET_PRODUCT: Final = Remote(
         product_service_pb2.GetProductRequest,
         product_service_pb2.GetProductResponse,
         idempotent=True,
+        coalesced=True,
     ),
     READ_TIMEOUT_MS,
 )
@@ -131,6 +135,7 @@ PREDICT: Final = Remote(
         prediction_service_pb2.PredictRequest,
         prediction_service_pb2.PredictResponse,
         idempotent=True,
+        coalesced=True,
     ),
     READ_TIMEOUT_MS,
 )
@@ -142,6 +147,7 @@ GET_CART: Final = Remote(
         prediction_service_pb2.GetCartRequest,
         prediction_service_pb2.GetCartResponse,
         idempotent=True,
+        coalesced=True,
     ),
     READ_TIMEOUT_MS,
 )

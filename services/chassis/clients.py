@@ -4,6 +4,7 @@
                             idempotent=True)
     response = await clients.call(SEARCH, request, timeout_ms=800)
 
+A method that is called often may be ``coalesced``: its small requests share one stream to the service (callstream/).
 Calls wait for the channel inside their deadline, so a restart of the other side shows as latency. What fails raises
 RemoteError with the reason that the other side gave.
 """
@@ -11,7 +12,7 @@ RemoteError with the reason that the other side gave.
 import asyncio
 import random
 import secrets
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from types import ModuleType
 from typing import Any, Generic, TypeVar
@@ -20,6 +21,7 @@ import grpc
 from google.protobuf.message import Message
 from grpc import ChannelConnectivity, StatusCode
 
+from services.chassis.callstream.client import REQUEST_LIMIT_BYTES, Asked, CallFailedError, CallStream
 from services.chassis.errors import ErrorKind
 from services.chassis.interceptors import MORE_METADATA, REQUEST_ID_HEADER, TRACE_HEADER
 from services.chassis.logs import bound_call
@@ -60,13 +62,21 @@ ResponseT = TypeVar("ResponseT", bound=Message)
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Method(Generic[RequestT, ResponseT]):
-    """A remote method. ``idempotent``: calling it twice equals calling it once, so a lost answer may be asked again."""
+    """A remote method. ``idempotent``: calling it twice equals calling it once, so a lost answer may be asked again.
+
+    ``coalesced``: calls share a stream; needs ``idempotent``, for a stream that breaks loses the answers under way.
+    """
 
     service: str
     path: str
     request_type: type[RequestT]
     response_type: type[ResponseT]
     idempotent: bool
+    coalesced: bool = False
+
+    def __post_init__(self) -> None:
+        if self.coalesced and not self.idempotent:
+            raise ValueError(f"{self.path} can be coalesced only if it may be called twice")
 
 
 def declare_method(
@@ -77,6 +87,7 @@ def declare_method(
     response_type: type[ResponseT],
     *,
     idempotent: bool = False,
+    coalesced: bool = False,
 ) -> Method[RequestT, ResponseT]:
     """Declare "Service/Method" of a generated module; a name or type that the proto does not have is a ValueError."""
     service_name, _, method_name = name.partition("/")
@@ -89,7 +100,7 @@ def declare_method(
     if declared != given:
         raise ValueError(f"{name} takes and answers {declared}, not {given}")
     path = f"/{services[service_name].full_name}/{method_name}"
-    return Method(service, path, request_type, response_type, idempotent)
+    return Method(service, path, request_type, response_type, idempotent, coalesced)
 
 
 class Clients:
@@ -100,6 +111,7 @@ class Clients:
         self._calls = metrics.counter("zhike_client_calls_total")
         self._retries = metrics.counter("zhike_client_retries_total")
         self._channels: dict[str, grpc.aio.Channel] = {}
+        self._streams: dict[str, CallStream] = {}
         self._prepared: dict[Method[Any, Any], tuple[Any, Any]] = {}
 
     async def call(self, method: Method[RequestT, ResponseT], request: RequestT, *, timeout_ms: int) -> ResponseT:
@@ -107,14 +119,13 @@ class Clients:
         invoke, count_ok = self._prepared.get(method) or self._prepare(method)
         timeout_s = _seconds(timeout_ms)
         loop = asyncio.get_running_loop()
-        end, metadata, attempts = loop.time() + timeout_s, _metadata(), 0
+        end, attempts = loop.time() + timeout_s, 0
         while True:
             try:
-                response: ResponseT = await invoke(request, timeout=timeout_s, metadata=metadata, wait_for_ready=True)
-            except grpc.aio.AioRpcError as error:
+                response: ResponseT = await invoke(request, end)
+            except (grpc.aio.AioRpcError, CallFailedError) as error:
                 attempts += 1
                 await self._pause_or_raise(method, error, attempts, end)
-                timeout_s = end - loop.time()
             else:
                 count_ok()
                 return response
@@ -176,19 +187,47 @@ class Clients:
     async def close(self) -> None:
         """Close every channel; calls in flight are cancelled."""
         channels, self._channels, self._prepared = list(self._channels.values()), {}, {}
+        streams, self._streams = list(self._streams.values()), {}
+        for stream in streams:
+            stream.close()
         for channel in channels:
             await channel.close(None)
 
     def _prepare(self, method: Method[Any, Any]) -> tuple[Any, Any]:
-        invoke = self.channel(method.service).unary_unary(
-            method.path, method.request_type.SerializeToString, method.response_type.FromString
-        )
+        invoke = self._coalesced(method) if method.coalesced else self._alone(method)
         prepared = (invoke, self._calls.labels(method.path[1:], "OK").inc)
         self._prepared[method] = prepared
         return prepared
 
+    def _alone(self, method: Method[RequestT, ResponseT]) -> Callable[[RequestT, float], Awaitable[ResponseT]]:
+        """Return what makes one unary call. ``end``: the event loop's time of the deadline."""
+        invoke = self.channel(method.service).unary_unary(
+            method.path, method.request_type.SerializeToString, method.response_type.FromString
+        )
+        now = asyncio.get_running_loop().time
+
+        def call(request: RequestT, end: float) -> Awaitable[ResponseT]:
+            return invoke(request, timeout=end - now(), metadata=_metadata(), wait_for_ready=True)
+
+        return call
+
+    def _coalesced(self, method: Method[RequestT, ResponseT]) -> Callable[[RequestT, float], Awaitable[ResponseT]]:
+        """Return what makes a call on the service's stream; a large request is called alone."""
+        stream = self._streams.get(method.service)
+        if stream is None:
+            stream = self._streams[method.service] = CallStream(self.channel(method.service), method.service)
+        alone, path, decode = self._alone(method), method.path, method.response_type.FromString
+
+        async def call(request: RequestT, end: float) -> ResponseT:
+            content = request.SerializeToString()
+            if len(content) > REQUEST_LIMIT_BYTES:
+                return await alone(request, end)
+            return decode(await stream.call(Asked(path, content, end, *_call_ids())))
+
+        return call
+
     async def _pause_or_raise(
-        self, method: Method[Any, Any], error: grpc.aio.AioRpcError, attempts: int, end: float
+        self, method: Method[Any, Any], error: grpc.aio.AioRpcError | CallFailedError, attempts: int, end: float
     ) -> None:
         failure = self._translated(method, error)
         pause_s = self._chance.uniform(*RETRY_PAUSE_MS) / 1_000
@@ -200,7 +239,7 @@ class Clients:
         await asyncio.sleep(pause_s)
 
     def _translated(
-        self, method: Method[Any, Any], error: grpc.aio.AioRpcError, *, sending: bool = False
+        self, method: Method[Any, Any], error: grpc.aio.AioRpcError | CallFailedError, *, sending: bool = False
     ) -> RemoteError:
         """Count and decode.
 
@@ -208,9 +247,11 @@ class Clients:
         here asked for: a server that stops answers it to the calls that it had accepted and not begun. And while
         ``sending`` so is an INTERNAL that no service of ours said: the other side ended the call in the middle.
         """
-        code = error.code()
+        if isinstance(error, CallFailedError):
+            code, failure = error.code, error.error
+        else:
+            code, failure = error.code(), error_from_rpc(error, service=method.service)
         self._calls.labels(method.path[1:], code.name).inc()
-        failure = error_from_rpc(error, service=method.service)
         silent = failure.reason == code.name
         unreachable = code is StatusCode.DEADLINE_EXCEEDED and (
             self.channel(method.service).get_state() is not ChannelConnectivity.READY
@@ -234,10 +275,19 @@ def _seconds(timeout_ms: int) -> float:
 
 
 def _metadata() -> tuple[tuple[str, str], ...]:
+    request_id, traceparent = _call_ids()
+    if not request_id:
+        return ()
+    if not traceparent:
+        return ((REQUEST_ID_HEADER, request_id),)
+    return ((REQUEST_ID_HEADER, request_id), (TRACE_HEADER, traceparent))
+
+
+def _call_ids() -> tuple[str, str]:
+    """Return request id and traceparent of the call that this task works for, "" without."""
     call = bound_call()
     if call is None:
-        return ()
+        return "", ""
     if not call.trace_id:
-        return ((REQUEST_ID_HEADER, call.request_id),)
-    trace = f"00-{call.trace_id}-{secrets.token_hex(8)}-01"
-    return ((REQUEST_ID_HEADER, call.request_id), (TRACE_HEADER, trace))
+        return call.request_id, ""
+    return call.request_id, f"00-{call.trace_id}-{secrets.token_hex(8)}-01"

@@ -36,7 +36,13 @@ READY_MARGIN_S = 0.05  # of a deadline is kept to say "not ready" before it pass
 NOT_READY_WAIT_LIMIT_S = 10.0
 UNTOUCHED_METHODS = frozenset({"/grpc.health.v1.Health/Check"})
 # Answered before the process is ready: readers elsewhere catch up from it, an operator asks what it waits for.
-EARLY_PREFIXES = ("/grpc.health.v1.Health/", "/zhike.chassis.v1.EventLogService/", "/zhike.chassis.v1.SystemService/")
+# The calls on a call stream wait each for itself.
+EARLY_PREFIXES = (
+    "/grpc.health.v1.Health/",
+    "/zhike.chassis.v1.CallStreamService/",
+    "/zhike.chassis.v1.EventLogService/",
+    "/zhike.chassis.v1.SystemService/",
+)
 
 log = get_log("calls")
 
@@ -123,13 +129,14 @@ class CallInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]  # 
         wrapped: Any
         if not sends:
             make = grpc.stream_unary_rpc_method_handler if takes else grpc.unary_unary_rpc_method_handler
-            wrapped = self._unary(method, _asking_for_more(handle) if takes else handle)
+            wrapped = self.around_unary(method, _asking_for_more(handle) if takes else handle)
         else:
             make = grpc.stream_stream_rpc_method_handler if takes else grpc.unary_stream_rpc_method_handler
             wrapped = self._writing(method, handle) if iscoroutinefunction(handle) else self._yielding(method, handle)
         return make(wrapped, handler.request_deserializer, handler.response_serializer)
 
-    def _unary(self, method: str, handle: Any) -> Callable[[Any, Any], Awaitable[Any]]:
+    def around_unary(self, method: str, handle: Any) -> Callable[[Any, Any], Awaitable[Any]]:
+        """Return the handler of a call with one answer, with what happens around it."""
         rpc, early, gate, in_flight = method[1:], method.startswith(EARLY_PREFIXES), self._gate, self._in_flight
         count_ok, observe = self._calls.labels(rpc, "OK").inc, self._seconds.labels(rpc).observe
 

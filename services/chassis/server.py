@@ -59,11 +59,12 @@ from google.longrunning import operations_pb2_grpc
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_health.v1._async import HealthServicer
 from prometheus_client import CollectorRegistry
-from zhike.chassis.v1 import event_log_service_pb2_grpc, system_service_pb2_grpc
+from zhike.chassis.v1 import call_stream_service_pb2_grpc, event_log_service_pb2_grpc, system_service_pb2_grpc
 
 from services.chassis.adapters import Adapters, open_adapters
 from services.chassis.artifacts.manifest import Manifests
 from services.chassis.artifacts.port import ArtifactStore
+from services.chassis.callstream.servicer import CallStreamServicer, StreamedMethods
 from services.chassis.clients import TRANSPORT_OPTIONS, Clients
 from services.chassis.clock import Clock, SystemClock
 from services.chassis.documents.port import DocumentStore
@@ -293,15 +294,18 @@ async def _serve(stack: AsyncExitStack, runtime: Runtime[SettingsT], service: Se
     stack.push_async_callback(jobs.stop)
     metrics_port = _serve_metrics(stack, runtime)
     health_servicer = HealthServicer()
+    interceptor = CallInterceptor(runtime.name, metrics, gate)
     server = grpc.aio.server(
-        interceptors=(CallInterceptor(runtime.name, metrics, gate),),
+        interceptors=(interceptor,),
         options=SERVER_OPTIONS,
         maximum_concurrent_rpcs=CONCURRENT_CALLS_LIMIT,
     )
+    streamed = StreamedMethods(server, interceptor)
+    call_stream_service_pb2_grpc.add_CallStreamServiceServicer_to_server(CallStreamServicer(streamed, gate), server)
     health_pb2_grpc.add_HealthServicer_to_server(health_servicer, server)
     await _set_health(health_servicer, health_pb2.HealthCheckResponse.NOT_SERVING)
     for add, servicer in (*service.servicers, *_own_servicers(runtime, service, gate, jobs)):
-        add(servicer, server)
+        add(servicer, streamed)
     port = _bind(server, settings)
     await server.start()
     lag = asyncio.create_task(_watch_loop(metrics), name="event loop lag")

@@ -84,7 +84,7 @@ def status_from_error(error: ZhikeError, *, service: str, request_id: str = "") 
 
 def error_from_status(status: Status, *, service: str) -> RemoteError:
     """Decode a status. One without ErrorInfo (from gRPC itself, a proxy) gets its code's name as reason."""
-    code = _CODE_BY_NUMBER.get(status.code, grpc.StatusCode.UNKNOWN)
+    code = code_of(status)
     info = ErrorInfo()
     for detail in status.details:
         if detail.Unpack(info):
@@ -96,6 +96,11 @@ def error_from_status(status: Status, *, service: str) -> RemoteError:
         service=info.domain.removesuffix(DOMAIN_SUFFIX) or service,
         **dict(info.metadata),
     )
+
+
+def code_of(status: Status) -> grpc.StatusCode:
+    """Return the code of a status; UNKNOWN for a number that gRPC does not have."""
+    return _CODE_BY_NUMBER.get(status.code, grpc.StatusCode.UNKNOWN)
 
 
 def grpc_status(error: ZhikeError, *, service: str, request_id: str = "") -> grpc.Status:

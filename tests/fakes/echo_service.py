@@ -21,9 +21,11 @@ class TeapotError(ZhikeError):
     reason = "TEAPOT"
 
 
-def method(name: str, *, idempotent: bool = False, service: str = "search") -> Method[StringValue, StringValue]:
+def method(
+    name: str, *, idempotent: bool = False, coalesced: bool = False, service: str = "search"
+) -> Method[StringValue, StringValue]:
     """Return a method of the echo service as clients declare it."""
-    return Method(service, f"/{SERVICE}/{name}", StringValue, StringValue, idempotent)
+    return Method(service, f"/{SERVICE}/{name}", StringValue, StringValue, idempotent or coalesced, coalesced)
 
 
 class EchoServicer:

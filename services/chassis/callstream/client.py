@@ -1,0 +1,199 @@
+"""The calling end: what is called while a message is on its way goes with the next one.
+
+A stream that breaks fails every call on it that is not answered: only methods that may be called twice use it. The next
+call opens another stream, which waits for the server inside the call's own deadline, as a unary call does.
+"""
+
+import asyncio
+from collections import deque
+from dataclasses import dataclass
+from typing import Any
+
+import grpc
+from google.rpc.status_pb2 import Status
+from grpc import StatusCode
+from zhike.chassis.v1 import call_stream_service_pb2 as pb
+
+from services.chassis.errors import ErrorKind
+from services.chassis.status import RemoteError, code_of, error_from_rpc, error_from_status
+
+PATH = "/zhike.chassis.v1.CallStreamService/Exchange"
+REQUEST_LIMIT_BYTES = 256 * 1024  # a larger one would hold the others up: it is called alone
+MESSAGE_CALLS_LIMIT = 256
+MESSAGE_BYTES_LIMIT = 1024 * 1024
+UNANSWERED_LIMIT = 4_000
+RETRY_AFTER_S = 1
+END = grpc.aio.EOF  # type: ignore[attr-defined]  # the stubs leave it out
+
+
+class CallFailedError(Exception):
+    """What became of a call, as grpc.aio's own error says it for a unary one."""
+
+    def __init__(self, code: StatusCode, error: RemoteError) -> None:
+        super().__init__(error.message)
+        self.code, self.error = code, error
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A call as it is sent. ``end``: the event loop's time at which nobody waits any more."""
+
+    path: str
+    request: bytes
+    end: float
+    request_id: str
+    traceparent: str
+
+
+class CallStream:
+    """The calls of this process to one service."""
+
+    def __init__(self, channel: grpc.aio.Channel, service: str) -> None:
+        # The stubs ask for an iterator of requests; without one the stream is written to.
+        self._invoke: Any = channel.stream_stream(
+            PATH, pb.ExchangeRequest.SerializeToString, pb.ExchangeResponse.FromString
+        )
+        self._service = service
+        self._exchange: _Exchange | None = None
+        self._is_closed = False
+
+    async def call(self, asked: Asked) -> bytes:
+        """Return the serialized response. Raises CallFailedError."""
+        exchange = self._exchange
+        if self._is_closed:
+            raise _closed(self._service)
+        if exchange is None or exchange.is_broken:
+            exchange = self._exchange = _Exchange(self._invoke(wait_for_ready=True), self._service)
+        answer = await exchange.call(asked)
+        if answer.status:
+            status = Status.FromString(answer.status)
+            raise CallFailedError(code_of(status), error_from_status(status, service=self._service))
+        return answer.response
+
+    def close(self) -> None:
+        """End the stream; calls on it, and later ones, fail."""
+        self._is_closed = True
+        if self._exchange is not None:
+            self._exchange.end(_closed(self._service))
+
+
+class _Exchange:
+    """One stream, until it breaks. Its two tasks live as long."""
+
+    def __init__(self, rpc: Any, service: str) -> None:
+        self._rpc, self._service, self._loop = rpc, service, asyncio.get_running_loop()
+        self._queue: deque[tuple[int, Asked]] = deque()
+        self._cancelled: list[int] = []
+        self._unanswered: dict[int, asyncio.Future[pb.StreamedAnswer]] = {}
+        self._last_id = 0
+        self._filled = asyncio.Event()
+        self._tasks = (
+            asyncio.create_task(self._write(), name=f"calls to {service}"),
+            asyncio.create_task(self._read(), name=f"answers of {service}"),
+        )
+        self.is_broken = False
+
+    async def call(self, asked: Asked) -> pb.StreamedAnswer:
+        unanswered = self._unanswered
+        if len(unanswered) >= UNANSWERED_LIMIT:
+            raise _too_many(self._service)
+        self._last_id += 1
+        call_id, future = self._last_id, self._loop.create_future()
+        unanswered[call_id] = future
+        timer = self._loop.call_at(asked.end, self._expire, call_id)
+        self._queue.append((call_id, asked))
+        self._filled.set()
+        try:
+            answer: pb.StreamedAnswer = await future
+        except asyncio.CancelledError:
+            self._cancelled.append(call_id)
+            self._filled.set()
+            raise
+        finally:
+            timer.cancel()
+            unanswered.pop(call_id, None)
+        return answer
+
+    def end(self, error: CallFailedError) -> None:
+        """Fail what is not answered; nothing more goes over this stream."""
+        if self.is_broken:
+            return
+        self.is_broken = True
+        self._rpc.cancel()
+        for task in self._tasks:
+            task.cancel()
+        for future in self._unanswered.values():
+            if not future.done():
+                future.set_exception(CallFailedError(error.code, error.error))
+
+    def _expire(self, call_id: int) -> None:
+        """The server ends the call by itself: it knows the deadline."""
+        future = self._unanswered.get(call_id)
+        if future is not None and not future.done():
+            future.set_exception(_error(StatusCode.DEADLINE_EXCEEDED, "Deadline Exceeded", self._service))
+
+    async def _write(self) -> None:
+        try:
+            while True:
+                await self._filled.wait()
+                self._filled.clear()
+                while self._queue or self._cancelled:
+                    message = self._message()
+                    if message.calls or message.cancelled_ids:
+                        await self._rpc.write(message)
+        except grpc.aio.AioRpcError as error:
+            self.end(CallFailedError(error.code(), error_from_rpc(error, service=self._service)))
+        except asyncio.InvalidStateError:  # the stream is over; what it ended with is read below
+            return
+
+    async def _read(self) -> None:
+        unanswered = self._unanswered
+        try:
+            while (message := await self._rpc.read()) is not END:
+                for answer in message.answers:
+                    future = unanswered.get(answer.id)
+                    if future is not None and not future.done():
+                        future.set_result(answer)
+            self.end(_error(StatusCode.UNAVAILABLE, "the stream ended", self._service))
+        except grpc.aio.AioRpcError as error:
+            self.end(CallFailedError(error.code(), error_from_rpc(error, service=self._service)))
+
+    def _message(self) -> pb.ExchangeRequest:
+        """Return what waits, as much as one message holds; without the calls that nobody waits for any more."""
+        message, size, now = pb.ExchangeRequest(), 0, self._loop.time()
+        if self._cancelled:
+            message.cancelled_ids.extend(self._cancelled)
+            self._cancelled.clear()
+        queue, unanswered = self._queue, self._unanswered
+        while queue and size < MESSAGE_BYTES_LIMIT and len(message.calls) < MESSAGE_CALLS_LIMIT:
+            call_id, asked = queue.popleft()
+            if call_id in unanswered:
+                message.calls.add(
+                    id=call_id,
+                    method=asked.path,
+                    request=asked.request,
+                    timeout_us=max(0, int((asked.end - now) * 1_000_000)),
+                    request_id=asked.request_id,
+                    traceparent=asked.traceparent,
+                )
+                size += len(asked.request)
+        return message
+
+
+def _error(code: StatusCode, message: str, service: str) -> CallFailedError:
+    return CallFailedError(code, error_from_status(Status(code=code.value[0], message=message), service=service))
+
+
+def _closed(service: str) -> CallFailedError:
+    return _error(StatusCode.CANCELLED, "this process closes its channels", service)
+
+
+def _too_many(service: str) -> CallFailedError:
+    error = RemoteError(
+        f"{UNANSWERED_LIMIT} calls to {service} wait already",
+        kind=ErrorKind.UNAVAILABLE,
+        reason="OVERLOADED",
+        service=service,
+        retry_after_s=RETRY_AFTER_S,
+    )
+    return CallFailedError(StatusCode.UNAVAILABLE, error)
