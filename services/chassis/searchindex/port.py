@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from hashlib import blake2b
-from typing import ClassVar, Protocol
+from typing import ClassVar, NamedTuple, Protocol
 
 from services.chassis.errors import ErrorKind, ZhikeError
 
@@ -77,13 +77,17 @@ class IndexSchema:
 
     name: str
     fields: tuple[Field, ...]
+    _by_name: Mapping[str, Field] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_by_name", {declared.name: declared for declared in self.fields})
 
     def field(self, name: str) -> Field:
         """Return the declared field ``name``; raises IndexQueryError."""
-        for declared in self.fields:
-            if declared.name == name:
-                return declared
-        raise IndexQueryError(f"index {self.name} declares no field {name}", index=self.name, field=name)
+        declared = self._by_name.get(name)
+        if declared is None:
+            raise IndexQueryError(f"index {self.name} declares no field {name}", index=self.name, field=name)
+        return declared
 
     @property
     def fingerprint(self) -> str:
@@ -282,8 +286,7 @@ class IndexQuery:
     after: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Hit:
+class Hit(NamedTuple):
     """An entry found. ``score`` has the boosts in it; ``tier`` counts the tier nodes matched."""
 
     id: str

@@ -2,8 +2,9 @@
 
 import base64
 import binascii
+from bisect import bisect_left
 from collections.abc import Callable, Sequence
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import orjson
@@ -20,17 +21,19 @@ _KEY_PARTS: Final = 4
 def boosted(
     scores: NDArray[np.float64], boosts: Sequence[Boost], values: Sequence[NDArray[np.float64]]
 ) -> NDArray[np.float64]:
-    """Return ``scores`` (n) times each boost's ``1 + weight * value / (value + pivot)``; ``values``: n for each."""
-    factors = np.ones_like(scores)
+    """Return ``scores`` (n) times each boost's ``1 + weight * value / (value + pivot)``.
+
+    ``values``: n for each, NaN where one is missing.
+    """
     for boost, column in zip(boosts, values, strict=True):
-        kept = np.maximum(column, 0.0)
-        factors *= 1.0 + boost.weight * kept / (kept + boost.pivot)
-    return scores * factors
+        kept = np.fmax(column, 0.0)
+        scores = scores * (1.0 + boost.weight * kept / (kept + boost.pivot))
+    return scores
 
 
 def relevance_page(
-    tiers: Sequence[int],
-    scores: Sequence[float],
+    tiers: Sequence[int] | None,
+    scores: NDArray[np.float64],
     id_of: Callable[[int], str],
     *,
     after: Key | None,
@@ -41,18 +44,19 @@ def relevance_page(
 
     Candidates come in the engine's order; the first RERANK_WINDOW are the window and have their boosts in ``scores``.
     ``id_of`` may be dear: it is asked only where ``prefixes`` (numbers that order as the ids do, as far as they go) are
-    equal, and to find ``after`` among its equals.
+    equal, and to find ``after`` among its equals. ``tiers`` None: all stand in one.
     """
-    heads: list[Head] = [(int(place >= RERANK_WINDOW), -tiers[place], -scores[place]) for place in range(len(scores))]
-    order = sorted(range(len(heads)), key=heads.__getitem__)
-    start = 0
-    if after:
-        while start < len(order) and heads[order[start]] < after[:3]:
-            start += 1
+    order = _by_head(tiers, scores)
+    scored = scores.tolist()
+
+    def head_of(place: int) -> Head:
+        return (int(place >= RERANK_WINDOW), 0 if tiers is None else -tiers[place], -scored[place])
+
+    start = bisect_left(order, after[:3], key=head_of) if after else 0
     page: list[tuple[int, Head]] = []
     while start < len(order) and len(page) < limit:
-        head, end = heads[order[start]], start + 1
-        while end < len(order) and heads[order[end]] == head:
+        head, end = head_of(order[start]), start + 1
+        while end < len(order) and scored[order[end]] == scored[order[start]] and head_of(order[end]) == head:
             end += 1
         tied = order[start:end] if end == start + 1 else _by_id(order[start:end], id_of, prefixes)
         if after and head == after[:3]:
@@ -66,6 +70,17 @@ def id_prefix(entry_id: str) -> int:
     """Return a signed 64-bit number of an id's first 8 bytes; numbers order as the ids do, equal ones say nothing."""
     first = entry_id.encode("utf-8", "surrogatepass")[:_PREFIX_BYTES].ljust(_PREFIX_BYTES, b"\0")
     return int.from_bytes(first) - 2**63
+
+
+def _by_head(tiers: Sequence[int] | None, scores: NDArray[np.float64]) -> list[int]:
+    """Return the candidates by (in window, tier, score); equal ones as they came."""
+    keys: list[NDArray[Any]] = [-scores]
+    if tiers is not None:
+        keys.append(-np.asarray(tiers))
+    if len(scores) > RERANK_WINDOW:
+        keys.append(np.arange(len(scores)) >= RERANK_WINDOW)
+    order: list[int] = (np.lexsort(keys) if len(keys) > 1 else np.argsort(keys[0], kind="stable")).tolist()
+    return order
 
 
 def _by_id(places: list[int], id_of: Callable[[int], str], prefixes: Sequence[int] | None) -> list[int]:

@@ -123,21 +123,21 @@ class TantivySearchIndex:
     async def search(self, name: str, query: IndexQuery) -> IndexPage:
         index, branch = self._index(name), self._branch(name, None)
         check_query(query, index.schema)
-        newest, number = branch.searcher(), 0
+        newest, number = branch.state(), 0
         if query.after is not None:
             number, position = parted(query.after)
             query = replace(query, after=position)
-        searcher = index.walks.state(number, newest)
-        reading = Reading(searcher, _compiler(index))
-        if searcher.num_docs <= self._inline_entries:
+        state = index.walks.state(number, newest)
+        reading = Reading(state, _compiler(index))
+        if state.searcher.num_docs <= self._inline_entries:
             page = reading.page(query)
         else:
             page = await asyncio.get_running_loop().run_in_executor(self._searching, reading.page, query)
-        if searcher is not newest and page.hits:
+        if state is not newest and page.hits:
             present = Reading(newest, _compiler(index)).entries([hit.id for hit in page.hits], branch.engine_schema)
             page = brought_up_to_date(page, present)
         if page.next_after is not None:
-            page = replace(page, next_after=with_number(page.next_after, index.walks.hold(searcher, number)))
+            page = replace(page, next_after=with_number(page.next_after, index.walks.hold(state, number)))
         return page
 
     async def get(self, name: str, ids: Sequence[str]) -> dict[str, Hit]:
@@ -146,10 +146,10 @@ class TantivySearchIndex:
         index, branch = self._index(name), self._branch(name, None)
         if not ids:
             return {}
-        return Reading(branch.searcher(), _compiler(index)).entries(ids, branch.engine_schema)
+        return Reading(branch.state(), _compiler(index)).entries(ids, branch.engine_schema)
 
     async def count(self, name: str, *, branch: str | None = None) -> int:
-        entries: int = self._branch(name, branch).searcher().num_docs
+        entries: int = self._branch(name, branch).state().searcher.num_docs
         return entries
 
     async def ping(self) -> None:

@@ -1,6 +1,6 @@
 """Owns one branch on disk: a tantivy index, its single writer, and which version of each entry is newest.
 
-The writing methods are called from one thread only; ``searcher`` may be called from any.
+The writing methods are called from one thread only; ``state`` may be called from any.
 """
 
 from collections.abc import Mapping, Sequence
@@ -28,6 +28,7 @@ from services.chassis.searchindex.port import (
     WriteResult,
 )
 from services.chassis.searchindex.ranking import id_prefix
+from services.chassis.searchindex.tantivy_state import State
 
 TOMBSTONE_LIMIT: Final = 100_000
 WRITER_HEAP_BYTES: Final = 20_000_000
@@ -47,11 +48,11 @@ class Branch:
         self._writer: tantivy.IndexWriter | None = self._open_writer()
         self._pending: dict[str, int] = {}
         self._tombstones: dict[str, int] = {}
-        self._searcher = self._index.searcher()
+        self._state = State(self._index.searcher())
 
-    def searcher(self) -> tantivy.Searcher:
-        """Return a view of the last commit; it stays as it is while writes go on."""
-        return self._searcher
+    def state(self) -> State:
+        """Return the state of the last commit."""
+        return self._state
 
     def apply(self, writes: Sequence[Write]) -> tuple[WriteResult, ...]:
         """Hand the writes to the engine; they are visible and durable after ``commit``."""
@@ -71,7 +72,8 @@ class Branch:
             self._recover()
             raise IndexUnavailableError("the index could not be written", index=self._schema.name) from error
         self._index.reload()
-        self._searcher = self._index.searcher()
+        before, self._state = self._state, State(self._index.searcher())
+        before.retire()
         self._pending.clear()
 
     def close(self) -> None:
@@ -112,13 +114,12 @@ class Branch:
 
     def _newest_version(self, entry_id: str) -> int | None:
         known = self._pending.get(entry_id, self._tombstones.get(entry_id))
-        if known is not None or not self._searcher.num_docs:
+        searcher = self._state.searcher
+        if known is not None or not searcher.num_docs:
             return known
-        found = self._searcher.search(
-            tantivy.Query.term_query(self.engine_schema, "id", entry_id), limit=1, count=False
-        )
+        found = searcher.search(tantivy.Query.term_query(self.engine_schema, "id", entry_id), limit=1, count=False)
         addresses = [address for _, address in found.hits]
-        versions = self._searcher.fast_field_values("version", addresses) if addresses else []
+        versions = searcher.fast_field_values("version", addresses) if addresses else []
         return None if not versions or versions[0] is None else int(versions[0])
 
     def _remember_removal(self, entry_id: str, version: int) -> None:

@@ -1,14 +1,16 @@
 """Owns reading one tantivy snapshot: the candidates of a page, their order, their facets."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import tantivy
+from numpy.typing import NDArray
 
 from services.chassis.searchindex.port import (
     RELEVANCE_DEPTH,
     RERANK_WINDOW,
+    Boost,
     Bucket,
     Facet,
     Hit,
@@ -25,6 +27,7 @@ from services.chassis.searchindex.ranking import (
     relevance_page,
 )
 from services.chassis.searchindex.tantivy_query import TIER_SCORE, QueryCompiler, aggregation, buckets
+from services.chassis.searchindex.tantivy_state import State
 
 NEAR_DEPTH = 1_000  # hits looked at for a page beyond the window, before all RELEVANCE_DEPTH are
 _SORT_PARTS = 2
@@ -33,8 +36,9 @@ _SORT_PARTS = 2
 class Reading:
     """One search on one snapshot."""
 
-    def __init__(self, searcher: tantivy.Searcher, compiler: QueryCompiler) -> None:
-        self._searcher = searcher
+    def __init__(self, state: State, compiler: QueryCompiler) -> None:
+        self._state = state
+        self._searcher = state.searcher
         self._compiler = compiler
 
     def page(self, query: IndexQuery) -> IndexPage:
@@ -59,16 +63,10 @@ class Reading:
         compiled = self._compiler.ranked(query)
         depth = NEAR_DEPTH if after and after[0] else RERANK_WINDOW
         while True:
-            candidates = _Candidates(self._searcher, compiled, depth, tiered=bool(query.tiers))
-            scores = candidates.scores
-            window = slice(0, RERANK_WINDOW)
-            if query.boosts:
-                columns = [self._column(boost.field, candidates.addresses[window]) for boost in query.boosts]
-                scores = scores.copy()
-                scores[window] = boosted(scores[window], query.boosts, columns)
+            candidates = _Candidates(self._state, compiled, depth, tiered=bool(query.tiers))
             page = relevance_page(
                 candidates.tiers,
-                scores.tolist(),
+                self._boosted(candidates, query.boosts),
                 candidates.entry_id,
                 after=after,
                 limit=query.limit + 1,
@@ -79,9 +77,7 @@ class Reading:
                 break
             depth = NEAR_DEPTH if depth < NEAR_DEPTH else RELEVANCE_DEPTH
         shown = page[: query.limit]
-        hits = [
-            self._hit(candidates.addresses[place], -score, candidates.tiers[place]) for place, (_, _, score) in shown
-        ]
+        hits = [self._hit(candidates.addresses[place], -score, -tier) for place, (_, tier, score) in shown]
         next_after = encode_cursor("relevance", *shown[-1][1], hits[-1].id) if len(page) > query.limit else None
         return hits, candidates.total, next_after
 
@@ -189,23 +185,32 @@ class Reading:
         )
         return answer
 
-    def _column(self, field: str, addresses: Sequence[tantivy.DocAddress]) -> np.ndarray[Any, np.dtype[np.float64]]:
-        values = self._searcher.fast_field_values(field, list(addresses))
-        return np.array([0.0 if value is None else float(value) for value in values])
+    def _boosted(self, candidates: "_Candidates", boosts: Sequence[Boost]) -> NDArray[np.float64]:
+        """Return the candidates' scores, those in the window with their boosts."""
+        if not boosts:
+            return candidates.scores
+        window = candidates.addresses[:RERANK_WINDOW]
+        # A missing value becomes NaN.
+        columns = [
+            np.array(self._searcher.fast_field_values(boost.field, window), dtype=np.float64) for boost in boosts
+        ]
+        scores = boosted(candidates.scores[:RERANK_WINDOW], boosts, columns)
+        return np.concatenate((scores, candidates.scores[RERANK_WINDOW:]))
 
     def _hit(self, address: tantivy.DocAddress, score: float = 0.0, tier: int = 0) -> Hit:
-        document = self._searcher.doc(address)
-        return Hit(str(document.get_first("id")), bytes(document.get_first("payload") or b""), score, tier)
+        entry_id, payload = self._state.entry(address)
+        return Hit(entry_id, payload, score, tier)
 
     def _id_of(self, address: tantivy.DocAddress) -> str:
-        return str(self._searcher.doc(address).get_first("id"))
+        return self._state.id_of(address)
 
 
 class _Candidates:
     """The engine's best hits. Where the window cuts a run of equal scores, ids, not segments, decide who is inside."""
 
-    def __init__(self, searcher: tantivy.Searcher, query: tantivy.Query, depth: int, *, tiered: bool) -> None:
-        self._searcher = searcher
+    def __init__(self, state: State, query: tantivy.Query, depth: int, *, tiered: bool) -> None:
+        self._state = state
+        searcher = state.searcher
         found = searcher.search(query, limit=min(depth + 1, RELEVANCE_DEPTH))
         hits = found.hits
         self.total = _count(found)
@@ -214,25 +219,25 @@ class _Candidates:
                 hits = searcher.search(query, limit=NEAR_DEPTH, count=False).hits
             hits = [*self._with_edge_by_id(hits[:NEAR_DEPTH]), *hits[NEAR_DEPTH:]]
         hits = _without_cut_run(hits, depth)
-        raw = np.array([score for score, _ in hits], dtype=np.float64)
-        levels = np.floor(raw / TIER_SCORE) if tiered else np.zeros_like(raw)
-        self.tiers: list[int] = levels.astype(int).tolist()
-        self.scores = raw - levels * TIER_SCORE
+        self.scores = np.array([score for score, _ in hits], dtype=np.float64)
+        self.tiers: list[int] | None = None
+        if tiered:
+            levels = np.floor(self.scores / TIER_SCORE)
+            self.tiers = levels.astype(int).tolist()
+            self.scores = self.scores - levels * TIER_SCORE
         self.addresses: list[tantivy.DocAddress] = [address for _, address in hits]
-        self.prefixes = [int(value or 0) for value in searcher.fast_field_values("id_prefix", self.addresses)]
+        # Every entry has one, a whole number.
+        self.prefixes = cast("list[int]", searcher.fast_field_values("id_prefix", self.addresses))
 
     def entry_id(self, place: int) -> str:
         """Return the id of the candidate at ``place``."""
-        return self._id(self.addresses[place])
+        return self._state.id_of(self.addresses[place])
 
     def _with_edge_by_id(self, hits: list[tuple[float, tantivy.DocAddress]]) -> list[tuple[float, tantivy.DocAddress]]:
         edge = hits[RERANK_WINDOW][0]
         above = [hit for hit in hits if hit[0] > edge]
-        tied = sorted((hit for hit in hits if hit[0] == edge), key=lambda hit: self._id(hit[1]))
+        tied = sorted((hit for hit in hits if hit[0] == edge), key=lambda hit: self._state.id_of(hit[1]))
         return [*above, *tied, *(hit for hit in hits if hit[0] < edge)]
-
-    def _id(self, address: tantivy.DocAddress) -> str:
-        return str(self._searcher.doc(address).get_first("id"))
 
 
 def _without_cut_run(

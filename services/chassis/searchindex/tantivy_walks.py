@@ -8,10 +8,9 @@ from collections import OrderedDict
 from dataclasses import replace
 from typing import Final
 
-import tantivy
-
 from services.chassis.clock import Clock
 from services.chassis.searchindex.port import Hit, IndexCursorError, IndexPage
+from services.chassis.searchindex.tantivy_state import State
 
 STATES_LIMIT: Final = 128  # writes may come ten times a second
 HOLD_S: Final = 120.0  # since a page was last read from it: a shopper's walk, not a crawler's
@@ -24,18 +23,18 @@ class Walks:
 
     def __init__(self, clock: Clock, *, limit: int = STATES_LIMIT, hold_s: float = HOLD_S) -> None:
         self._clock, self._limit, self._hold_s = clock, limit, hold_s
-        self._states: OrderedDict[int, tuple[tantivy.Searcher, float]] = OrderedDict()  # the longest unread first
+        self._states: OrderedDict[int, tuple[State, float]] = OrderedDict()  # the longest unread first
         self._newest = 0
 
     def __len__(self) -> int:
         return len(self._states)
 
-    def state(self, number: int, newest: tantivy.Searcher) -> tantivy.Searcher:
+    def state(self, number: int, newest: State) -> State:
         """Return the state of that number while it is held, else the newest."""
         held = self._states.get(number)
         return newest if held is None or held[1] < self._clock.monotonic() else held[0]
 
-    def hold(self, state: tantivy.Searcher, number: int) -> int:
+    def hold(self, state: State, number: int) -> int:
         """Hold the state for another while and return its number; ``number`` as it came with the cursor, or 0."""
         known = self._states.get(number)
         if known is None or known[0] is not state:
@@ -49,7 +48,7 @@ class Walks:
         """Let every state go."""
         self._states.clear()
 
-    def _number_of(self, state: tantivy.Searcher) -> int:
+    def _number_of(self, state: State) -> int:
         held = self._states.get(self._newest)
         if held is None or held[0] is not state:
             self._newest += 1
@@ -82,5 +81,5 @@ def parted(cursor: str) -> tuple[int, str]:
 
 def brought_up_to_date(page: IndexPage, now: dict[str, Hit]) -> IndexPage:
     """Return the page with the payloads of now, without what is there no more: order and place are of its own state."""
-    hits = tuple(replace(hit, payload=now[hit.id].payload) for hit in page.hits if hit.id in now)
+    hits = tuple(hit._replace(payload=now[hit.id].payload) for hit in page.hits if hit.id in now)
     return replace(page, hits=hits)

@@ -25,6 +25,11 @@ def test_a_boost_saturates_and_never_lowers() -> None:
     assert [round(score, 6) for score in scores] == [2.0, 2.5, 3.0, 2.0]
 
 
+def test_a_missing_value_boosts_nothing() -> None:
+    missing = np.array([None, 10.0], dtype=np.float64)
+    assert boosted(np.array([2.0, 2.0]), [Boost("sold", 0.5, 10.0)], [missing]).tolist() == [2.0, 2.5]
+
+
 def test_boosts_multiply() -> None:
     ones = [np.array([1.0]), np.array([1.0])]
     assert math.isclose(boosted(np.array([4.0]), [Boost("a", 1.0), Boost("b", 1.0)], ones)[0], 4.0 * 1.5 * 1.5)
@@ -49,7 +54,7 @@ def walked(
     found: list[str] = []
     after: Key | None = None
     while True:
-        page = relevance_page(tiers, scores, ids.__getitem__, after=after, limit=limit, prefixes=prefixes)
+        page = relevance_page(tiers, np.array(scores), ids.__getitem__, after=after, limit=limit, prefixes=prefixes)
         if not page:
             return found
         found += [ids[place] for place, _ in page]
@@ -57,10 +62,11 @@ def walked(
         after = decode_relevance_key(encode_cursor("relevance", *head, ids[place]))
 
 
-def test_what_lies_outside_the_window_follows_it_whatever_its_score() -> None:
+@pytest.mark.parametrize("tiers", [None, [0] * (RERANK_WINDOW + 2)])
+def test_what_lies_outside_the_window_follows_it_whatever_its_score(tiers: list[int] | None) -> None:
     count = RERANK_WINDOW + 2
-    scores = [1.0] * RERANK_WINDOW + [9.0, 8.0]
-    page = relevance_page([0] * count, scores, lambda place: f"{place:04}", after=None, limit=count)
+    scores = np.array([1.0] * RERANK_WINDOW + [9.0, 8.0])
+    page = relevance_page(tiers, scores, lambda place: f"{place:04}", after=None, limit=count)
     assert [place for place, _ in page][-2:] == [RERANK_WINDOW, RERANK_WINDOW + 1]
 
 

@@ -98,7 +98,8 @@ async def test_a_large_index_is_searched_off_the_event_loop(tmp_path: Path) -> N
     await index.refresh("things")
     seen: list[str] = []
     branch = next(iter(index._indexes["things"].branches.values()))
-    searcher = branch.searcher()
+    state = branch.state()
+    searcher = state.searcher
 
     class Watching:
         """Notes the thread that searches."""
@@ -107,11 +108,11 @@ async def test_a_large_index_is_searched_off_the_event_loop(tmp_path: Path) -> N
             seen.append(threading.current_thread().name)
             return getattr(searcher, name)
 
-    branch._searcher = Watching()  # type: ignore[assignment]
+    state.searcher = Watching()  # type: ignore[assignment]
     page = await index.search("things", IndexQuery(text=Term("title", "milk")))
     assert [hit.id for hit in page.hits] == ["a"]
     assert any(name.startswith("index-search") for name in seen)
-    branch._searcher = searcher
+    state.searcher = searcher
     await index.close()
 
 

@@ -1,0 +1,52 @@
+"""Owns one state of a branch, as of one commit: the engine's searcher, and the entries that were read from it lately.
+
+Documents lie compressed: reading one costs 5 µs, and a page has two dozen, most of them on many pages. Only the newest
+state remembers what it read; the states that walks hold read again.
+"""
+
+from typing import Final
+
+import tantivy
+
+from services.chassis.recent import Recent
+
+KEPT_BYTES: Final = 16 * 1024 * 1024  # of payloads
+_OVERHEAD_BYTES: Final = 256  # of a remembered entry beside its payload
+
+Stored = tuple[str, bytes]  # id and payload
+
+
+class State:
+    """A view of one commit; it stays as it is while writes go on. Any thread may read."""
+
+    __slots__ = ("_recent", "searcher")
+
+    def __init__(self, searcher: tantivy.Searcher, *, kept_bytes: int = KEPT_BYTES) -> None:
+        self.searcher = searcher
+        self._recent: Recent[tuple[int, int], Stored] | None = Recent(kept_bytes)
+
+    def entry(self, address: tantivy.DocAddress) -> Stored:
+        """Return an entry's id and payload."""
+        recent = self._recent
+        if recent is None:
+            return self._read(address)
+        place = (address.segment_ord, address.doc)
+        known = recent.get(place)
+        if known is None:
+            known = self._read(address)
+            recent.put(place, known, len(known[1]) + _OVERHEAD_BYTES)
+        return known
+
+    def id_of(self, address: tantivy.DocAddress) -> str:
+        """Return an entry's id: asked for among many equals, so what is read for it is not remembered."""
+        recent = self._recent
+        known = None if recent is None else recent.get((address.segment_ord, address.doc))
+        return str(self.searcher.doc(address).get_first("id")) if known is None else known[0]
+
+    def retire(self) -> None:
+        """Forget what was read: a newer state answers from now on."""
+        self._recent = None
+
+    def _read(self, address: tantivy.DocAddress) -> Stored:
+        document = self.searcher.doc(address)
+        return str(document.get_first("id")), bytes(document.get_first("payload") or b"")
