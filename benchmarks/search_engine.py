@@ -32,16 +32,18 @@ from infra.demo.source import read_shop_year
 from services.chassis.clock import SystemClock
 from services.chassis.documents.sqlite import SqliteDocuments
 from services.chassis.eventlog.documents_log import DocumentsLog
+from services.chassis.eventlog.metrics import EVENTLOG_METRICS
+from services.chassis.eventlog.outbox import OutboxRelay
+from services.chassis.metrics import Metrics
 from services.chassis.searchindex.tantivy import TantivySearchIndex
 from services.kits.money import Money
 from services.kits.text.segment import Segmenter
 from services.search.domain.answers import search_answer_to_json, suggestions_to_json
 from services.search.domain.product import Product, product_from_json
 from services.search.jobs.indexing import CatalogFollower, Popularity, ProductIndexer
-from services.search.jobs.publishing import ProductPublisher
 from services.search.store.catalog_memory import CatalogMemory
 from services.search.store.product_index import ProductIndex
-from services.search.store.products import ProductStore
+from services.search.store.products import PRODUCTS, ProductStore
 from services.search.usecases.catalog import Edit, import_products, update_product
 from services.search.usecases.finding import Finder
 from services.search.usecases.searching import Query, Searching, serve_search
@@ -60,15 +62,14 @@ class Bench:
 
     store: ProductStore
     log: DocumentsLog
-    publisher: ProductPublisher
+    publisher: OutboxRelay
     indexer: ProductIndexer
     memory: CatalogMemory
     searching: Searching
     read: int = 0
 
     async def settle(self) -> None:
-        while await self.publisher.publish_some():
-            pass
+        await self.publisher.relay_all()
         while events := await self.log.read(0, after=self.read, limit=1_000):
             await self.indexer.apply(events)
             self.read = events[-1].seq
@@ -96,7 +97,8 @@ async def open_bench(folder: Path, segmenter: Segmenter) -> tuple[Bench, Catalog
         await documents.close()
 
     follower = CatalogFollower(store, memory, popularity, no_queries)
-    return Bench(store, log, ProductPublisher(store, log), indexer, memory, searching), follower, close
+    publisher = OutboxRelay(documents, PRODUCTS, log, metrics=Metrics([EVENTLOG_METRICS]))
+    return Bench(store, log, publisher, indexer, memory, searching), follower, close
 
 
 async def load(bench: Bench, follower: CatalogFollower, products: Sequence[Product]) -> dict[str, float]:

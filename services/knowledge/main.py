@@ -40,6 +40,7 @@ from services.knowledge.usecases.customers import CustomerReading
 from services.knowledge.usecases.statements import Writing
 
 SERVICE = "knowledge"
+PENDING_INTERVAL_S = 2.0  # between looks for what was saved and not announced; nearly always nothing
 STALE_S = 5.0  # a reader that has heard of its log more recently stands at its head
 METRICS = (
     Metric("zhike_knowledge_events_total", MetricKind.COUNTER, "User events by verdict.", ("verdict",)),
@@ -125,7 +126,7 @@ def make_parts(runtime: Runtime[KnowledgeSettings]) -> Parts:
     customers = CustomerStore(
         documents, identity_rules(runtime.settings), shopping=shopping, statements=stated, own_label=own_label
     )
-    resolutions = ResolutionStore(documents, runtime.event_log(CUSTOMERS))
+    resolutions = ResolutionStore(documents, runtime.event_log(CUSTOMERS), metrics=runtime.metrics)
     announcer = Announcer(customers, resolutions, runtime.clock)
 
     def follow(generations: Generations, source: EventSource, make: Build) -> RebuildableProjection:
@@ -162,7 +163,7 @@ def jobs_of(runtime: Runtime[KnowledgeSettings], parts: Parts) -> list[Job]:
 
     return [
         *(Job(f"follow-{projection.name}", projection.run) for projection in parts.followed),
-        Job("announce-pending", parts.resolutions.relay_pending),
+        Job("announce-pending", parts.resolutions.relay_pending, every_s=PENDING_INTERVAL_S),
         Job("announce-by-new-rules", announce_by_rules),
         Job("classes", class_job.run, every_s=settings.classes_every_s),
     ]

@@ -11,6 +11,7 @@ from services.chassis.eventlog.applier import Projection
 from services.chassis.eventlog.cursors import Cursors, DocumentCursors, MemoryCursors
 from services.chassis.eventlog.documents_log import DocumentsLog
 from services.chassis.eventlog.generations import Generations
+from services.chassis.eventlog.outbox import OutboxRelay
 from services.chassis.eventlog.port import GenerationMismatchError
 from services.chassis.eventlog.reader import Reader
 from services.chassis.eventlog.rebuild import RebuildableProjection
@@ -30,7 +31,6 @@ from services.search.jobs.indexing import (
     ProductIndexer,
 )
 from services.search.jobs.log_mining import SEARCHES_LOG, LogMiner, miner_projection
-from services.search.jobs.publishing import ProductPublisher
 from services.search.jobs.search_log import SearchLog
 from services.search.servicer.products import IMPORT_KIND, ProductPorts, ProductServicer
 from services.search.servicer.searches import QueryInsightServicer, SearchServicer
@@ -38,7 +38,7 @@ from services.search.settings import SearchSettings
 from services.search.store.catalog_memory import CatalogMemory
 from services.search.store.mined import MINED, PROJECTION, MinedStore
 from services.search.store.product_index import ProductIndex
-from services.search.store.products import ProductStore
+from services.search.store.products import PRODUCTS, ProductStore
 from services.search.store.secret import attribution_secret
 from services.search.usecases.finding import Finder
 from services.search.usecases.importing import Importing, run_import
@@ -76,7 +76,7 @@ class Search:
         self.index = ProductIndex(self.engine, segmenter)
         self.memory = CatalogMemory(segmenter)
         self.popularity = Popularity()
-        self.publisher = ProductPublisher(self.store, self.products_log)
+        self.publisher = OutboxRelay(runtime.documents, PRODUCTS, self.products_log, metrics=runtime.metrics)
         self.indexer = ProductIndexer(self.store, self.index, self.popularity, runtime.clock)
 
         generations = Generations(runtime.documents, PROJECTION, (MINED,))
@@ -154,7 +154,7 @@ class Search:
         """Return when what was saved can be found, or after SETTLE_LIMIT_S: it will be, then, a little later."""
         try:
             async with asyncio.timeout(SETTLE_LIMIT_S):
-                while await self.store.pending(1):
+                while await self.publisher.is_waiting():
                     self.publisher.announce()
                     await asyncio.sleep(SETTLE_INTERVAL_S)
                 await self.index_reader.caught_up()

@@ -21,17 +21,19 @@ from services.chassis.documents.port import (
     RevisionMismatchError,
 )
 from services.chassis.errors import ErrorKind, ZhikeError
-from services.chassis.eventlog.port import EventLog, NewEvent, VerdictStatus
+from services.chassis.eventlog.backoff import is_passing
+from services.chassis.eventlog.port import APPEND_LIMIT, EventLog, NewEvent, VerdictStatus
 from services.chassis.eventlog.record import micros_from_time, time_from_micros
 from services.chassis.logs import get_log
 from services.chassis.metrics import Metrics
 
 OUTBOX = "outbox"  # reserved fields of a document with an outbox
-PENDING = "outbox_pending"
-OUTBOX_INDEX = Index("outbox", (PENDING,))  # a collection with outboxes declares it
+PENDING = "pending"
+OUTBOX_INDEX = Index("pending", (PENDING,))  # a collection with outboxes declares it, under whatever name
 
 ENTRIES_LIMIT = 200  # in one document; more means that nobody relays
-RELAY_PAGE = 100  # documents relayed at once, so that their appends ride together
+RELAY_PAGE = 250  # documents relayed at once, so that their events ride in the same appends
+LOOK_INTERVAL_S = 0.5  # how soon another replica's save is seen; this process's own announce themselves
 
 log = get_log("outbox")
 
@@ -74,49 +76,110 @@ def without_outbox(body: Body) -> dict[str, Any]:
     return {name: value for name, value in body.items() if name not in (OUTBOX, PENDING)}
 
 
+def outbox_of(body: Body) -> dict[str, Any]:
+    """Return the reserved fields alone: what a store carries from a document that it read to the one that it saves."""
+    return {OUTBOX: body[OUTBOX], PENDING: 1} if body.get(OUTBOX) else {}
+
+
+def waiting_in(body: Body) -> int:
+    """Return how many events of this body have not left yet."""
+    return len(body.get(OUTBOX, ()))
+
+
 class OutboxRelay:
-    """Relays the outboxes of one collection to one log. ``relay_all`` is a job's pass; any number may run at once."""
+    """Relays the outboxes of one collection to one log. Any number may run at once, in any process.
+
+    A use case relays what it just saved (``relay_documents``) or calls ``announce``; ``run`` or a repeated
+    ``relay_all`` is the job that takes up what a crash left behind.
+    """
 
     def __init__(self, documents: DocumentStore, collection: Collection, target: EventLog, *, metrics: Metrics) -> None:
-        collection.index(OUTBOX_INDEX.name)
+        self._index = _outbox_index(collection)
         self._documents = documents
         self._collection = collection
         self._target = target
+        self._announced = asyncio.Event()
         self._relayed = metrics.counter("zhike_outbox_relayed_events_total").labels(collection=collection.name)
         self._conflicts = metrics.counter("zhike_outbox_conflicts_total").labels(collection=collection.name)
 
+    def announce(self) -> None:
+        """Say that something waits, so that ``run`` looks at once."""
+        self._announced.set()
+
+    async def run(self) -> None:
+        """Relay what waits, then wait for more, until cancelled."""
+        while True:
+            self._announced.clear()
+            await self.relay_all()
+            try:
+                async with asyncio.timeout(LOOK_INTERVAL_S):
+                    await self._announced.wait()
+            except TimeoutError:
+                continue
+
+    async def is_waiting(self) -> bool:
+        """Tell whether any document's events have not left yet."""
+        page = await self._documents.find(self._collection, self._index, {PENDING: 1}, limit=1)
+        return bool(page.documents)
+
     async def relay(self, key: str) -> int:
-        """Relay one document, as a use case does right after its save; return how many events were new to the log."""
+        """Relay one document; return how many events were new to the log."""
         document = await self._documents.get(self._collection, key)
-        return 0 if document is None else await self._relay(document)
+        return 0 if document is None else await self.relay_documents([document])
 
     async def relay_all(self) -> None:
-        """Relay every document whose outbox is not empty."""
+        """Relay every document whose outbox is not empty: a job's pass."""
         after: str | None = None
         while True:
             page = await self._documents.find(
-                self._collection, OUTBOX_INDEX.name, {PENDING: 1}, after=after, limit=RELAY_PAGE
+                self._collection, self._index, {PENDING: 1}, after=after, limit=RELAY_PAGE
             )
-            await asyncio.gather(*(self._relay(document) for document in page.documents))
+            await self.relay_documents(page.documents)
             if page.next_after is None:
                 return
             after = page.next_after
 
-    async def _relay(self, document: Document) -> int:
-        entries = document.body.get(OUTBOX, ())
-        if not entries:
-            return 0
-        owner = _owner(self._collection, document.key)
-        verdicts = await self._target.append([_event(owner, entry) for entry in entries])
-        gone, stored = set(), 0
-        for entry, verdict in zip(entries, verdicts, strict=True):
-            if verdict.status is VerdictStatus.REUSED:
-                self._conflicts.inc()
-                log.error("outbox entry refused: its id belongs to another event", key=verdict.key)
-                continue
-            gone.add(entry["id"])
-            stored += verdict.status is VerdictStatus.STORED
-        await self._trim(document, gone)
+    async def relay_documents(self, documents: Sequence[Document]) -> int:
+        """Relay these documents as they were read or saved, many events to an append; return how many were new.
+
+        A document whose events the log refuses holds up no other: each goes alone then, and the refusal is raised
+        after the last.
+        """
+        waiting = [document for document in documents if document.body.get(OUTBOX)]
+        try:
+            return await self._relay(waiting)
+        except ZhikeError as error:
+            if is_passing(error) or len(waiting) < 2:
+                raise
+        stored, refusal = 0, None
+        for document in waiting:
+            try:
+                stored += await self._relay([document])
+            except ZhikeError as error:
+                if is_passing(error):
+                    raise
+                log.error("outbox refused by the log", collection=self._collection.name, reason=error.reason)
+                refusal = error
+        if refusal is not None:
+            raise refusal
+        return stored
+
+    async def _relay(self, documents: Sequence[Document]) -> int:
+        owners = {document.key: _owner(self._collection, document.key) for document in documents}
+        entries = [(document.key, entry) for document in documents for entry in document.body[OUTBOX]]
+        gone: dict[str, set[str]] = {document.key: set() for document in documents}
+        stored = 0
+        for start in range(0, len(entries), APPEND_LIMIT):
+            chunk = entries[start : start + APPEND_LIMIT]
+            verdicts = await self._target.append([_event(owners[key], entry) for key, entry in chunk])
+            for (key, entry), verdict in zip(chunk, verdicts, strict=True):
+                if verdict.status is VerdictStatus.REUSED:
+                    self._conflicts.inc()
+                    log.error("outbox entry refused: its id belongs to another event", key=verdict.key)
+                    continue
+                gone[key].add(entry["id"])
+                stored += verdict.status is VerdictStatus.STORED
+        await asyncio.gather(*(self._trim(document, gone[document.key]) for document in documents))
         self._relayed.inc(stored)
         return stored
 
@@ -165,6 +228,12 @@ def _event(owner: str, entry: Mapping[str, Any]) -> NewEvent:
         trace=entry["trace"],
         synthetic=entry["synthetic"],
     )
+
+
+def _outbox_index(collection: Collection) -> str:
+    """Return the name of the index that finds waiting documents. Raises UnknownIndexError."""
+    named = [index.name for index in collection.indexes if index.fields == OUTBOX_INDEX.fields]
+    return named[0] if named else collection.index(OUTBOX_INDEX.name).name
 
 
 def _owner(collection: Collection, key: str) -> str:

@@ -3,6 +3,7 @@
 from typing import Final
 
 from services.chassis.documents.port import Collection, Index
+from services.chassis.eventlog.outbox import OUTBOX_INDEX
 
 USER_EVENTS: Final = "user-events"
 CUSTOMERS: Final = "customers"
@@ -11,7 +12,6 @@ PRODUCTS: Final = "products"
 
 BY_SUBJECT: Final = "subject"
 BY_ACCOUNT: Final = "account"
-BY_PENDING: Final = "pending"
 
 # Projection "shopping", from user-events. ACTIVITY and STATEMENTS are keyed by the identifier's own customer id.
 ORDERS: Final = Collection("orders", (Index(BY_SUBJECT, ("subject", "time_us")),))
@@ -27,7 +27,7 @@ OWN_LABEL: Final = Collection("own_label_products")
 OWN_LABEL_GOODS: Final = "own-label"
 
 # What was last published of each identifier, with an outbox.
-RESOLUTIONS: Final = Collection("resolutions", (Index(BY_PENDING, ("pending",)),))
+RESOLUTIONS: Final = Collection("resolutions", (OUTBOX_INDEX,))
 
 ANNOUNCED_RULES: Final = Collection("announced_rules")
 

@@ -1,7 +1,7 @@
 """What was last published of each identifier, and what waits to be (docs/consistency.md rule 1).
 
-A resolution is saved by compare and set together with the event that tells of it; a relay appends the event under an id
-made of identifier and version, then takes it out of the outbox. A crash anywhere in between repeats, never loses.
+A resolution is saved by compare and set together with the event that tells of it; the chassis's relay appends the event
+and takes it out of the outbox. A crash anywhere in between repeats, never loses.
 """
 
 import asyncio
@@ -19,13 +19,13 @@ from services.chassis.documents.port import (
     KeyTakenError,
     RevisionMismatchError,
 )
-from services.chassis.eventlog.port import APPEND_LIMIT, EventLog, NewEvent
+from services.chassis.eventlog.outbox import OutboxEvent, OutboxRelay, outbox_of, with_outbox
+from services.chassis.eventlog.port import EventLog
+from services.chassis.metrics import Metrics
 from services.knowledge.domain.identifiers import own_customer_id
-from services.knowledge.domain.times import micros, time_of
-from services.knowledge.store.collections import ANNOUNCED_RULES, BY_PENDING, RESOLUTIONS
+from services.knowledge.store.collections import ANNOUNCED_RULES, RESOLUTIONS
 
 IDENTITY_RESOLVED = "IdentityResolved"
-OWNER = "knowledge"
 CURRENT = "current"
 
 
@@ -42,9 +42,9 @@ class Published:
 class ResolutionStore:
     """The resolutions and their outbox."""
 
-    def __init__(self, documents: DocumentStore, log: EventLog) -> None:
+    def __init__(self, documents: DocumentStore, log: EventLog, *, metrics: Metrics) -> None:
         self._documents = documents
-        self._log = log
+        self._relay = OutboxRelay(documents, RESOLUTIONS, log, metrics=metrics)
 
     async def declare(self) -> None:
         """Create the collection."""
@@ -85,14 +85,12 @@ class ResolutionStore:
         for known, payload in changes:
             version = known.version + 1
             said = {**payload, "version": version}
-            earlier = [] if known.document is None else known.document.body["outbox"]
-            body = {
-                "identifier": known.identifier,
-                "payload": dict(payload),
-                "version": version,
-                "outbox": [*earlier, [version, micros(now), said]],
-                "pending": 1,
-            }
+            earlier = {} if known.document is None else outbox_of(known.document.body)
+            body = with_outbox(
+                {"identifier": known.identifier, "payload": dict(payload), "version": version, **earlier},
+                version,
+                [_resolved(known.identifier, said, now)],
+            )
             if known.document is None:
                 fresh.append((own_customer_id(known.identifier), body))
             else:
@@ -101,24 +99,11 @@ class ResolutionStore:
         for document in await asyncio.gather(*(self._replace(each, body) for each, body in stored)):
             if document is not None:
                 saved.append(document)
-        await self.relay(saved)
+        await self._relay.relay_documents(saved)
 
     async def relay_pending(self) -> None:
-        """Announce what a crash left in outboxes."""
-        while True:
-            page = await self._documents.find(RESOLUTIONS, BY_PENDING, {"pending": 1}, limit=APPEND_LIMIT)
-            if not page.documents:
-                return
-            await self.relay(page.documents)
-
-    async def relay(self, documents: Sequence[Document]) -> None:
-        """Append what waits in these outboxes, then empty them."""
-        events = [event for document in documents for event in _waiting(document)]
-        for start in range(0, len(events), APPEND_LIMIT):
-            await self._log.append(events[start : start + APPEND_LIMIT])
-        await asyncio.gather(
-            *(self._replace(document, {**document.body, "outbox": [], "pending": 0}) for document in documents)
-        )
+        """Announce what a crash, or a log that was away, left in outboxes."""
+        await self._relay.relay_all()
 
     async def members_by_customer(self) -> AsyncIterator[tuple[str, str]]:
         """Yield (identifier, customer id) of every identifier that shares its customer with others."""
@@ -160,17 +145,5 @@ def _published(document: Document) -> Published:
     return Published(body["identifier"], body["payload"], body["version"], document)
 
 
-def _waiting(document: Document) -> list[NewEvent]:
-    return [
-        NewEvent(
-            client_event_id=f"{document.key}/{version}",
-            owner=OWNER,
-            type=IDENTITY_RESOLVED,
-            occurred_time=time_of(time_us),
-            shop="",
-            channel="",
-            subject=document.body["identifier"],
-            payload=payload,
-        )
-        for version, time_us, payload in document.body["outbox"]
-    ]
+def _resolved(identifier: str, said: Mapping[str, Any], now: datetime) -> OutboxEvent:
+    return OutboxEvent(type=IDENTITY_RESOLVED, occurred_time=now, shop="", channel="", subject=identifier, payload=said)

@@ -1,1 +1,1 @@
-"""Background work of search: publishing changes, keeping the index and the memory up, mining the logs."""
+"""Background work of search: keeping the index and the memory up, mining the logs."""

@@ -1,14 +1,18 @@
-"""Owns products as documents: each with the changes of it that are not in the log yet (docs/consistency.md rule 1)."""
+"""Owns products as documents: each with the changes of it that are not in the log yet (docs/consistency.md rule 1).
+
+The chassis relays them to the ``products`` log.
+"""
 
 import asyncio
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Final
 from weakref import WeakValueDictionary
 
 from services.chassis.documents.port import (
     BATCH_LIMIT,
+    Body,
     Collection,
     Document,
     DocumentStore,
@@ -16,40 +20,37 @@ from services.chassis.documents.port import (
     KeyTakenError,
     RevisionMismatchError,
 )
+from services.chassis.eventlog.outbox import PENDING, OutboxEvent, outbox_of, waiting_in, with_outbox
 from services.search.domain.errors import ChangesBehindError
 from services.search.domain.product import Product, product_to_json, stored_product, time_text
 
 BY_PENDING: Final = "by_pending"
-PRODUCTS: Final = Collection("products", (Index(BY_PENDING, ("pending",)),))
+PRODUCTS: Final = Collection("products", (Index(BY_PENDING, (PENDING,)),))
 OUTBOX_LIMIT: Final = 64  # changes of one product that wait for the log
 REQUEST_IDS_LIMIT: Final = 16  # remembered edits of one product
-
-
-@dataclass(frozen=True, slots=True)
-class Change:
-    """A product as it was after one edit: what an event of the log says."""
-
-    version: int
-    payload: Mapping[str, Any]
+EVENT_TYPE: Final = "ProductChanged"
 
 
 @dataclass(frozen=True, slots=True)
 class StoredProduct:
-    """A product with its place in the store. ``revision`` 0: not stored yet. ``request_ids``: of the latest edits."""
+    """A product with its place in the store. ``revision`` 0: not stored yet. ``request_ids``: of the latest edits.
+
+    ``outbox``: what its document keeps of changes that are not in the log yet.
+    """
 
     product: Product
     create_time: datetime
     revision: int = 0
-    outbox: tuple[Change, ...] = ()
+    outbox: Body = field(default_factory=dict)
     request_ids: tuple[str, ...] = ()
 
     def edited(self, product: Product, *, request_id: str = "") -> "StoredProduct":
         """Return it after an edit, with the event that tells of it. Raises ChangesBehindError."""
-        if len(self.outbox) >= OUTBOX_LIMIT:
+        if waiting_in(self.outbox) >= OUTBOX_LIMIT:
             raise ChangesBehindError("earlier changes of this product are not published yet", retry_after_s=1)
-        change = Change(product.version, product_to_json(product))
+        outbox = with_outbox(self.outbox, product.version, [change_of(product)])
         request_ids = (*self.request_ids, request_id)[-REQUEST_IDS_LIMIT:] if request_id else self.request_ids
-        return replace(self, product=product, outbox=(*self.outbox, change), request_ids=request_ids)
+        return replace(self, product=product, outbox=outbox, request_ids=request_ids)
 
 
 class ProductStore:
@@ -91,15 +92,6 @@ class ProductStore:
         results = await asyncio.gather(*(self._replace(each) for each in known))
         return frozenset((*lost, *(each.product.id for each, kept in zip(known, results, strict=True) if not kept)))
 
-    async def trim(self, published: Sequence[StoredProduct]) -> None:
-        """Forget the changes that are in the log now; what was edited meanwhile keeps its newer ones."""
-        await asyncio.gather(*(self._trim(each) for each in published))
-
-    async def pending(self, limit: int) -> list[StoredProduct]:
-        """Return products with changes that are not in the log yet."""
-        page = await self._documents.find(PRODUCTS, BY_PENDING, {"pending": 1}, limit=limit)
-        return [_stored(document) for document in page.documents]
-
     async def scan(self, *, after: str | None, limit: int) -> tuple[list[StoredProduct], str | None]:
         """Return a page of products by id, and where the next begins."""
         page = await self._documents.scan(PRODUCTS, after=after, limit=limit)
@@ -131,23 +123,25 @@ class ProductStore:
             return False
         return True
 
-    async def _trim(self, published: StoredProduct) -> None:
-        last = published.outbox[-1].version
-        current: StoredProduct | None = published
-        while current is not None:
-            rest = tuple(change for change in current.outbox if change.version > last)
-            if rest == current.outbox or await self._replace(replace(current, outbox=rest)):
-                return
-            current = await self.get(published.product.id)
+
+def change_of(product: Product) -> OutboxEvent:
+    """Return the event that says how a product is after an edit."""
+    return OutboxEvent(
+        type=EVENT_TYPE,
+        occurred_time=product.update_time,
+        shop=product.shop,
+        channel="",
+        subject=product.id,
+        payload=product_to_json(product),
+    )
 
 
 def _body(stored: StoredProduct) -> dict[str, Any]:
     return {
         "product": product_to_json(stored.product),
         "create_time": time_text(stored.create_time),
-        "pending": int(bool(stored.outbox)),
-        "outbox": [[change.version, change.payload] for change in stored.outbox],
         "request_ids": list(stored.request_ids),
+        **stored.outbox,
     }
 
 
@@ -157,6 +151,6 @@ def _stored(document: Document) -> StoredProduct:
         product=stored_product(body["product"]),
         create_time=datetime.fromisoformat(body["create_time"]),
         revision=document.revision,
-        outbox=tuple(Change(version, payload) for version, payload in body["outbox"]),
+        outbox=outbox_of(body),
         request_ids=tuple(body["request_ids"]),
     )

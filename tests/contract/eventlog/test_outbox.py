@@ -13,18 +13,22 @@ from services.chassis.documents.port import (
     StoreUnavailableError,
     UnknownIndexError,
 )
-from services.chassis.errors import ErrorKind, ZhikeError
+from services.chassis.errors import ErrorKind, InvalidArgumentError, ZhikeError
 from services.chassis.eventlog.intents import INTENTS, IntentReusedError, Intents, IntentUnknownError
 from services.chassis.eventlog.metrics import EVENTLOG_METRICS
 from services.chassis.eventlog.outbox import (
     ENTRIES_LIMIT,
     OUTBOX_INDEX,
+    PENDING,
     OutboxEvent,
     OutboxFullError,
     OutboxRelay,
+    outbox_of,
+    waiting_in,
     with_outbox,
     without_outbox,
 )
+from services.chassis.eventlog.port import APPEND_LIMIT
 from services.chassis.metrics import Metrics
 from tests.fakes.crashing_documents import CrashingDocuments, CrashPoint
 from tests.fakes.events import OCCURRED_TIME, stored_events
@@ -79,7 +83,61 @@ async def test_a_pass_relays_every_document_that_waits(cards, log):
         await save(cards, f"card:{number}", 1, f"w{number}")
     await make_relay(cards, log).relay_all()
     assert sorted(await whats(log)) == sorted(f"w{number}" for number in range(250))
-    assert await cards.count(CARDS, OUTBOX_INDEX.name, {"outbox_pending": 1}) == 0
+    assert await cards.count(CARDS, OUTBOX_INDEX.name, {PENDING: 1}) == 0
+
+
+async def test_documents_that_wait_together_share_their_appends(cards, log):
+    for number in range(20):
+        await save(cards, f"card:{number}", 1, *(f"{number}.{place}" for place in range(60)))
+    sizes = []
+
+    class Counting:
+        async def append(self, events):
+            sizes.append(len(events))
+            return await log.append(events)
+
+    await make_relay(cards, Counting()).relay_all()
+    assert sizes == [APPEND_LIMIT, APPEND_LIMIT, 1_200 - 2 * APPEND_LIMIT]
+    for number in range(20):
+        own = [what for what in await whats(log) if what.startswith(f"{number}.")]
+        assert own == [f"{number}.{place}" for place in range(60)]
+    assert await cards.count(CARDS, OUTBOX_INDEX.name, {PENDING: 1}) == 0
+
+
+async def test_a_document_that_the_log_refuses_holds_up_no_other(cards, log):
+    for key in ("card:1", "card:2", "card:3"):
+        await save(cards, key, 1, key)
+    refused = await cards.get(CARDS, "card:2")
+    (entry,) = refused.body["outbox"]
+    without_subject = {**refused.body, "outbox": [{**entry, "subject": ""}]}
+    await cards.replace(CARDS, "card:2", without_subject, expected_revision=refused.revision)
+    with pytest.raises(InvalidArgumentError):
+        await make_relay(cards, log).relay_all()
+    assert sorted(await whats(log)) == ["card:1", "card:3"]
+    left = await cards.find(CARDS, OUTBOX_INDEX.name, {PENDING: 1})
+    assert [document.key for document in left.documents] == ["card:2"]
+
+
+async def test_a_running_relay_hears_of_what_waits_and_finds_what_it_did_not_hear_of(cards, log):
+    relay = make_relay(cards, log)
+    job = asyncio.create_task(relay.run())
+    for what, told in (("a", True), ("b", False)):
+        await save(cards, f"card:{what}", 1, what)
+        if told:
+            relay.announce()
+        async with asyncio.timeout(10):
+            while await relay.is_waiting():  # noqa: ASYNC110 - the store has nobody to tell
+                await asyncio.sleep(0.001)
+    job.cancel()
+    assert sorted(await whats(log)) == ["a", "b"]
+
+
+def test_a_store_carries_what_waits_from_the_body_that_it_read_to_the_one_that_it_saves():
+    read = with_outbox({"version": 1}, 1, [published("a")])
+    saved = with_outbox({"version": 2, **outbox_of(read)}, 2, [published("b")])
+    assert (waiting_in(read), waiting_in(saved), waiting_in(without_outbox(saved))) == (1, 2, 0)
+    assert [entry["id"] for entry in saved["outbox"]] == ["1/0", "2/0"]
+    assert outbox_of(without_outbox(saved)) == {}
 
 
 @pytest.mark.parametrize("point", list(CrashPoint))

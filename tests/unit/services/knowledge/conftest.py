@@ -10,10 +10,13 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from services.chassis.documents.memory import MemoryDocuments
+from services.chassis.documents.port import DocumentStore
 from services.chassis.eventlog.applier import Projection
 from services.chassis.eventlog.documents_log import DocumentsLog
 from services.chassis.eventlog.generations import Generations
-from services.chassis.eventlog.port import Event, NewEvent, Verdict
+from services.chassis.eventlog.metrics import EVENTLOG_METRICS
+from services.chassis.eventlog.port import Event, EventLog, NewEvent, Verdict
+from services.chassis.metrics import Metrics
 from services.knowledge.domain.identity import IdentityRules
 from services.knowledge.domain.profile import Customer
 from services.knowledge.domain.statements import check_statement
@@ -126,6 +129,11 @@ class World:
         return verdicts
 
 
+def make_resolutions(documents: DocumentStore, log: EventLog) -> ResolutionStore:
+    """Return the resolutions over a store and a log."""
+    return ResolutionStore(documents, log, metrics=Metrics([EVENTLOG_METRICS]))
+
+
 async def make_world(rules: IdentityRules | None = None, documents: MemoryDocuments | None = None) -> World:
     """Put a world together."""
     documents = documents or MemoryDocuments()
@@ -147,7 +155,7 @@ async def make_world(rules: IdentityRules | None = None, documents: MemoryDocume
     customers = CustomerStore(
         documents, rules or IdentityRules(), shopping=shopping, statements=stated, own_label=own_label
     )
-    resolutions, classes = ResolutionStore(documents, logs[CUSTOMERS]), ClassStore(documents)
+    resolutions, classes = make_resolutions(documents, logs[CUSTOMERS]), ClassStore(documents)
     await resolutions.declare()
     await classes.declare()
     announcer = Announcer(customers, resolutions, clock)

@@ -9,17 +9,20 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from services.chassis.documents.memory import MemoryDocuments
+from services.chassis.documents.port import DocumentStore
 from services.chassis.eventlog.documents_log import DocumentsLog
-from services.chassis.eventlog.port import Event
+from services.chassis.eventlog.metrics import EVENTLOG_METRICS
+from services.chassis.eventlog.outbox import OutboxRelay
+from services.chassis.eventlog.port import Event, EventLog
+from services.chassis.metrics import Metrics
 from services.chassis.searchindex.tantivy import TantivySearchIndex
 from services.kits.text.segment import Segmenter
 from services.search.domain.answers import SearchAnswer
 from services.search.domain.product import Product, product_from_json
 from services.search.jobs.indexing import CatalogFollower, Popularity, ProductIndexer
-from services.search.jobs.publishing import ProductPublisher
 from services.search.store.catalog_memory import CatalogMemory
 from services.search.store.product_index import ProductIndex
-from services.search.store.products import ProductStore
+from services.search.store.products import PRODUCTS, ProductStore
 from services.search.usecases.catalog import import_products
 from services.search.usecases.finding import Finder
 from services.search.usecases.searching import Query, Searching, Served, serve_search
@@ -69,7 +72,7 @@ class Shop:
     index: ProductIndex
     popularity: Popularity
     memory: CatalogMemory
-    publisher: ProductPublisher
+    publisher: OutboxRelay
     indexer: ProductIndexer
     follower: CatalogFollower
     searching: Searching
@@ -83,8 +86,7 @@ class Shop:
 
     async def settle(self) -> list[Event]:
         """Publish what waits and apply it everywhere, as the jobs do; return the events."""
-        while await self.publisher.publish_some():
-            pass
+        await self.publisher.relay_all()
         events = list(await self.log.read(0, after=self.read, limit=1_000))
         if events:
             self.read = events[-1].seq
@@ -106,6 +108,11 @@ def _nothing() -> None:
 
 async def _no_queries() -> list[Any]:
     return []
+
+
+def make_relay(documents: DocumentStore, log: EventLog) -> OutboxRelay:
+    """Return what publishes changes of products."""
+    return OutboxRelay(documents, PRODUCTS, log, metrics=Metrics([EVENTLOG_METRICS]))
 
 
 @asynccontextmanager
@@ -130,7 +137,7 @@ async def open_shop(folder: Path) -> AsyncIterator[Shop]:
         index=index,
         popularity=popularity,
         memory=memory,
-        publisher=ProductPublisher(store, log),
+        publisher=make_relay(documents, log),
         indexer=indexer,
         follower=CatalogFollower(store, memory, popularity, _no_queries),
         searching=Searching(finder, clock, Random(7), SECRET, ZONE, served.append, lambda: memory.currency),

@@ -7,14 +7,15 @@ from typing import Any
 import pytest
 
 from services.chassis.documents.memory import MemoryDocuments
-from services.chassis.documents.port import StoreUnavailableError
+from services.chassis.documents.port import Document, StoreUnavailableError
+from services.chassis.eventlog.outbox import OutboxEvent, with_outbox
 from services.knowledge.domain.identity import IdentityRules
 from services.knowledge.store.collections import CUSTOMER_CLAIMS, CUSTOMERS, PRODUCTS, RESOLUTIONS, USER_EVENTS
 from services.knowledge.store.customers import Closure, CustomerStore
-from services.knowledge.store.resolutions import ResolutionStore
 from services.knowledge.usecases.announcing import Announcer, announce_by_new_rules
 from services.knowledge.usecases.statements import Request, set_consent, unmerge_customer
-from tests.unit.services.knowledge.conftest import World, event_form, make_world
+from tests.fakes.clock import START_TIME
+from tests.unit.services.knowledge.conftest import World, event_form, make_resolutions, make_world
 
 CARD, LOGIN, PHONE = "card:1001", "login:u42", "phone:+8613911223344"
 
@@ -169,11 +170,18 @@ async def test_an_announcer_that_was_overtaken_corrects_itself(world: World) -> 
     assert (published[CARD]["members"], published[LOGIN]["members"]) == ([CARD], [LOGIN])
 
 
+def _still_waiting(document: Document) -> dict[str, Any]:
+    """The document as a process left it that died between its second save and its append."""
+    identifier = document.body["identifier"]
+    said = {**document.body["payload"], "version": 2}
+    event = OutboxEvent("IdentityResolved", START_TIME, shop="", channel="", subject=identifier, payload=said)
+    return with_outbox({**document.body, "version": 2}, 2, [event])
+
+
 async def test_a_word_that_still_waits_is_told_before_the_next(world: World) -> None:
     await world.claim(CARD, LOGIN)
     for document in (await world.documents.scan(RESOLUTIONS)).documents:
-        said = {**document.body["payload"], "version": 2}
-        waiting = {**document.body, "version": 2, "outbox": [[2, 5, said]], "pending": 1}
+        waiting = _still_waiting(document)
         await world.documents.replace(RESOLUTIONS, document.key, waiting, expected_revision=document.revision)
     await world.claim(LOGIN, PHONE)
     versions = [event.payload["version"] for event in await world.events(CUSTOMERS) if event.subject == CARD]
@@ -183,10 +191,9 @@ async def test_a_word_that_still_waits_is_told_before_the_next(world: World) -> 
 async def test_what_waits_in_an_outbox_is_told_by_the_next_process(world: World) -> None:
     await world.claim(CARD, LOGIN)
     document = (await world.documents.scan(RESOLUTIONS)).documents[0]
-    said = {**document.body["payload"], "version": 2}
-    waiting = {**document.body, "version": 2, "outbox": [[2, 5, said]], "pending": 1}
+    waiting = _still_waiting(document)
     await world.documents.replace(RESOLUTIONS, document.key, waiting, expected_revision=document.revision)
-    await ResolutionStore(world.documents, world.logs[CUSTOMERS]).relay_pending()
+    await make_resolutions(world.documents, world.logs[CUSTOMERS]).relay_pending()
     await world.resolutions.relay_pending()
     assert [event.payload["version"] for event in await world.events(CUSTOMERS)].count(2) == 1
 
