@@ -21,6 +21,7 @@ from services.recommendation.usecases.models import ModelInForce, list_models, p
 from services.recommendation.usecases.predict import ConsentRules, predict
 from services.recommendation.usecases.taste import Profiles
 from services.recommendation.wire import (
+    WrittenReasons,
     cart_to_pb,
     engine_from_pb,
     identifiers_from_pb,
@@ -50,6 +51,7 @@ class PredictionServicer(grpc_pb.PredictionServiceServicer):
     ) -> None:
         self._world, self._profiles, self._consent = world, profiles, consent
         self._clock, self._new_token = clock, new_token
+        self._reasons = WrittenReasons()
 
     async def Predict(self, request: pb.PredictRequest, context: Any) -> pb.PredictResponse:
         began = self._clock.monotonic()
@@ -61,7 +63,8 @@ class PredictionServicer(grpc_pb.PredictionServiceServicer):
             "engine_us": round((self._clock.monotonic() - began) * 1_000_000),
         }
         if request.format == answer_pb2.ANSWER_FORMAT_JSON:
-            return pb.PredictResponse(json=prediction_to_json(prediction, world.shelf, asked.language, **facts))
+            body = prediction_to_json(prediction, world.shelf, asked.language, reasons=self._reasons, **facts)
+            return pb.PredictResponse(json=body)
         return pb.PredictResponse(prediction=prediction_to_pb(prediction, world.shelf, asked.language, **facts))
 
     async def GetCart(self, request: pb.GetCartRequest, context: Any) -> pb.GetCartResponse:

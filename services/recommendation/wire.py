@@ -28,13 +28,15 @@ from services.recommendation.domain.prediction import (
     Prediction,
     Request,
     Slot,
+    Source,
 )
-from services.recommendation.domain.reasons import LANGUAGES, sentence
+from services.recommendation.domain.reasons import LANGUAGES, Reason, sentence
 from services.recommendation.store.shelf import Shelf
 
 LANGUAGE_DEFAULT = "zh"
 PLACEMENTS = {placement.value: placement for placement in Placement}
 PRODUCT_PARAM = "product_id"
+REASONS_LIMIT = 20_000  # written reasons of about 200 bytes
 
 
 def request_from_pb(message: pb.PredictRequest) -> Request:
@@ -44,26 +46,30 @@ def request_from_pb(message: pb.PredictRequest) -> Request:
         raise UnknownPlacementError(
             "there is no such placement", field="placement", known=", ".join(sorted(PLACEMENTS))
         )
-    _bound("product_ids", message.product_ids, PRODUCTS_LIMIT)
-    _bound("exclude_product_ids", message.exclude_product_ids, EXCLUDED_LIMIT)
+    product_ids, excluded = message.product_ids, message.exclude_product_ids
+    _bound("product_ids", product_ids, PRODUCTS_LIMIT)
+    _bound("exclude_product_ids", excluded, EXCLUDED_LIMIT)
     return Request(
-        placement=placement,
-        identifiers=identifiers_from_pb(message.shopper),
-        product_ids=tuple(dict.fromkeys(message.product_ids)),
-        page_size=page_size(message.page_size, default=PAGE_SIZE_DEFAULT, maximum=PAGE_SIZE_LIMIT),
-        excluded=frozenset(message.exclude_product_ids),
-        language=language_from_pb(message.language),
+        placement,
+        identifiers_from_pb(message.shopper),
+        tuple(dict.fromkeys(product_ids)) if product_ids else (),
+        page_size(message.page_size, default=PAGE_SIZE_DEFAULT, maximum=PAGE_SIZE_LIMIT),
+        frozenset(excluded),
+        language_from_pb(message.language),
     )
 
 
 def identifiers_from_pb(shopper: identifier_pb2.Shopper) -> tuple[str, ...]:
     """Decode who asks. Raises TooManyProductsError."""
-    _bound("shopper.identifiers", shopper.identifiers, IDENTIFIERS_LIMIT)
-    return tuple(shopper.identifiers)
+    identifiers = tuple(shopper.identifiers)
+    _bound("shopper.identifiers", identifiers, IDENTIFIERS_LIMIT)
+    return identifiers
 
 
 def language_from_pb(language: str) -> str:
     """Return "zh" or "en" of a BCP 47 tag; zh when none is said. Raises UnknownLanguageError."""
+    if language in LANGUAGES:
+        return language
     if not language:
         return LANGUAGE_DEFAULT
     primary = language.split("-", 1)[0].lower()
@@ -81,24 +87,52 @@ def engine_from_pb(engine: str) -> EngineName:
     return EngineName(engine)
 
 
+class WrittenReasons:
+    """What a slot says after its card, as JSON up to the score: written once for each reason, language and title.
+
+    All that the text depends on is part of the key, so nothing here can be out of date. When it is full, the older half
+    goes.
+    """
+
+    def __init__(self, limit: int = REASONS_LIMIT) -> None:
+        self._limit = limit
+        self._known: dict[tuple[object, ...], bytes] = {}
+
+    def written(self, reason: Reason, source: Source, shelf: Shelf, language: str) -> bytes:
+        """Return ``,"reason":…,"reason_code":…,"reason_params":…,"source":…,"score":``."""
+        title = _title(reason, shelf, language)
+        key = (reason.code, source, language, title, *reason.params.items())
+        known = self._known.get(key)
+        if known is None:
+            if len(self._known) >= self._limit:
+                self._known = dict(list(self._known.items())[self._limit // 2 :])
+            known = self._known[key] = _written_reason(reason, source, sentence(reason, language, title=title))
+        return known
+
+
+def _written_reason(reason: Reason, source: Source, text: str) -> bytes:
+    body = {
+        "reason": text,
+        "reason_code": reason.code.value,
+        "reason_params": reason.params,
+        "source": source.value,
+    }
+    return b"," + orjson.dumps(body)[1:-1] + b',"score":'
+
+
 def prediction_to_json(
-    prediction: Prediction, shelf: Shelf, language: str, *, model_version: str, token: str, engine_us: int
+    prediction: Prediction,
+    shelf: Shelf,
+    language: str,
+    *,
+    reasons: WrittenReasons,
+    model_version: str,
+    token: str,
+    engine_us: int,
 ) -> bytes:
     """Write the public form once (docs/architecture.md, "Recommendations"); cards come ready from the shelf."""
-    slots = [
+    facts = orjson.dumps(
         {
-            "product": orjson.Fragment(shelf.card(slot.product_id, language)),
-            "reason": _reason_text(slot, shelf, language),
-            "reason_code": slot.reason.code.value,
-            "reason_params": slot.reason.params,
-            "source": slot.source.value,
-            "score": slot.score,
-        }
-        for slot in prediction.slots
-    ]
-    return orjson.dumps(
-        {
-            "slots": slots,
             "placement": prediction.placement.value,
             "source": prediction.source.value,
             "model_version": model_version,
@@ -107,6 +141,16 @@ def prediction_to_json(
             "engine_us": engine_us,
         }
     )
+    if not prediction.slots:
+        return b'{"slots":[],' + facts[1:]
+    scores = orjson.dumps([slot.score for slot in prediction.slots])[1:-1].split(b",")
+    pieces: list[bytes] = []
+    for slot, score in zip(prediction.slots, scores, strict=True):
+        reason = reasons.written(slot.reason, slot.source, shelf, language)
+        pieces += (b'},{"product":', shelf.card(slot.product_id, language), reason, score)
+    pieces[0] = b'{"slots":[{"product":'
+    pieces += (b"}],", facts[1:])
+    return b"".join(pieces)
 
 
 def prediction_to_pb(
@@ -179,9 +223,16 @@ def model_to_pb(model: ModelVersion, in_force: InForce | None) -> models_pb.Mode
 
 
 def _reason_text(slot: Slot, shelf: Shelf, language: str) -> str:
-    product = shelf.get(slot.reason.params.get(PRODUCT_PARAM, ""))
-    title = product.title(language) if product is not None else slot.reason.params.get(PRODUCT_PARAM, "")
-    return sentence(slot.reason, language, title=title)
+    return sentence(slot.reason, language, title=_title(slot.reason, shelf, language))
+
+
+def _title(reason: Reason, shelf: Shelf, language: str) -> str:
+    """Return the title of the product that a reason names, its id where the shelf has none of that id."""
+    product_id = reason.params.get(PRODUCT_PARAM)
+    if product_id is None:
+        return ""
+    product = shelf.get(product_id)
+    return product_id if product is None else product.title(language)
 
 
 def _bound(field: str, values: Sequence[str], limit: int) -> None:

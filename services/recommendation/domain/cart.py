@@ -1,5 +1,6 @@
 """The cart, derived from what the shopper did (docs/architecture.md: carts are derived from events)."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
@@ -48,6 +49,27 @@ def fold_cart(acts: Sequence[CartAct], *, now_s: int) -> tuple[CartLine, ...]:
             quantities.pop(act.product_id, None)
     lines = [CartLine(product_id, quantity) for product_id, quantity in quantities.items() if quantity]
     return tuple(lines[:LINES_LIMIT])
+
+
+@dataclass(frozen=True, slots=True)
+class FoldedCart:
+    """A cart and the span of whole seconds in which its acts fold to it: from ``since_s`` to ``until_s``."""
+
+    lines: tuple[CartLine, ...]
+    since_s: float
+    until_s: float
+
+    def holds_at(self, now_s: int) -> bool:
+        """Tell whether no act grows too old, or young enough again, between then and ``now_s``."""
+        return self.since_s <= now_s <= self.until_s
+
+
+def folded_cart(acts: Sequence[CartAct], *, now_s: int) -> FoldedCart:
+    """Fold ``acts`` and tell how long the result stands: time changes it only by making an act too old."""
+    oldest_s = now_s - MAX_AGE_S
+    forgotten = max((act.time_s for act in acts if act.time_s < oldest_s), default=-math.inf)
+    kept = min((act.time_s for act in acts if act.time_s >= oldest_s), default=math.inf)
+    return FoldedCart(fold_cart(acts, now_s=now_s), since_s=forgotten + MAX_AGE_S + 1, until_s=kept + MAX_AGE_S)
 
 
 def total_price(prices: Sequence[tuple[dict[str, str], int]]) -> dict[str, str] | None:

@@ -56,13 +56,3 @@ def product_card(product: Product, language: str) -> dict[str, Any]:
         "attributes": {name: list(values) for name, values in product.attributes.items()},
         "image": product.image,
     }
-
-
-def shared_levels(one: tuple[str, ...], other: tuple[str, ...]) -> int:
-    """Return how many category levels two paths have in common from the top."""
-    count = 0
-    for left, right in zip(one, other, strict=False):
-        if left != right:
-            break
-        count += 1
-    return count

@@ -1,5 +1,7 @@
 """Picking the best of many scores, with ties always broken alike."""
 
+from dataclasses import dataclass
+
 import numpy as np
 import numpy.typing as npt
 
@@ -22,6 +24,25 @@ def best(scores: npt.NDArray[np.floating], count: int) -> npt.NDArray[np.intp]:
     order = np.argsort(-scores[candidates], kind="stable")
     found: npt.NDArray[np.intp] = candidates[order[:count]]
     return found
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """The first places of a ranking with their scores, best first. ``complete``: nothing comes after them."""
+
+    places: tuple[int, ...]
+    scores: tuple[float, ...]
+    complete: bool
+
+
+def head_of(scores: npt.NDArray[np.floating], depth: int) -> Head:
+    """Return the ``depth`` best of ``scores``, shape (n,), as ``best`` finds them. A deeper head begins with this one.
+
+    Leaving places out of a head gives what ``best`` gives with those places at -inf, as far as the head goes.
+    """
+    found = best(scores, depth)
+    complete = len(found) < depth or depth >= len(scores)
+    return Head(tuple(found.tolist()), tuple(scores[found].tolist()), complete)
 
 
 def best_of_rows(scores: npt.NDArray[np.floating], count: int) -> npt.NDArray[np.intp]:

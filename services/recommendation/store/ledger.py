@@ -120,6 +120,7 @@ class Ledger:
         self._orders: dict[int, int] = {}
         self._pending = _Pending()
         self._cart_actors: set[int] = set()
+        self._taken_back: dict[int, int] = {}  # by identifier: how often rows of it changed their meaning
 
     def __len__(self) -> int:
         return len(self._columns["item"]) + len(self._pending.item)
@@ -173,10 +174,13 @@ class Ledger:
         """Tell whether any of these identifiers ever put something into a cart."""
         return not self._cart_actors.isdisjoint(actors)
 
-    def rows_of(self, actors: Sequence[int]) -> int:
-        """Return how many rows these identifiers have; a cheap sign that something was added."""
+    def revision_of(self, actors: Sequence[int]) -> int:
+        """Return a number that grows within an epoch whenever rows of these identifiers are added or taken back."""
         self._settle()
-        return sum(len(self._rows_of[actor]) for actor in actors)
+        revision = 0
+        for actor in actors:
+            revision += len(self._rows_of[actor]) + self._taken_back.get(actor, 0)
+        return revision
 
     def history(self, actors: Sequence[int]) -> History:
         """Return the rows of these identifiers, in log order."""
@@ -228,6 +232,7 @@ class Ledger:
         self._baskets = {name: Column(dtype) for name, dtype in BASKET_COLUMNS.items()}
         self._pending = _Pending()
         self._cart_actors = set()
+        self._taken_back = {}
 
     def _add_rows(self, actor: int, act: "_Act", basket: int) -> None:
         pending = self._pending
@@ -268,6 +273,9 @@ class Ledger:
         start, end = (int(self._baskets[name].view()[basket]) for name in ("start", "end"))
         self._columns["kind"].fill(start, end, Kind.VOID)
         self.changes += 1
+        if end > start:  # all of them are of the one event that told of the order
+            actor = int(self._columns["actor"].view()[start])
+            self._taken_back[actor] = self._taken_back.get(actor, 0) + 1
 
     def _settle(self) -> None:
         """Move pending rows into the columns: many at once is far cheaper than one event at a time."""

@@ -11,7 +11,7 @@ from services.recommendation.domain.model import Ranker
 from services.recommendation.domain.repurchase import DEFAULT_INTERVAL_DAYS
 from services.recommendation.store.blobs import ModelArrays
 from services.recommendation.store.ledger import Ledger
-from services.recommendation.store.shelf import Shelf
+from services.recommendation.store.shelf import AISLE_LANGUAGE, Shelf
 
 LEVELS = 3  # category levels that similarity looks at
 NO_CATEGORY = -1
@@ -79,7 +79,7 @@ class ServingModel:
 
     def category_levels(self, product: Product) -> Ints:
         """Return the codes of a product's category levels, NO_CATEGORY where it has fewer: shape (LEVELS,)."""
-        path = product.category("en")[:LEVELS]
+        path = product.category(AISLE_LANGUAGE)[:LEVELS]
         codes = np.full(LEVELS, NO_CATEGORY, dtype=np.int32)
         for depth in range(len(path)):
             codes[depth] = self._category_codes.setdefault(path[: depth + 1], len(self._category_codes))

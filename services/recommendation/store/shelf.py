@@ -1,6 +1,6 @@
 """The copy of products: what a slot shows of each, and which may be shown at all."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import orjson
@@ -11,6 +11,7 @@ from services.recommendation.domain.errors import SnapshotUnreadableError
 
 LOG, OWNER = "products", "search"
 CHANGED_TYPE = "ProductChanged"
+AISLE_LANGUAGE = "en"  # categories are compared in one language: the one that the model's levels are made of
 CHANGES_LIMIT = 100_000  # ids kept for those who follow; a follower that is further behind looks at everything
 
 
@@ -21,6 +22,9 @@ class Shelf:
 
     def __init__(self) -> None:
         self._products: dict[str, Product] = {}
+        self._sellable: set[str] = set()
+        self._aisles: dict[tuple[str, ...], set[str]] = {}
+        self.aisle_changes = 0  # grows when a category gains or loses a product
         self._cards: dict[tuple[str, str], bytes] = {}
         self._changes: list[str] = []
         self._forgotten = 0  # changes that are no longer kept
@@ -44,8 +48,11 @@ class Shelf:
 
     def sellable(self, product_id: str) -> bool:
         """Tell whether a slot may show it: known, not withdrawn, not sold out."""
-        product = self._products.get(product_id)
-        return product is not None and product.sellable
+        return product_id in self._sellable
+
+    def aisle(self, path: tuple[str, ...]) -> Collection[str]:
+        """Return the ids of all products whose category (its English path) is ``path`` or lies below it."""
+        return self._aisles.get(path, ())
 
     def ids(self) -> tuple[str, ...]:
         """Return every product id in the order of import."""
@@ -80,17 +87,24 @@ class Shelf:
             raise SnapshotUnreadableError(f"this is no {self.form}") from error
         self.clear()
         self._products = products
+        for product in products.values():
+            self._place(product)
 
     def clear(self) -> None:
         """Begin anew, empty; whoever follows looks at everything again."""
         self._forgotten = self.position + 1
-        self._products, self._cards, self._changes = {}, {}, []
+        self._products, self._sellable, self._cards, self._changes = {}, set(), {}, []
+        self._aisles = {}
+        self.aisle_changes += 1
 
     def _take(self, product: Product) -> None:
         known = self._products.get(product.id)
         if known is not None and known.version >= product.version > 0:
             return
         self._products[product.id] = product
+        if known is not None and known.category(AISLE_LANGUAGE) != product.category(AISLE_LANGUAGE):
+            self._take_out(known)
+        self._place(product)
         for language in ("zh", "en"):
             self._cards.pop((product.id, language), None)
         self._changes.append(product.id)
@@ -98,6 +112,27 @@ class Shelf:
             dropped = len(self._changes) // 2
             del self._changes[:dropped]
             self._forgotten += dropped
+
+    def _place(self, product: Product) -> None:
+        """Enter a product into what is looked up: what may be shown, and its category with all that are above it."""
+        if product.sellable:
+            self._sellable.add(product.id)
+        else:
+            self._sellable.discard(product.id)
+        path = product.category(AISLE_LANGUAGE)
+        if path and product.id not in self._aisles.get(path, ()):
+            for depth in range(1, len(path) + 1):
+                self._aisles.setdefault(path[:depth], set()).add(product.id)
+            self.aisle_changes += 1
+
+    def _take_out(self, product: Product) -> None:
+        path = product.category(AISLE_LANGUAGE)
+        for depth in range(1, len(path) + 1):
+            aisle = self._aisles[path[:depth]]
+            aisle.discard(product.id)
+            if not aisle:
+                del self._aisles[path[:depth]]
+        self.aisle_changes += 1
 
 
 def product_from_payload(payload: Mapping[str, Any]) -> Product:

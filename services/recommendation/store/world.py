@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 
+from services.recommendation.store.aisles import Aisles
 from services.recommendation.store.ledger import Ledger
 from services.recommendation.store.people import People
 from services.recommendation.store.serving import ServingModel
@@ -21,10 +22,11 @@ BOARD_LIMIT = 1_000
 
 @dataclass(slots=True)
 class World:
-    """The copies, the model in force (None before the first) and the popular board."""
+    """The copies, the model in force (None before the first), the popular board, and the categories in its order."""
 
     ledger: Ledger = field(default_factory=Ledger)
     people: People = field(default_factory=People)
     shelf: Shelf = field(default_factory=Shelf)
     model: ServingModel | None = None
     board: Board = field(default_factory=Board)
+    aisles: Aisles = field(default_factory=Aisles)

@@ -3,7 +3,7 @@
 import numpy as np
 
 from services.recommendation.domain.baskets import together_scores
-from services.recommendation.domain.catalog import LEVEL_SEPARATOR, Product, shared_levels
+from services.recommendation.domain.catalog import LEVEL_SEPARATOR, Product
 from services.recommendation.domain.interactions import Floats, Ints
 from services.recommendation.domain.model import Ranker
 from services.recommendation.domain.neighbours import neighbour_scores
@@ -11,13 +11,13 @@ from services.recommendation.domain.prediction import FallbackReason, Prediction
 from services.recommendation.domain.ranking import best
 from services.recommendation.domain.reasons import Reason, ReasonCode
 from services.recommendation.store.serving import NO_CATEGORY, ServingModel
+from services.recommendation.store.shelf import AISLE_LANGUAGE
 from services.recommendation.store.world import World
 from services.recommendation.usecases.popular import filled_up, popular
 
 # A product of the same most specific category ranks above all others of like taste: substitutes first, then what the
 # same people buy. Cosines lie in -1 … 1; the shares of common levels add up to CATEGORY_WEIGHT.
 CATEGORY_WEIGHT = 2.0
-CATEGORY_SCAN_LIMIT = 20_000  # products looked at when the model does not know the one at hand
 
 
 def similar_items(world: World, request: Request) -> Prediction:
@@ -117,27 +117,22 @@ def _likeness(world: World, product_id: str, anchor: str, language: str) -> Reas
 def _same_category(world: World, request: Request, fallback: FallbackReason) -> Prediction:
     """Products that share most of the category path, the popular ones first: for a product nobody bought yet."""
     anchor = world.shelf.get(request.product_ids[0])
-    path = anchor.category("en") if anchor is not None else ()
+    path = anchor.category(AISLE_LANGUAGE) if anchor is not None else ()
     without = request.excluded.union(request.product_ids)
-    if not path:
-        return popular(world, request, fallback)
-    rank = {product_id: place for place, product_id in enumerate(world.board.product_ids)}
-    found: list[tuple[int, int, Product]] = []
-    for product_id in world.shelf.ids()[:CATEGORY_SCAN_LIMIT]:
-        product = world.shelf.get(product_id)
-        if product is None or not product.sellable or product_id in without:
-            continue
-        common = shared_levels(product.category("en"), path)
-        if common:
-            found.append((-common, rank.get(product_id, len(rank)), product))
-    found.sort(key=lambda each: (each[0], each[1], each[2].id))
-    slots = tuple(
-        Slot(product.id, -float(common), _shared(product, path, -common, request.language), Source.CATEGORY)
-        for common, _, product in found[: request.page_size]
-    )
+    slots: dict[str, Slot] = {}
+    for common in range(len(path), 0, -1):
+        for product_id in world.aisles.ranked(world.shelf, world.board.product_ids, path[:common]):
+            if len(slots) == request.page_size:
+                break
+            if product_id in slots or product_id in without or not world.shelf.sellable(product_id):
+                continue
+            product = world.shelf.get(product_id)
+            if product is not None:
+                reason = _shared(product, path, common, request.language)
+                slots[product_id] = Slot(product_id, float(common), reason, Source.CATEGORY)
     if not slots:
         return popular(world, request, fallback)
-    return Prediction(request.placement, slots, Source.CATEGORY, fallback)
+    return Prediction(request.placement, tuple(slots.values()), Source.CATEGORY, fallback)
 
 
 def _shared(product: Product, path: tuple[str, ...], common: int, language: str) -> Reason:

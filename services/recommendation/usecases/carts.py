@@ -7,7 +7,8 @@ import numpy as np
 
 from services.recommendation.domain.cart import CartAct, CartLine, fold_cart, total_price
 from services.recommendation.domain.interactions import Kind
-from services.recommendation.store.ledger import Flag
+from services.recommendation.store.ledger import Flag, History, Ledger
+from services.recommendation.store.shelf import Shelf
 from services.recommendation.store.world import World
 
 
@@ -37,21 +38,36 @@ def cart_of(world: World, actors: tuple[int, ...], *, now_s: int) -> tuple[CartL
     """Return the lines of the person with these identifiers; only products that the shelf knows."""
     if not world.ledger.may_have_cart(actors):
         return ()
-    history = world.ledger.history(actors)
-    added = history.kind == Kind.ADD
-    # Years of till receipts say nothing about a web cart: only rows of products that were ever put in, from then on.
-    matters = (
-        added | (history.kind == Kind.REMOVE) | ((history.kind == Kind.PURCHASE) & (history.flags & Flag.TILL == 0))
-    )
-    matters &= (history.time_s >= history.time_s[added].min()) & np.isin(history.item, history.item[added])
-    acts = [
+    lines = fold_cart(cart_acts(world.ledger, world.ledger.history(actors)), now_s=now_s)
+    return known_lines(world.shelf, lines)
+
+
+def known_lines(shelf: Shelf, lines: tuple[CartLine, ...]) -> tuple[CartLine, ...]:
+    """Return the lines of products that the shelf knows."""
+    return tuple(line for line in lines if shelf.get(line.product_id) is not None)
+
+
+def cart_acts(ledger: Ledger, history: History) -> tuple[CartAct, ...]:
+    """Return what in a person's rows may touch the web cart, in log order.
+
+    Years of till receipts say nothing about it: only rows of products that were ever put in, from then on.
+    """
+    kind = history.kind
+    added = np.flatnonzero(kind == Kind.ADD)
+    if not len(added):
+        return ()
+    touches = kind == Kind.ADD
+    touches |= kind == Kind.REMOVE
+    touches |= (kind == Kind.PURCHASE) & (history.flags & Flag.TILL == 0)
+    touches &= history.time_s >= history.time_s[added].min()
+    items = set(history.item[added].tolist())
+    return tuple(
         CartAct(
             time_s=int(history.time_s[row]),
-            kind=Kind(int(history.kind[row])),
-            product_id=world.ledger.item_ids[int(history.item[row])],
+            kind=Kind(int(kind[row])),
+            product_id=ledger.item_ids[item],
             quantity=int(history.quantity[row]),
         )
-        for row in np.flatnonzero(matters).tolist()
-    ]
-    lines = fold_cart(acts, now_s=now_s)
-    return tuple(line for line in lines if world.shelf.get(line.product_id) is not None)
+        for row in np.flatnonzero(touches).tolist()
+        if (item := int(history.item[row])) in items
+    )

@@ -2,25 +2,21 @@
 
 import numpy as np
 
-from services.recommendation.domain.fold_in import main_reasons
-from services.recommendation.domain.interactions import DAY_S, Floats, Ints, Kind
+from services.recommendation.domain.interactions import DAY_S, Kind
 from services.recommendation.domain.prediction import FallbackReason, Prediction, Request, Slot, Source
-from services.recommendation.domain.ranking import best
 from services.recommendation.domain.reasons import Reason, ReasonCode
 from services.recommendation.domain.repurchase import DEFAULT_INTERVAL_DAYS, repurchases
 from services.recommendation.store.serving import ServingModel
+from services.recommendation.store.shelf import Shelf
 from services.recommendation.store.world import World
-from services.recommendation.usecases.carts import cart_of
+from services.recommendation.usecases.carts import known_lines
 from services.recommendation.usecases.popular import filled_up, popular
-from services.recommendation.usecases.taste import Profile, Profiles
+from services.recommendation.usecases.taste import Profile, Profiles, ReadySlot
 
 VIEWS_LOOKED_AT = 500  # newest rows of a person
 LAPSED_INTERVALS = 3  # after so many without a purchase it is no rhythm any more
-BECAUSE = {
-    Kind.VIEW: ReasonCode.BECAUSE_VIEWED,
-    Kind.ADD: ReasonCode.BECAUSE_IN_CART,
-    Kind.PURCHASE: ReasonCode.BECAUSE_BOUGHT,
-}
+BECAUSE = {Kind.VIEW: ReasonCode.BECAUSE_VIEWED, Kind.PURCHASE: ReasonCode.BECAUSE_BOUGHT}
+NOTHING: frozenset[str] = frozenset()
 LIKED_ALIKE = Reason(ReasonCode.LIKED_ALIKE)
 VIEWED_RECENTLY = Reason(ReasonCode.VIEWED_RECENTLY)
 
@@ -37,24 +33,20 @@ def recommend_for_you(
     profile = profiles.profile(model, world.ledger, actors)
     if not len(profile.touched):
         return popular(world, request, FallbackReason.NO_HISTORY)
-    in_cart = {line.product_id for line in cart_of(world, actors, now_s=now_s)}
-    scores = _scores(model, profile)
-    without = in_cart | request.excluded | frozenset(request.product_ids)
-    _leave_out(scores, model, world, profile.bought, without)
-    found = best(scores, request.page_size)
+    lines = profile.cart(now_s)
+    in_cart = frozenset(line.product_id for line in known_lines(world.shelf, lines)) if lines else NOTHING
+    without = in_cart.union(request.excluded, request.product_ids)
+    positions = _offered(profile, world.shelf, without, request.page_size)
     if profile.taste is not None:
-        because, source, fallback = main_reasons(model.factors, profile.taste, found), Source.ALS, FallbackReason.NONE
+        source, fallback = Source.ALS, FallbackReason.NONE
     else:
-        because, source, fallback = profile.near_reasons[found], Source.ITEM_TO_ITEM, FallbackReason.NO_MODEL
-    slots = [
-        Slot(model.product_ids[place], score, _because(model, profile, touched, in_cart, shown=place), source)
-        for place, score, touched in zip(found.tolist(), scores[found].tolist(), because.tolist(), strict=True)
-    ]
-    prediction = Prediction(request.placement, tuple(slots), source, fallback)
-    bought_ids = (
-        {model.product_ids[place] for place in profile.bought.tolist()} if len(slots) < request.page_size else set()
-    )
-    return filled_up(world, request, prediction, without | bought_ids)
+        source, fallback = Source.ITEM_TO_ITEM, FallbackReason.NO_MODEL
+    slots = _slots(model, profile, positions, source, in_cart=in_cart)
+    prediction = Prediction(request.placement, slots, source, fallback)
+    if len(slots) == request.page_size:
+        return prediction
+    bought_ids = [model.product_ids[place] for place in profile.bought.tolist()]
+    return filled_up(world, request, prediction, without.union(bought_ids))
 
 
 def buy_again(world: World, request: Request, actors: tuple[int, ...], *, now_s: int) -> Prediction:
@@ -105,35 +97,51 @@ def recently_viewed(world: World, request: Request, actors: tuple[int, ...]) -> 
     return Prediction(request.placement, tuple(slots), Source.HISTORY)
 
 
-def _scores(model: ServingModel, profile: Profile) -> Floats:
-    """Return a score per place, the caller's to change; -inf where item to item knows nothing."""
-    if profile.taste is None:
-        return profile.near_scores.copy()
-    scores: Floats = model.factors.factors @ profile.taste.vector
-    return scores
+def _offered(profile: Profile, shelf: Shelf, without: frozenset[str], count: int) -> list[int]:
+    """Return the positions in the person's ranking of the first ``count`` products that may be shown now."""
+    while True:
+        sellable = shelf.sellable
+        positions: list[int] = []
+        for position, product_id in enumerate(profile.head_ids):
+            if product_id not in without and sellable(product_id):
+                positions.append(position)
+                if len(positions) == count:
+                    return positions
+        if profile.head.complete:
+            return positions
+        profile.deepen()
 
 
-def _leave_out(
-    scores: Floats, model: ServingModel, world: World, bought: Ints, without: frozenset[str] | set[str]
-) -> None:
-    """Mark in ``scores`` what must not be shown: sold out, withdrawn, bought before, in the cart, excluded."""
-    scores[~model.columns(world.shelf).sellable] = -np.inf
-    scores[bought] = -np.inf
-    for product_id in without:
-        place = model.place(product_id)
-        if place >= 0:
-            scores[place] = -np.inf
+def _slots(
+    model: ServingModel, profile: Profile, positions: list[int], source: Source, *, in_cart: frozenset[str]
+) -> tuple[Slot, ...]:
+    ready = profile.ready
+    missing = [position for position in positions if position not in ready]
+    if missing:
+        places = [profile.head.places[position] for position in missing]
+        for position, because in zip(missing, profile.because(places), strict=True):
+            ready[position] = _ready_slot(model, profile, position, because, source)
+    slots = []
+    for position in positions:
+        found = ready[position]
+        slots.append(found.slot if found.in_cart is None or found.cart_id not in in_cart else found.in_cart)
+    return tuple(slots)
 
 
-def _because(model: ServingModel, profile: Profile, place: int, in_cart: set[str], *, shown: int) -> Reason:
-    if place < 0:
-        return VIEWED_RECENTLY if shown in profile.touched else LIKED_ALIKE
+def _ready_slot(model: ServingModel, profile: Profile, position: int, because: int, source: Source) -> ReadySlot:
+    """Say why: for what was put into the cart, in words for while it lies there and for afterwards."""
+    place, score = profile.head.places[position], profile.head.scores[position]
     product_id = model.product_ids[place]
-    kind = Kind(int(profile.strongest[np.searchsorted(profile.touched, place)]))
-    if kind is Kind.ADD and product_id not in in_cart:
-        kind = Kind.VIEW
+    if because < 0:
+        return ReadySlot(Slot(product_id, score, VIEWED_RECENTLY if place in profile.touched else LIKED_ALIKE, source))
+    kind = Kind(int(profile.strongest[np.searchsorted(profile.touched, because)]))
+    params = {"product_id": model.product_ids[because]}
+    if kind is Kind.ADD:
+        later = Slot(product_id, score, Reason(ReasonCode.BECAUSE_VIEWED, params), source)
+        now = Slot(product_id, score, Reason(ReasonCode.BECAUSE_IN_CART, params), source)
+        return ReadySlot(later, params["product_id"], now)
     code = BECAUSE.get(kind)
-    return LIKED_ALIKE if code is None else Reason(code, {"product_id": product_id})
+    return ReadySlot(Slot(product_id, score, LIKED_ALIKE if code is None else Reason(code, params), source))
 
 
 def _again(times: int, interval_days: int, days_ago: int) -> Reason:

@@ -28,6 +28,7 @@ from services.recommendation.domain.prediction import (
 )
 from services.recommendation.domain.reasons import Reason, ReasonCode
 from services.recommendation.wire import (
+    WrittenReasons,
     cart_to_pb,
     engine_from_pb,
     language_from_pb,
@@ -111,7 +112,7 @@ def test_ray_trains_unless_another_engine_is_named() -> None:
 
 @pytest.mark.parametrize("language", ["zh", "en"])
 def test_the_finished_json_says_what_the_typed_message_says(language: str) -> None:
-    body = orjson.loads(prediction_to_json(PREDICTION, SHELF, language, **FACTS))
+    body = orjson.loads(prediction_to_json(PREDICTION, SHELF, language, reasons=WrittenReasons(), **FACTS))
     typed = prediction_to_pb(PREDICTION, SHELF, language, **FACTS)
     for name in ("placement", "attribution_token", "source", "model_version", "fallback_reason", "engine_us"):
         assert body[name] == getattr(typed, name)

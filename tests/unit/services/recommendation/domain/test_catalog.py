@@ -1,6 +1,6 @@
 """What a slot shows of a product."""
 
-from services.recommendation.domain.catalog import OUT_OF_STOCK, Product, product_card, shared_levels
+from services.recommendation.domain.catalog import OUT_OF_STOCK, Product, product_card
 
 
 def test_what_is_sold_out_or_withdrawn_cannot_be_shown() -> None:
@@ -38,9 +38,3 @@ def test_the_card_is_the_public_one() -> None:
         "attributes": {},
         "image": "",
     }
-
-
-def test_levels_are_shared_from_the_top() -> None:
-    assert shared_levels(("a", "b", "c"), ("a", "b", "d")) == 2
-    assert shared_levels(("x", "b"), ("a", "b")) == 0
-    assert shared_levels(("a",), ("a", "b")) == 1

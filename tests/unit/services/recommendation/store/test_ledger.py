@@ -226,5 +226,5 @@ def test_more_rows_than_wait_at_once_are_all_there() -> None:
     products = [(f"p{n}", 1) for n in range(1_500)]
     ledger = ledger_of([user_event(seq, products=products) for seq in range(1, 5)])
     assert len(ledger) == 6_000 > PENDING_LIMIT
-    assert ledger.rows_of((0,)) == 6_000
+    assert ledger.revision_of((0,)) == 6_000
     assert NO_BASKET not in ledger.snapshot().arrays["basket"]

@@ -1,9 +1,8 @@
 """A person's profile is computed once and again when something changed."""
 
-import numpy as np
-
 from services.recommendation.domain.interactions import Kind
 from services.recommendation.domain.model import Ranker
+from services.recommendation.domain.ranking import Head
 from services.recommendation.usecases.taste import REMEMBERED_LIMIT, Profiles, person_profile
 from tests.unit.services.recommendation.shop import NOW, shop_world, user_event
 
@@ -23,7 +22,7 @@ def test_a_replaced_order_makes_a_new_profile_too() -> None:
     assert world.model is not None
     actors = world.ledger.actor_places(["card:0"])
     first = profiles.profile(world.model, world.ledger, actors)
-    order = {"kind": "sale", "source": "shop", "number": "0-0"}
+    order = {"kind": "sale", "source": "shop", "number": "0-0"}  # the first order, which was card:0's
     world.ledger.apply(user_event(900_000, subject="card:1", products=[("p20", 1)], order=order))
     assert profiles.profile(world.model, world.ledger, actors) is not first
 
@@ -46,8 +45,7 @@ def test_the_strongest_act_names_the_reason() -> None:
         [("detail-page-view", "p1"), ("add-to-cart", "p1"), ("detail-page-view", "p2"), ("purchase-complete", "p3")]
     ):
         world.ledger.apply(user_event(900_000 + seq, type_, subject="card:x", products=[(product_id, 1)], time=NOW))
-    history = world.ledger.history(world.ledger.actor_places(["card:x"]))
-    profile = person_profile(world.model, history, world.model.places_of_ledger(world.ledger))
+    profile = person_profile(world.model, world.ledger, world.ledger.actor_places(["card:x"]))
     strongest = {
         world.model.product_ids[place]: Kind(kind)
         for place, kind in zip(profile.touched.tolist(), profile.strongest.tolist(), strict=True)
@@ -60,8 +58,7 @@ def test_a_person_of_unknown_products_alone_has_no_taste() -> None:
     world = shop_world(Ranker.ALS)
     assert world.model is not None
     world.ledger.apply(user_event(900_000, subject="card:x", products=[("unheard-of", 1)]))
-    history = world.ledger.history(world.ledger.actor_places(["card:x"]))
-    profile = person_profile(world.model, history, world.model.places_of_ledger(world.ledger))
+    profile = person_profile(world.model, world.ledger, world.ledger.actor_places(["card:x"]))
     assert profile.taste is None
     assert not len(profile.touched)
-    assert not np.isfinite(profile.near_scores).any()
+    assert profile.head == Head((), (), complete=True)
