@@ -25,7 +25,7 @@ from gateway.limits import Allowance
 from gateway.middleware.cors import CorsPolicy, Header
 from gateway.middleware.record import SCOPE_KEY, RequestRecord
 from services.chassis.errors import ErrorKind, ZhikeError
-from services.chassis.logs import CallContext, bind_call, get_log, log_defect, trace_id_of, usable_request_id
+from services.chassis.logs import AccessLog, CallContext, bind_call, get_log, log_defect, trace_id_of, usable_request_id
 from services.chassis.metrics import Metrics
 
 IN_FLIGHT_LIMIT: Final = 1_000  # requests at once; more would only wait for the services' own bounds
@@ -39,7 +39,7 @@ _PROBES: Final = frozenset({"/healthz", "/readyz"})  # asked every second by tho
 _METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 _OWN_CHOICE: Final = {b"content-security-policy": API_POLICY, b"cache-control": b"no-store"}
 
-log = get_log("access")
+log, access = get_log("access"), AccessLog("access")
 
 
 class EdgeMiddleware:
@@ -131,7 +131,7 @@ class EdgeMiddleware:
         counted[1](elapsed_s)
         if record.reason:
             self._refused.labels(record.reason).inc()
-        write = log.error if status == 500 else log.debug if record.route in _PROBES else log.info
+        write = log.error if status == 500 else log.debug if record.route in _PROBES else access.info
         write(
             "request answered",
             method=method,

@@ -17,6 +17,7 @@ import grpc
 
 from services.chassis.errors import ErrorKind, UnavailableError, ZhikeError
 from services.chassis.logs import (
+    AccessLog,
     CallContext,
     bind_call,
     get_log,
@@ -44,7 +45,7 @@ EARLY_PREFIXES = (
     "/zhike.chassis.v1.SystemService/",
 )
 
-log = get_log("calls")
+log, access = get_log("calls"), AccessLog("calls")
 
 
 class DeadlineRequiredError(ZhikeError):
@@ -152,7 +153,7 @@ class CallInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]  # 
                 elapsed_s = perf_counter() - start
                 count_ok()
                 observe(elapsed_s)
-                log.info("call answered", code="OK", ms=round(elapsed_s * 1_000, 2))
+                access.info("call answered", code="OK", ms=round(elapsed_s * 1_000, 2))
                 return response
             except BaseException as error:  # noqa: BLE001 - mapped or re-raised by _refuse, never swallowed
                 await self._refuse(error, rpc, call, context, start=start)

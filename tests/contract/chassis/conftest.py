@@ -7,10 +7,9 @@ from pathlib import Path
 from random import Random
 
 import pytest
-import structlog
 
 from services.chassis.clients import Clients
-from services.chassis.logs import configure_logs
+from services.chassis.logs import configure_logs, reset_logs
 from services.chassis.metrics import Metrics
 from services.chassis.server import Running, Runtime, Service, running
 from services.chassis.settings import ChassisSettings
@@ -54,4 +53,4 @@ def log_lines() -> Iterator[StringIO]:
     lines = StringIO()
     configure_logs("search", log_format="json", stream=lines, for_good=False)
     yield lines
-    structlog.reset_defaults()
+    reset_logs()

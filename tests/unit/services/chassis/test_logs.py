@@ -6,17 +6,18 @@ from io import StringIO
 
 import orjson
 import pytest
-import structlog
 
 from services.chassis.logs import (
     HIDDEN,
     PERSONAL_FIELDS,
     REQUEST_ID_LIMIT,
+    AccessLog,
     CallContext,
     bind_call,
     configure_logs,
     get_log,
     log_defect,
+    reset_logs,
     trace_id_of,
     usable_request_id,
 )
@@ -35,7 +36,7 @@ def configure() -> Iterator[Callable[..., StringIO]]:
         return lines
 
     yield configure
-    structlog.reset_defaults()
+    reset_logs()
     root.handlers[:] = handlers
     root.setLevel(level)
 
@@ -132,3 +133,22 @@ def test_a_usable_request_id_is_kept_and_any_other_replaced() -> None:
 )
 def test_a_trace_is_read_from_a_well_formed_traceparent_only(traceparent: str | None, trace: str) -> None:
     assert trace_id_of(traceparent) == trace
+
+
+async def test_the_line_of_a_call_looks_like_every_other(configure: Callable[..., StringIO]) -> None:
+    lines = configure()
+    bind_call(CallContext("r-1", TRACE, "zhike.search.v1.SearchService/Search"))
+    get_log("calls").info("call answered", code="OK", ms=1.25)
+    AccessLog("calls").info("call answered", code="OK", ms=1.25)
+    slow, fast = parsed(lines)
+    assert len(str(slow.pop("time"))) == len(str(fast.pop("time"))) == len("2026-11-23T21:30:42.123456Z")
+    assert fast == slow
+
+
+async def test_the_line_of_a_call_obeys_level_and_form(configure: Callable[..., StringIO]) -> None:
+    quiet = configure(level="warning")
+    AccessLog("calls").info("call answered", code="OK")
+    assert not quiet.getvalue()
+    shown = configure(log_format="console")
+    AccessLog("calls").info("call answered", code="OK")
+    assert "call answered" in shown.getvalue() and not shown.getvalue().startswith("{")
