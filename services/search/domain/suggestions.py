@@ -7,6 +7,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
+import numpy as np
+from numpy.typing import NDArray
+
 from services.kits.money import Money
 from services.kits.text.fold import fold
 from services.kits.text.language import Language, language_of
@@ -15,10 +18,17 @@ PREFIX_LIMIT: Final = 64  # characters that are read
 SUGGESTIONS_DEFAULT: Final = 8
 SUGGESTIONS_LIMIT: Final = 20
 PHRASES_LIMIT: Final = 400_000
-SCANNED_LIMIT: Final = 20_000  # keys of one prefix that are looked at; a shorter prefix sees its most wanted ones first
+SHORT_PREFIX: Final = 2  # characters; the best of what begins so are remembered
+SHORT_LIMIT: Final = 4_096  # remembered prefixes
 STARTS_LIMIT: Final = 12  # word beginnings of one phrase
 
+LANGUAGES: Final = ("zh", "en")
+
 _END: Final = "\U0010ffff"
+_UNFIT: Final = np.iinfo(np.int32).max
+
+Ints = NDArray[np.int32] | NDArray[np.int64]
+Bools = NDArray[np.bool_]
 
 
 class SuggestionKind(StrEnum):
@@ -54,46 +64,87 @@ class Phrase:
 
 
 class Completion:
-    """An immutable index over phrases. Building costs n log n in the beginnings of words."""
+    """An immutable index over phrases. Building costs n log n in the beginnings of words.
+
+    An entry is one beginning of one phrase. Entries stand in the order of their texts, so those of a prefix are a run;
+    each knows its rank among all, so the best of a run are its smallest ranks.
+    """
 
     def __init__(self, phrases: Iterable[Phrase] = ()) -> None:
-        self._phrases: list[Phrase] = []
+        self._phrases = _bounded(phrases)
         entries: list[tuple[str, int, bool]] = []
-        for place, phrase in enumerate(_bounded(phrases)):
-            self._phrases.append(phrase)
+        for place, phrase in enumerate(self._phrases):
             folded = fold(phrase.text)
             entries.extend((folded[start:], place, start > 0) for start in _starts(folded))
         entries.sort()
         self._keys = [key for key, _, _ in entries]
-        self._places = [(place, inner) for _, place, inner in entries]
+        self._places = np.array([place for _, place, _ in entries], dtype=np.int32)
+        ranks = _ranks(self._phrases, self._places, np.array([inner for _, _, inner in entries], dtype=bool))
+        # For each language the ranks in it, _UNFIT where the phrase is of the other one.
+        tags = np.array([phrase.language for phrase in self._phrases], dtype=object)[self._places]
+        self._ranks = {
+            language: np.where((tags == "") | (tags == language), ranks, _UNFIT).astype(np.int32)
+            for language in LANGUAGES
+        }
+        self._short: dict[tuple[str, str], list[Phrase]] = {}
 
     def __len__(self) -> int:
         return len(self._phrases)
 
     def complete(self, beginning: str, language: str, limit: int = SUGGESTIONS_DEFAULT) -> list[Phrase]:
-        """Return up to ``limit`` phrases with a word that begins so, the likeliest first, no text twice."""
+        """Return up to ``limit`` phrases with a word that begins so, the likeliest first, no text twice.
+
+        What a short prefix begins is long and does not change, so its best are looked for once.
+        """
         prefix = fold(beginning[:PREFIX_LIMIT]).lstrip()
-        if not prefix:
+        if not prefix or language not in self._ranks:
             return []
+        if len(prefix) > SHORT_PREFIX:
+            return self._best(prefix, language, limit)
+        known = self._short.get((prefix, language))
+        if known is None:
+            known = self._best(prefix, language, SUGGESTIONS_LIMIT)
+            if len(self._short) < SHORT_LIMIT:
+                self._short[prefix, language] = known
+        return known[:limit]
+
+    def _best(self, prefix: str, language: str, limit: int) -> list[Phrase]:
         start = bisect_left(self._keys, prefix)
-        end = min(bisect_left(self._keys, prefix + _END), start + SCANNED_LIMIT)
-        scores: dict[int, float] = {}
-        for place, inner in self._places[start:end]:
-            phrase = self._phrases[place]
-            if phrase.language and phrase.language != language:
-                continue
-            score = phrase.weight * _KIND_WEIGHT[phrase.kind] * (_INNER_WEIGHT if inner else 1.0)
-            scores[place] = max(score, scores.get(place, 0.0))
-        # Twice as many as asked: equal texts of several kinds are shown once.
-        best = heapq.nsmallest(
-            2 * limit,
-            scores,
-            key=lambda place: (-scores[place], len(self._phrases[place].text), self._phrases[place].text),
-        )
-        shown: dict[str, Phrase] = {}
-        for place in best:
-            shown.setdefault(fold(self._phrases[place].text), self._phrases[place])
-        return list(shown.values())[:limit]
+        ranks = self._ranks[language][start : bisect_left(self._keys, prefix + _END)]
+        looked_at = 4 * limit  # a phrase may begin so at several words, a text be of several kinds
+        while True:
+            shown: dict[str, Phrase] = {}
+            for entry in _smallest(ranks, looked_at).tolist():
+                phrase = self._phrases[self._places[start + entry]]
+                shown.setdefault(fold(phrase.text), phrase)
+                if len(shown) == limit:
+                    break
+            if len(shown) == limit or looked_at >= len(ranks):
+                return list(shown.values())
+            looked_at *= 8
+
+
+def _ranks(phrases: Sequence[Phrase], places: Ints, inner: Bools) -> Ints:
+    """Return the rank of each entry: the greatest score first, then the shorter text, then the text."""
+    worth = np.array([phrase.weight * _KIND_WEIGHT[phrase.kind] for phrase in phrases], dtype=np.float64)
+    by_text = sorted(range(len(phrases)), key=lambda place: (len(phrases[place].text), phrases[place].text))
+    text_order = np.empty(len(phrases), dtype=np.int32)
+    text_order[by_text] = np.arange(len(phrases), dtype=np.int32)
+    scores = worth[places] * np.where(inner, _INNER_WEIGHT, 1.0)
+    ranks = np.empty(len(places), dtype=np.int32)
+    ranks[np.lexsort((text_order[places], -scores))] = np.arange(len(places), dtype=np.int32)
+    return ranks
+
+
+def _smallest(ranks: Ints, count: int) -> Ints:
+    """Return the places of the ``count`` smallest fitting ranks, the smallest first."""
+    if count < len(ranks):
+        nearest = np.argpartition(ranks, count)[:count]
+        nearest = nearest[np.argsort(ranks[nearest])]
+    else:
+        nearest = np.argsort(ranks)
+    fitting: Ints = nearest[ranks[nearest] != _UNFIT]
+    return fitting
 
 
 def _bounded(phrases: Iterable[Phrase]) -> Sequence[Phrase]:

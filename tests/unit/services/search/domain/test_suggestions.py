@@ -1,7 +1,10 @@
 """Completions by the beginning of any word, likeliest first, no text twice."""
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from services.kits.text.fold import fold
 from services.search.domain import suggestions
 from services.search.domain.suggestions import Completion, Phrase, SuggestionKind
 
@@ -73,3 +76,50 @@ def test_what_is_wanted_less_makes_room_past_the_limit(monkeypatch: pytest.Monke
 def test_characters_past_the_limit_are_not_read() -> None:
     text = "a" * (suggestions.PREFIX_LIMIT + 1)
     assert Completion([Phrase(text, QUERY, 1.0)]).complete(text + "b", "en")[0].text == text
+
+
+def by_hand(phrases: list[Phrase], prefix: str, language: str, limit: int) -> list[str]:
+    """Look at every phrase, as plainly as it can be said."""
+    found: list[tuple[float, int, str]] = []
+    for phrase in phrases:
+        folded = fold(phrase.text)
+        starts = [start for start in suggestions._starts(folded) if folded[start:].startswith(prefix)]
+        if starts and phrase.language in {"", language}:
+            score = phrase.weight * suggestions._KIND_WEIGHT[phrase.kind]
+            inner = suggestions._INNER_WEIGHT if starts[0] else 1.0
+            found.append((-score * inner, len(phrase.text), phrase.text))
+    shown: dict[str, str] = {}
+    for _, _, text in sorted(found):
+        shown.setdefault(fold(text), text)
+    return list(shown.values())[:limit]
+
+
+PHRASES = st.lists(
+    st.builds(
+        Phrase,
+        text=st.lists(st.sampled_from(["tea", "Te", "teak", "牛奶", "奶", "a"]), min_size=1, max_size=4).map(" ".join),
+        kind=st.sampled_from(list(SuggestionKind)),
+        weight=st.sampled_from([0.0, 0.5, 1.0, 2.0, 3.0]),
+        language=st.sampled_from(["", "zh", "en"]),
+    ),
+    max_size=60,
+)
+
+
+@given(phrases=PHRASES, prefix=st.sampled_from(["t", "te", "tea", "teak a", "奶", "牛奶"]), limit=st.integers(1, 20))
+def test_the_likeliest_are_those_that_a_look_at_every_phrase_finds(
+    phrases: list[Phrase], prefix: str, limit: int
+) -> None:
+    completion = Completion(phrases)
+    for language in ("zh", "en"):
+        expected = by_hand(phrases, prefix, language, limit)
+        for _ in range(2):  # a remembered answer is the same
+            assert [phrase.text for phrase in completion.complete(prefix, language, limit)] == expected
+
+
+def test_one_short_beginning_more_than_are_remembered_is_still_answered(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(suggestions, "SHORT_LIMIT", 1)
+    completion = Completion([Phrase("tea", QUERY, 1.0), Phrase("milk", QUERY, 1.0)])
+    for beginning in ("t", "m", "t", "m"):
+        assert len(completion.complete(beginning, "en")) == 1
+    assert len(completion._short) == 1
