@@ -271,9 +271,10 @@ class IndexQuery:
     """A search. Without ``text`` it browses; without ``sort`` it orders by relevance, or by id when there is no text.
 
     ``tiers``: an entry that matches more of these nodes stands before all that match fewer, whatever the scores.
-    ``after`` is the ``next_after`` of the page before, of the same query. For a minute or two the pages of one walk are
-    read from one state, so that writes meanwhile repeat and hide nothing; payloads are of now, and what was removed is
-    left out of its page. Later, or in another process, the position leads on in the state of now.
+    ``after`` is the ``next_after`` of the page before, of the same query. For a minute or two (less where writes come
+    several times a second) the pages of one walk are read from one state, so that writes meanwhile repeat and hide
+    nothing; payloads are of now, and what was removed is left out of its page. Later, or in another process, the
+    position leads on in the state of now.
     """
 
     text: Node | None = None

@@ -32,6 +32,7 @@ from services.chassis.searchindex.tantivy_state import State
 
 TOMBSTONE_LIMIT: Final = 100_000
 WRITER_HEAP_BYTES: Final = 20_000_000
+OPEN_TRIES: Final = 3  # against merges that end in the same fifth of a millisecond
 _TOKENIZER: Final = "whitespace_only"
 
 
@@ -48,7 +49,8 @@ class Branch:
         self._writer: tantivy.IndexWriter | None = self._open_writer()
         self._pending: dict[str, int] = {}
         self._tombstones: dict[str, int] = {}
-        self._state = State(self._index.searcher())
+        self._meta = directory / "meta.json"
+        self._state = self._open_state()
 
     def state(self) -> State:
         """Return the state of the last commit."""
@@ -68,11 +70,11 @@ class Branch:
             return
         try:
             self._engine_writer().commit()
+            newest = self._open_state()
         except (ValueError, OSError, RuntimeError) as error:
             self._recover()
             raise IndexUnavailableError("the index could not be written", index=self._schema.name) from error
-        self._index.reload()
-        before, self._state = self._state, State(self._index.searcher())
+        before, self._state = self._state, newest
         before.retire()
         self._pending.clear()
 
@@ -142,6 +144,21 @@ class Branch:
         if self._writer is None:
             raise IndexUnavailableError("the index is closed", index=self._schema.name)
         return self._writer
+
+    def _open_state(self) -> State:
+        """Return the state of the last commit: one view to search and, for documents, another of the same segments.
+
+        Merges change the segments at any moment; the views are the same where the engine's own list did not.
+        """
+        for _ in range(OPEN_TRIES):
+            segments = self._meta.read_bytes()
+            self._index.reload()
+            searcher = self._index.searcher()
+            self._index.config_reader("Manual")
+            documents = self._index.searcher()
+            if self._meta.read_bytes() == segments:
+                return State(searcher, documents)
+        return State(searcher, searcher)
 
     def _open_writer(self) -> tantivy.IndexWriter:
         try:

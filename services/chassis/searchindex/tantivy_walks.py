@@ -1,7 +1,10 @@
 """Owns the states of an index that pages were read from, so that a walk through the pages sees one state.
 
 A score depends on everything that is indexed: read from the state of now, a later page would repeat and leave out what
-writes moved across its beginning meanwhile. A held state costs about 0.1 MB; its large parts are files that it shares.
+writes moved across its beginning meanwhile. Measured on the demo shop (5,927 products) with a write between every two
+states, a held one costs 0.06 MB of its own and 0.74 MB of index files that only it still maps (clean pages, which the
+system takes back when it needs them): 48 MB for STATES_LIMIT. A page read from an old state adds up to 0.4 MB to that
+state, for blocks of documents that the engine keeps.
 """
 
 from collections import OrderedDict
@@ -12,7 +15,7 @@ from services.chassis.clock import Clock
 from services.chassis.searchindex.port import Hit, IndexCursorError, IndexPage
 from services.chassis.searchindex.tantivy_state import State
 
-STATES_LIMIT: Final = 128  # writes may come ten times a second
+STATES_LIMIT: Final = 60  # the last minute of a shop that writes each second, six seconds of one that never rests
 HOLD_S: Final = 120.0  # since a page was last read from it: a shopper's walk, not a crawler's
 _NUMBER_DIGITS: Final = 16
 _MARK: Final = "."  # in no cursor of a state

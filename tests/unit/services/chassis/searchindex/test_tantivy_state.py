@@ -37,7 +37,7 @@ def counted(branch: Branch, **options: Any) -> tuple[State, Counting, tantivy.Do
     searcher = branch.state().searcher
     counting = Counting(searcher)
     (hit,) = searcher.search(tantivy.Query.all_query(), limit=1).hits
-    return State(counting, **options), counting, hit[1]  # type: ignore[arg-type]
+    return State(searcher, counting, **options), counting, hit[1]  # type: ignore[arg-type]
 
 
 def test_an_entry_is_read_once(branch: Branch) -> None:
