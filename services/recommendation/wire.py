@@ -98,6 +98,9 @@ class WrittenReasons:
         self._limit = limit
         self._known: dict[tuple[object, ...], bytes] = {}
 
+    def __len__(self) -> int:
+        return len(self._known)
+
     def written(self, reason: Reason, source: Source, shelf: Shelf, language: str) -> bytes:
         """Return ``,"reason":…,"reason_code":…,"reason_params":…,"source":…,"score":``."""
         title = _title(reason, shelf, language)

@@ -38,17 +38,25 @@ def neighbour_table(bought: sparse.csr_matrix, count: int = NEIGHBOURS) -> tuple
     return places, cosines
 
 
-def neighbour_scores(
-    places: Ints, cosines: Floats, items: Ints, likings: Floats, *, catalogue: int
-) -> tuple[Floats, Ints]:
-    """Return (scores, reasons), each (catalogue,): summed cosines to what the person touched, and the touched item that
-    adds most to each score (-1 where none)."""
+def neighbour_scores(places: Ints, cosines: Floats, items: Ints, likings: Floats, *, catalogue: int) -> Floats:
+    """Return summed cosines to what the person touched: shape (catalogue,)."""
     near, weight = places[items], cosines[items] * likings[:, None]
     known = near >= 0
-    targets, amounts = near[known], weight[known]
-    sources = np.broadcast_to(items[:, None], near.shape)[known]
-    scores = np.bincount(targets, weights=amounts, minlength=catalogue).astype(np.float32)
-    reasons = np.full(catalogue, -1, dtype=np.int32)
+    scores: Floats = np.bincount(near[known], weights=weight[known], minlength=catalogue).astype(np.float32)
+    return scores
+
+
+def neighbour_reasons(places: Ints, cosines: Floats, items: Ints, likings: Floats, *, wanted: Ints) -> Ints:
+    """Return, for each of ``wanted`` (n,), the touched item that adds most to its score, -1 where none does: (n,).
+
+    Of several that add as much, the last. Asked for the few that are shown, it costs a tenth of sorting all amounts.
+    """
+    position = np.full(len(places) + 1, -1, dtype=np.int32)  # one more: where a neighbour is missing, place is -1
+    position[wanted] = np.arange(len(wanted), dtype=np.int32)
+    at = position[places[items]]
+    rows, columns = np.nonzero(at >= 0)
+    amounts = cosines[items[rows], columns] * likings[rows]
+    reasons = np.full(len(wanted), -1, dtype=np.int32)
     order = np.argsort(amounts, kind="stable")  # the strongest is written last and stays
-    reasons[targets[order]] = sources[order]
-    return scores, reasons
+    reasons[at[rows, columns][order]] = items[rows[order]]
+    return reasons

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import Generic, TypeVar
 
 from services.chassis.errors import ZhikeError
+from services.chassis.eventlog.dead_letters import LetterBox
 from services.chassis.eventlog.port import EventSource
 from services.chassis.eventlog.reader import Reader
 from services.chassis.eventlog.running import first_end, running, set_of
@@ -118,9 +119,10 @@ class Followed(Generic[StateT]):
         """Return how old the copy may be (docs/consistency.md rule 12)."""
         return self._reader.staleness_s()
 
-    async def count_dead_letters(self) -> int:
-        """Return how many events wait for a redrive."""
-        return await self._reader.count_dead_letters()
+    @property
+    def letters(self) -> LetterBox:
+        """The events that were set aside."""
+        return self._reader.letters
 
     @property
     def _reader(self) -> Reader:

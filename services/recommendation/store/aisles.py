@@ -18,6 +18,11 @@ class Aisles:
         self._rank: dict[str, int] = {}
         self._ranked: dict[tuple[str, ...], tuple[str, ...]] = {}
 
+    @property
+    def remembered(self) -> int:
+        """How many categories are kept in order."""
+        return len(self._ranked)
+
     def ranked(self, shelf: Shelf, popular: tuple[str, ...], path: tuple[str, ...]) -> tuple[str, ...]:
         """Return the ids of all products whose category is ``path`` or lies below it; ``popular``: best first."""
         if shelf is not self._shelf or popular is not self._popular or shelf.aisle_changes != self._changes:

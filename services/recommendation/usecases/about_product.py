@@ -81,10 +81,9 @@ def _nearness(model: ServingModel, place: int) -> Floats:
         nearness: Floats = model.factors.unit @ model.factors.unit[place]
         return nearness
     one: Ints = np.array([place], dtype=np.int32)
-    scores, _ = neighbour_scores(
+    return neighbour_scores(
         model.arrays.near_places, model.arrays.near_cosines, one, np.ones(1, dtype=np.float32), catalogue=len(model)
     )
-    return scores
 
 
 def _shared_categories(levels: Ints, place: int) -> Floats:

@@ -9,12 +9,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
 from services.recommendation.domain.cart import CartAct, CartLine, FoldedCart, folded_cart
 from services.recommendation.domain.fold_in import Taste, fold_in, main_reasons
-from services.recommendation.domain.interactions import KIND_WEIGHTS, Bools, Floats, Ints, Kind, liking
+from services.recommendation.domain.interactions import KIND_WEIGHTS, Floats, Ints, Kind, liking
 from services.recommendation.domain.model import Ranker
-from services.recommendation.domain.neighbours import neighbour_scores
+from services.recommendation.domain.neighbours import neighbour_reasons, neighbour_scores
 from services.recommendation.domain.prediction import Slot
 from services.recommendation.domain.ranking import Head, head_of
 from services.recommendation.store.ledger import History, Ledger
@@ -52,7 +53,6 @@ class Profile:
         "_head",
         "_head_ids",
         "_model",
-        "_near_reasons",
         "bought",
         "likings",
         "ready",
@@ -71,12 +71,14 @@ class Profile:
         totals = np.bincount(places, weights=weights, minlength=len(model)).astype(np.float32)
         self.touched: Ints = np.flatnonzero(totals > 0).astype(np.int32)
         self.likings: Floats = np.minimum(totals[self.touched], np.float32(1.0))
-        self.strongest, self.bought = _strongest(self.touched, places, kind), _bought(places, kind)
+        self.strongest, self.bought = (
+            _strongest(self.touched, places, kind, len(model)),
+            _bought(places, kind, len(model)),
+        )
         self.taste: Taste | None = None
         if model.ranker is Ranker.ALS and len(self.touched):
             self.taste = fold_in(model.factors, self.touched, self.likings)
         self.ready: dict[int, ReadySlot] = {}
-        self._near_reasons: dict[int, int] = {}
         self._head = self._ranked(HEAD_PLACES)
         self._head_ids = self._named(self._head)
         self._acts = tuple(acts)
@@ -105,29 +107,30 @@ class Profile:
 
     def because(self, places: Sequence[int]) -> Sequence[int]:
         """Return, for each place of the head, the touched place that explains it best, -1 where none does."""
-        if self.taste is None:
-            return [self._near_reasons[place] for place in places]
-        found: list[int] = main_reasons(self._model.factors, self.taste, np.array(places, dtype=np.intp)).tolist()
-        return found
+        model = self._model
+        if self.taste is not None:
+            found: list[int] = main_reasons(model.factors, self.taste, np.array(places, dtype=np.intp)).tolist()
+            return found
+        near, cosines = model.arrays.near_places, model.arrays.near_cosines
+        wanted = np.array(places, dtype=np.int32)
+        reasons: list[int] = neighbour_reasons(near, cosines, self.touched, self.likings, wanted=wanted).tolist()
+        return reasons
 
     def _ranked(self, depth: int) -> Head:
-        scores, reasons = self._scores()
+        scores = self._scores()
         scores[self.bought] = -np.inf
-        head = head_of(scores, depth)
-        if reasons is not None:
-            self._near_reasons = dict(zip(head.places, reasons[list(head.places)].tolist(), strict=True))
-        return head
+        return head_of(scores, depth)
 
-    def _scores(self) -> tuple[Floats, Ints | None]:
-        """Return a score per place, -inf where item to item knows nothing, and what item to item gives as reasons."""
+    def _scores(self) -> Floats:
+        """Return a score per place, -inf where item to item knows nothing."""
         model = self._model
         if self.taste is not None:
             factored: Floats = model.factors.factors @ self.taste.vector
-            return factored, None
+            return factored
         near, cosines = model.arrays.near_places, model.arrays.near_cosines
-        scores, reasons = neighbour_scores(near, cosines, self.touched, self.likings, catalogue=len(model))
+        scores = neighbour_scores(near, cosines, self.touched, self.likings, catalogue=len(model))
         scores[scores <= 0] = -np.inf
-        return scores, reasons
+        return scores
 
     def _named(self, head: Head) -> tuple[str, ...]:
         return tuple(map(self._model.product_ids.__getitem__, head.places))
@@ -181,17 +184,16 @@ def person_profile(model: ServingModel, ledger: Ledger, actors: tuple[int, ...])
     return Profile(model, history, model.places_of_ledger(ledger), acts)
 
 
-def _strongest(touched: Ints, places: Ints, kind: np.ndarray) -> Ints:
+def _strongest(touched: Ints, places: Ints, kind: npt.NDArray[np.uint8], catalogue: int) -> Ints:
     """The act of the greatest weight by touched place: bought before in the cart before viewed."""
-    strongest = np.zeros(len(touched), dtype=np.int32)
-    at = np.searchsorted(touched, places)
-    counted = (at < len(touched)) & (KIND_WEIGHTS[kind] > 0)
-    at = np.minimum(at, max(0, len(touched) - 1))
-    counted &= (touched[at] == places) if len(touched) else False
-    np.maximum.at(strongest, at[counted], kind[counted].astype(np.int32))
+    counted = KIND_WEIGHTS[kind] > 0
+    by_place = np.zeros(catalogue, dtype=np.uint8)
+    np.maximum.at(by_place, places[counted], kind[counted])
+    strongest: Ints = by_place[touched].astype(np.int32)
     return strongest
 
 
-def _bought(places: Ints, kind: np.ndarray) -> Ints:
-    bought: Bools = kind == Kind.PURCHASE
-    return np.unique(places[bought])
+def _bought(places: Ints, kind: npt.NDArray[np.uint8], catalogue: int) -> Ints:
+    bought = np.zeros(catalogue, dtype=bool)
+    bought[places[kind == Kind.PURCHASE]] = True
+    return np.flatnonzero(bought).astype(np.int32)

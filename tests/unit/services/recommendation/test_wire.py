@@ -37,7 +37,7 @@ from services.recommendation.wire import (
     prediction_to_pb,
     request_from_pb,
 )
-from tests.unit.services.recommendation.shop import NOW, shop_world
+from tests.unit.services.recommendation.shop import NOW, product_event, shop_world
 from tests.unit.services.recommendation.store.test_models import version
 
 SHELF = shop_world(None).shelf
@@ -126,6 +126,42 @@ def test_the_finished_json_says_what_the_typed_message_says(language: str) -> No
             other.source,
             other.score,
         )
+
+
+def test_no_slots_are_an_empty_list() -> None:
+    empty = Prediction(Placement.POPULAR, (), Source.POPULAR)
+    body = orjson.loads(prediction_to_json(empty, SHELF, "zh", reasons=WrittenReasons(), **FACTS))
+    assert body["slots"] == []
+    assert body["placement"] == "popular"
+
+
+@pytest.mark.parametrize("title", ['Say "hi"\\', "换\n行", "\u2028<b>"])
+def test_a_title_is_written_as_json_whatever_it_holds(title: str) -> None:
+    shelf = shop_world(None).shelf
+    shelf.apply(product_event(900, "p1", title={"en": title, "zh": title}))
+    body = orjson.loads(prediction_to_json(PREDICTION, shelf, "en", reasons=WrittenReasons(), **FACTS))
+    assert title in body["slots"][0]["reason"]
+
+
+def test_a_reason_follows_the_title_that_it_names() -> None:
+    shelf, reasons = shop_world(None).shelf, WrittenReasons()
+
+    def words(language: str) -> str:
+        body = orjson.loads(prediction_to_json(PREDICTION, shelf, language, reasons=reasons, **FACTS))
+        return str(body["slots"][0]["reason"])
+
+    assert [words("zh"), words("en")] == ["因为您买过“东西1”", "Because you bought Thing 1"]
+    shelf.apply(product_event(900, "p1", title={"en": "Green tea", "zh": "绿茶"}))
+    assert [words("zh"), words("en")] == ["因为您买过“绿茶”", "Because you bought Green tea"]
+
+
+def test_the_memory_of_written_reasons_is_bounded() -> None:
+    reasons = WrittenReasons(limit=4)
+    for number in range(9):
+        reason = Reason(ReasonCode.BUY_AGAIN, {"times": str(number), "interval_days": "1", "days_ago": "1"})
+        text = reasons.written(reason, Source.HISTORY, SHELF, "en")
+        assert f'"reason":"You bought it {number} times, about every 1 days"'.encode() in text
+        assert len(reasons) <= 4
 
 
 def test_a_reason_names_the_title_in_the_language_asked_for() -> None:

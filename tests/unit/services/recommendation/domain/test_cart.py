@@ -10,6 +10,7 @@ from services.recommendation.domain.cart import (
     CartAct,
     CartLine,
     fold_cart,
+    folded_cart,
     total_price,
 )
 from services.recommendation.domain.interactions import Kind
@@ -80,3 +81,31 @@ def test_a_total_is_exact_decimal_money() -> None:
 def test_two_currencies_have_no_honest_sum() -> None:
     prices = [({"amount": "1.00", "currency": "CNY"}, 1), ({"amount": "1.00", "currency": "USD"}, 1)]
     assert total_price(prices) is None
+
+
+ACTS = st.lists(
+    st.builds(
+        act,
+        st.integers(0, 8).map(lambda day: day * 20 * 86_400),
+        st.sampled_from([Kind.ADD, Kind.REMOVE, Kind.PURCHASE]),
+        st.sampled_from(["p1", "p2"]),
+        st.integers(0, 2),
+    ),
+    max_size=6,
+)
+
+
+@given(ACTS, st.integers(0, 300 * 86_400), st.integers(-MAX_AGE_S - 2, MAX_AGE_S + 2))
+def test_a_folded_cart_holds_exactly_as_long_as_it_says(acts: list[CartAct], now_s: int, later_s: int) -> None:
+    folded = folded_cart(acts, now_s=now_s)
+    assert folded.holds_at(now_s)
+    assert folded.lines == fold_cart(acts, now_s=now_s)
+    for moment in (now_s + later_s, folded.since_s, folded.until_s):
+        if folded.holds_at(moment) and abs(moment) < 10**12:  # type: ignore[arg-type]
+            assert fold_cart(acts, now_s=int(moment)) == folded.lines
+
+
+def test_a_cart_of_one_act_ends_one_second_after_its_age() -> None:
+    folded = folded_cart([act(1_000, Kind.ADD)], now_s=1_000)
+    assert (folded.holds_at(1_000 + MAX_AGE_S), folded.holds_at(1_001 + MAX_AGE_S)) == (True, False)
+    assert not folded_cart([act(1_000, Kind.ADD)], now_s=1_001 + MAX_AGE_S).holds_at(1_000 + MAX_AGE_S)

@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.recommendation.domain.ranking import best, best_of_rows, top_per_row
+from services.recommendation.domain.ranking import best, best_of_rows, head_of, top_per_row
 
 
 @given(st.lists(st.sampled_from([0.0, 1.0, 2.0, -np.inf]), max_size=40), st.integers(0, 45))
@@ -12,6 +12,24 @@ def test_best_is_a_stable_descending_sort_cut_off(scores: list[float], count: in
     values = np.array(scores)
     expected = [place for place in np.argsort(-values, kind="stable") if np.isfinite(values[place])][:count]
     assert best(values, count).tolist() == expected
+
+
+@given(
+    st.lists(st.sampled_from([0.0, 1.0, 2.0, -np.inf]), max_size=40),
+    st.integers(1, 45),
+    st.frozensets(st.integers(0, 39)),
+    st.integers(1, 5),
+)
+def test_a_head_without_some_places_is_the_best_without_them_as_far_as_it_goes(
+    scores: list[float], depth: int, without: frozenset[int], count: int
+) -> None:
+    head = head_of(np.array(scores), depth)
+    left = [place for place in head.places if place not in without][:count]
+    masked = np.array([-np.inf if place in without else score for place, score in enumerate(scores)])
+    wanted = best(masked, count).tolist()
+    assert left == wanted if head.complete else left == wanted[: len(left)]
+    assert head.complete == (depth >= np.isfinite(scores).sum() + 1 or depth >= len(scores))
+    assert [scores[place] for place in head.places] == list(head.scores)
 
 
 @given(st.lists(st.lists(st.sampled_from([0.0, 1.0, 2.0]), min_size=5, max_size=5), min_size=1, max_size=4))

@@ -92,6 +92,16 @@ def test_a_corrected_import_replaces_the_earlier_one() -> None:
     assert ledger.changes == 1
 
 
+def test_the_revision_of_a_person_grows_with_own_rows_and_those_taken_back_and_with_nobody_elses() -> None:
+    ledger = ledger_of([user_event(1, order=BOOKS), user_event(2, "detail-page-view", subject="card:2")])
+    one, two = ledger.actor_places(["card:1"]), ledger.actor_places(["card:2"])
+    seen = [(ledger.revision_of(one), ledger.revision_of(two))]
+    ledger.apply(user_event(3, subject="card:2", order=BOOKS))  # the same order is another's now
+    seen.append((ledger.revision_of(one), ledger.revision_of(two)))
+    assert seen == [(1, 1), (2, 2)]
+    assert ledger.revision_of((*one, *two)) == 4
+
+
 def test_a_sale_and_its_return_share_a_number_without_replacing_each_other() -> None:
     returned = {**BOOKS, "kind": "return"}
     ledger = ledger_of([user_event(1, order=BOOKS), user_event(2, order=returned)])
