@@ -13,13 +13,17 @@ from zhike.chassis.v1 import system_service_pb2_grpc
 
 from services.chassis.artifacts.port import ArtifactStore
 from services.chassis.errors import NotFoundError
+from services.chassis.eventlog.dead_letters import LetterBox
+from services.chassis.eventlog.redriving import REDRIVE_KIND, LetterOffice, ListedLetter
 from services.chassis.interceptors import Gate
 from services.chassis.jobs import JobRunner
 from services.chassis.operations import Operations
 from services.chassis.operations_servicer import operation_to_pb
+from services.chassis.paging import decode_page_token, encode_page_token, page_size
 
 CHUNK_BYTES = 1024 * 1024
 REBUILD_KIND = "rebuild"
+LETTERS_DEFAULT, LETTERS_LIMIT = 50, 200  # dead letters on a page
 
 Facts = Callable[[], Awaitable[Mapping[str, object]]]
 
@@ -40,7 +44,8 @@ class ReaderFace(Protocol):
 
     def staleness_s(self) -> float: ...
 
-    async def count_dead_letters(self) -> int: ...
+    @property
+    def letters(self) -> LetterBox: ...
 
 
 class SystemServicer(system_service_pb2_grpc.SystemServiceServicer):
@@ -62,6 +67,8 @@ class SystemServicer(system_service_pb2_grpc.SystemServiceServicer):
         self._service, self._gate, self._jobs, self._facts = service, gate, jobs, facts
         self._readers, self._rebuilds = readers, frozenset(rebuilds)
         self._operations, self._artifacts, self._start_time = operations, artifacts, start_time
+        self._office = LetterOffice(readers)
+        operations.register(REDRIVE_KIND, self._office.redrive, repeatable=True)
 
     async def GetSystemStatus(self, request: pb.GetSystemStatusRequest, context: Any) -> pb.SystemStatus:
         facts = {} if self._facts is None else await self._facts()
@@ -92,6 +99,24 @@ class SystemServicer(system_service_pb2_grpc.SystemServiceServicer):
         )
         return operation_to_pb(operation, self._service)
 
+    async def ListDeadLetters(self, request: pb.ListDeadLettersRequest, context: Any) -> pb.ListDeadLettersResponse:
+        query = {"list": "dead-letters", "service": self._service, "projection": request.projection}
+        letters, position = await self._office.page(
+            request.projection,
+            decode_page_token(request.page_token, query=query),
+            page_size(request.page_size, default=LETTERS_DEFAULT, maximum=LETTERS_LIMIT),
+        )
+        return pb.ListDeadLettersResponse(
+            dead_letters=[self._letter_to_pb(each, with_message=request.with_message) for each in letters],
+            next_page_token="" if position is None else encode_page_token(position, query=query),
+        )
+
+    async def RedriveDeadLetters(self, request: pb.RedriveDeadLettersRequest, context: Any) -> operations_pb2.Operation:
+        await self._office.check(request.projection, request.ids)
+        arguments = {"projection": request.projection, "ids": sorted(set(request.ids))}
+        operation = await self._operations.start(REDRIVE_KIND, arguments, request_id=request.request_id)
+        return operation_to_pb(operation, self._service)
+
     async def ReadArtifact(
         self, request: pb.ReadArtifactRequest, context: Any
     ) -> AsyncIterator[pb.ReadArtifactResponse]:
@@ -103,6 +128,24 @@ class SystemServicer(system_service_pb2_grpc.SystemServiceServicer):
                 yield pb.ReadArtifactResponse(chunk=chunk)
         finally:
             content.close()
+
+    def _letter_to_pb(self, listed: ListedLetter, *, with_message: bool) -> pb.DeadLetter:
+        letter = listed.letter
+        message = pb.DeadLetter(
+            id=letter.key,
+            projection=listed.projection,
+            log=letter.log,
+            log_owner=listed.owner or self._service,
+            partition=letter.partition,
+            seq=letter.seq,
+            type=letter.type,
+            reason=letter.reason,
+            tries=letter.tries,
+            redrives=letter.round - 1,
+            message=letter.message if with_message else "",
+        )
+        message.fail_time.FromDatetime(letter.failed_time)
+        return message
 
 
 def rebuild_kind(projection: str) -> str:
@@ -117,6 +160,6 @@ async def _reader_to_pb(reader: ReaderFace) -> pb.ReaderStatus:
         log=reader.log_name,
         lag_events=reader.lag_events(),
         staleness_s=staleness_s if isfinite(staleness_s) else -1.0,
-        dead_letters=await reader.count_dead_letters(),
+        dead_letters=await reader.letters.count(),
         applied=reader.applied,
     )

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import groupby
 from random import Random
@@ -80,8 +80,15 @@ class Applier:
                 await self._apply_all(list(group))
                 continue
             for event in group:
-                if await self.ask_until_there(partial(self._dead_letters.claim, self._projection.name, event)):
-                    await self._apply_all([event])
+                await self._apply_redrive(event)
+
+    async def _apply_redrive(self, event: Event) -> None:
+        """Apply a redrive that is this projection's, under the identity that the event had at first."""
+        name = self._projection.name
+        if not await self.ask_until_there(partial(self._dead_letters.claim, name, event)):
+            return
+        await self._apply_all([replace(event, key=event.redrive_of)])
+        await self.ask_until_there(partial(self._dead_letters.settle, name, event))
 
     async def ask_until_there(self, act: Callable[[], Awaitable[T]]) -> T:
         """Return what ``act`` returns; what is away is asked again for ever, with growing waits."""
@@ -129,7 +136,7 @@ class Applier:
 
     async def _set_aside_as_dead(self, event: Event, error: Exception) -> None:
         name = self._projection.name
-        await self.ask_until_there(partial(self._dead_letters.record, name, event, error))
+        await self.ask_until_there(partial(self._dead_letters.record, name, event, error, tries=self._patience.tries))
         if self._aside is not None:
             self._aside.add(event.redrive_of or event.key)
         self._set_aside.inc()

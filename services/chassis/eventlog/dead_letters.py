@@ -2,15 +2,22 @@
 
 A redrive appends the event again under a new number with ``redrive_of``. It reaches every reader of the log, so each
 asks here first: an event counts once, either where it first stood or where its redrive stands (rule 9).
+
+A letter's life: open → (a redrive is appended) → claimed by the redrive's place → applied, or open again after five
+more tries. Each opening is a round; a redrive is named after projection and round, so however often and by whomever one
+round is asked for, the log gets one event.
 """
 
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Protocol
+from enum import StrEnum
+from typing import Any
 
 from services.chassis.clock import Clock
 from services.chassis.documents.port import (
     PAGE_LIMIT,
+    Body,
     Collection,
     Document,
     DocumentStore,
@@ -18,8 +25,8 @@ from services.chassis.documents.port import (
     KeyTakenError,
     RevisionMismatchError,
 )
-from services.chassis.errors import NotFoundError, ZhikeError
-from services.chassis.eventlog.port import Event, Verdict
+from services.chassis.errors import ZhikeError
+from services.chassis.eventlog.port import Event, EventSource, Verdict
 from services.chassis.eventlog.record import micros_from_time, time_from_micros
 
 BY_PROJECTION = "projection"
@@ -29,9 +36,21 @@ MESSAGE_LIMIT = 500  # characters of the failure that are kept
 OPEN = ""  # claimed_by while no redrive has been applied
 
 
+class LetterState(StrEnum):
+    """Where a letter stands."""
+
+    OPEN = "open"  # waits for a redrive, or for the redrive that is on its way
+    CLAIMED = "claimed"  # its redrive is being applied
+    APPLIED = "applied"
+
+
 @dataclass(frozen=True, slots=True)
 class DeadLetter:
-    """One event that one projection set aside. ``claimed_by``: place of the redrive that was applied, "" while open."""
+    """One event that one projection set aside. ``key``: the identity of the event, also after redrives.
+
+    ``round`` counts how often it was set aside, ``tries`` how often it was tried in all. ``message`` may hold personal
+    data. ``asked_by`` and ``asked_round``: the last operation that asked for a redrive, and of which round.
+    """
 
     projection: str
     log: str
@@ -42,16 +61,11 @@ class DeadLetter:
     reason: str
     message: str
     failed_time: datetime
-    claimed_by: str
-
-
-class RedrivableLog(Protocol):
-    """A log that can append one of its events again."""
-
-    name: str
-
-    async def redrive(self, partition: int, seq: int, attempt: str) -> Verdict:
-        """Append the event at (partition, seq) again with ``redrive_of``; the same attempt is the same event."""
+    state: LetterState
+    tries: int
+    round: int
+    asked_by: str
+    asked_round: int
 
 
 class DeadLetters:
@@ -68,9 +82,16 @@ class DeadLetters:
             await self._documents.declare(DEAD_LETTERS)
             self._declared = True
 
-    async def record(self, projection: str, event: Event, error: Exception) -> None:
+    async def record(self, projection: str, event: Event, error: Exception, *, tries: int) -> None:
         """Set the event aside; again is the same letter. A redrive that fails opens its letter again."""
-        key = _key(projection, event)
+        key = _key(projection, event.redrive_of or event.key)
+        failure = {
+            "reason": error.reason if isinstance(error, ZhikeError) else type(error).__name__,
+            "message": str(error)[:MESSAGE_LIMIT],
+            "failed_time_us": micros_from_time(self._clock.now()),
+            "claimed_by": OPEN,
+            "applied": False,
+        }
         body = {
             "projection": projection,
             "log": event.log,
@@ -78,31 +99,44 @@ class DeadLetters:
             "seq": event.seq,
             "key": event.key,
             "type": event.type,
-            "reason": error.reason if isinstance(error, ZhikeError) else type(error).__name__,
-            "message": str(error)[:MESSAGE_LIMIT],
-            "failed_time_us": micros_from_time(self._clock.now()),
-            "claimed_by": OPEN,
+            "tries": tries,
+            "round": 1,
+            **failure,
         }
         try:
             await self._documents.insert(DEAD_LETTERS, key, body)
         except KeyTakenError:
-            if event.redrive_of:
-                await self._reopen(key, event)
+            place = _place(event)
+            await self._change(
+                key,
+                lambda known: (
+                    None
+                    if not event.redrive_of or known["claimed_by"] != place
+                    else {**known, **failure, "tries": _tries(known) + tries, "round": _round(known) + 1}
+                ),
+            )
 
     async def claim(self, projection: str, event: Event) -> bool:
         """Tell whether this redrive is to be applied: its first was set aside here and no other redrive came before."""
-        while True:
-            document = await self._documents.get(DEAD_LETTERS, _key(projection, event))
-            if document is None:
-                return False
-            if document.body["claimed_by"] != OPEN:
-                return bool(document.body["claimed_by"] == _place(event))
-            claimed = {**document.body, "claimed_by": _place(event)}
-            try:
-                await self._documents.replace(DEAD_LETTERS, document.key, claimed, expected_revision=document.revision)
-            except RevisionMismatchError:
-                continue
-            return True
+        place = _place(event)
+        body = await self._change(
+            _key(projection, event.redrive_of),
+            lambda known: None if known["claimed_by"] != OPEN else {**known, "claimed_by": place, "applied": False},
+        )
+        return body is not None and body["claimed_by"] == place
+
+    async def settle(self, projection: str, event: Event) -> None:
+        """Note that a claimed redrive is applied; one that failed and opened its letter again is not."""
+        place = _place(event)
+        await self._change(
+            _key(projection, event.redrive_of),
+            lambda known: None if known["claimed_by"] != place or known.get("applied") else {**known, "applied": True},
+        )
+
+    async def get(self, projection: str, event_key: str) -> DeadLetter | None:
+        """Return a letter, whatever became of it; None for an event that the projection never set aside."""
+        document = await self._documents.get(DEAD_LETTERS, _key(projection, event_key))
+        return None if document is None else _letter(document)
 
     async def open_letters(
         self, projection: str, *, after: str | None = None, limit: int = 100
@@ -125,17 +159,30 @@ class DeadLetters:
                 return found
             after = page.next_after
 
-    async def count_open(self, projection: str) -> int:
-        """Return how many letters of the projection wait for a redrive."""
+    async def count_open(self, projection: str, log: str) -> int:
+        """Return how many letters of the projection out of this log wait for a redrive."""
         equals = {"projection": projection, "claimed_by": OPEN}
-        return await self._documents.count(DEAD_LETTERS, BY_PROJECTION, equals)
+        if not await self._documents.count(DEAD_LETTERS, BY_PROJECTION, equals):
+            return 0
+        count = 0
+        after: str | None = None
+        while True:
+            letters, after = await self.open_letters(projection, after=after, limit=PAGE_LIMIT)
+            count += sum(letter.log == log for letter in letters)
+            if after is None:
+                return count
 
-    async def redrive(self, letter: DeadLetter, log: RedrivableLog) -> Verdict:
-        """Append the event again. Asked twice before the outcome is known, it is appended once."""
-        document = await self._documents.get(DEAD_LETTERS, f"{letter.projection}/{letter.key}")
-        if document is None:
-            raise NotFoundError("no such dead letter", resource="dead letter", id=letter.key)
-        return await log.redrive(letter.partition, letter.seq, f"{letter.projection}/{document.revision}")
+    async def ask(self, letter: DeadLetter, asker: str) -> DeadLetter | None:
+        """Note who wants the letter redriven in its present round, once for each asker; None when it is gone."""
+        body = await self._change(
+            _key(letter.projection, letter.key),
+            lambda known: (
+                None
+                if known.get("asked_by") == asker or known["claimed_by"] != OPEN
+                else {**known, "asked_by": asker, "asked_round": _round(known)}
+            ),
+        )
+        return None if body is None else await self.get(letter.projection, letter.key)
 
     async def forget(self, projection: str) -> None:
         """Remove the letters of a projection that retires."""
@@ -146,24 +193,90 @@ class DeadLetters:
             if page.next_after is None:
                 return
 
-    async def _reopen(self, key: str, event: Event) -> None:
-        document = await self._documents.get(DEAD_LETTERS, key)
-        if document is None or document.body["claimed_by"] != _place(event):
-            return
-        await self._documents.replace(
-            DEAD_LETTERS, key, {**document.body, "claimed_by": OPEN}, expected_revision=document.revision
+    async def _change(self, key: str, change: Callable[[Body], Body | None]) -> Mapping[str, Any] | None:
+        """Compare and set until it holds; return the body that stands then, None where there is no letter."""
+        while True:
+            document = await self._documents.get(DEAD_LETTERS, key)
+            if document is None:
+                return None
+            changed = change(document.body)
+            if changed is None:
+                return document.body
+            try:
+                await self._documents.replace(DEAD_LETTERS, key, changed, expected_revision=document.revision)
+            except RevisionMismatchError:
+                continue
+            return changed
+
+
+@dataclass(frozen=True, slots=True)
+class LetterBox:
+    """The dead letters of one projection out of one log, and the way to that log. ``projection``: as they are kept."""
+
+    letters: DeadLetters
+    projection: str
+    source: EventSource
+
+    async def count(self) -> int:
+        """Return how many events wait for a redrive."""
+        await self.letters.declare()
+        return await self.letters.count_open(self.projection, self.source.name)
+
+    async def redrive(self, letter: DeadLetter) -> Verdict:
+        """Have the log's owner append the event again; of one round there is one redrive, however often it is asked.
+
+        Raises NotFoundError when the log has no such event any more.
+        """
+        return await self.source.redrive(
+            letter.partition, letter.seq, key=letter.key, attempt=f"{letter.projection}/{letter.round}"
         )
 
+    async def get(self, event_key: str) -> DeadLetter | None:
+        """Return a letter, whatever became of it; None for an event that was never set aside here."""
+        await self.letters.declare()
+        letter = await self.letters.get(self.projection, event_key)
+        return letter if letter is not None and letter.log == self.source.name else None
 
-def _key(projection: str, event: Event) -> str:
-    return f"{projection}/{event.redrive_of or event.key}"
+
+def in_log_order(letters: Sequence[DeadLetter]) -> list[DeadLetter]:
+    """Return letters as their events stand in the logs."""
+    return sorted(letters, key=lambda letter: (letter.log, letter.partition, letter.seq))
+
+
+def _key(projection: str, event_key: str) -> str:
+    return f"{projection}/{event_key}"
 
 
 def _place(event: Event) -> str:
     return f"{event.partition}/{event.seq}"
 
 
+def _tries(body: Body) -> int:
+    return int(body.get("tries", 0))  # letters of before they were counted
+
+
+def _round(body: Body) -> int:
+    return int(body.get("round", 1))
+
+
 def _letter(document: Document) -> DeadLetter:
-    body: dict[str, Any] = dict(document.body)
-    failed_time = time_from_micros(body.pop("failed_time_us"))
-    return DeadLetter(failed_time=failed_time, **body)
+    body = document.body
+    state = LetterState.OPEN
+    if body["claimed_by"] != OPEN:
+        state = LetterState.APPLIED if body.get("applied", True) else LetterState.CLAIMED
+    return DeadLetter(
+        projection=body["projection"],
+        log=body["log"],
+        partition=body["partition"],
+        seq=body["seq"],
+        key=body["key"],
+        type=body["type"],
+        reason=body["reason"],
+        message=body["message"],
+        failed_time=time_from_micros(body["failed_time_us"]),
+        state=state,
+        tries=_tries(body),
+        round=_round(body),
+        asked_by=body.get("asked_by", ""),
+        asked_round=int(body.get("asked_round", 0)),
+    )

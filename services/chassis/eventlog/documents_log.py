@@ -16,6 +16,7 @@ from services.chassis.eventlog.errors import LogClosedError, PartitionCountError
 from services.chassis.eventlog.partition_writer import Entry, PartitionWriter
 from services.chassis.eventlog.port import (
     APPEND_LIMIT,
+    CLIENT_EVENT_ID_LIMIT,
     READ_LIMIT,
     Batch,
     Event,
@@ -61,6 +62,7 @@ class DocumentsLog:
         if not 1 <= partitions <= PARTITION_LIMIT:
             raise InvalidArgumentError(f"a log has 1 to {PARTITION_LIMIT} partitions", field="partitions")
         self.name = name
+        self.owner = ""  # this process, as a source is asked
         self.partitions = partitions
         self._documents = documents
         self._clock = clock
@@ -108,25 +110,30 @@ class DocumentsLog:
             for entry in entries
         )
 
-    async def redrive(self, partition: int, seq: int, attempt: str) -> Verdict:
-        """Append the event at (partition, seq) again under a new number (rule 9).
+    async def redrive(self, partition: int, seq: int, *, key: str, attempt: str) -> Verdict:
+        """As EventSource.redrive. ``key`` is the place's own or, of a redrive, the one that it names.
 
-        ``attempt`` names this redrive: the same name again is the same event. ``redrive_of`` is the first of the
-        chain, so that a reader counts the original and all its redrives once.
+        ``redrive_of`` is the first of the chain, so that a reader counts the original and all its redrives once; all
+        that the event says stays, the time at which it was first recorded too.
         """
-        self._check_open()
-        page = await self._documents.find(EVENTS, PLACE, {"log": self.name, "partition": partition, "seq": seq})
-        if not page.documents:
-            raise NotFoundError(f"log {self.name} has no {partition}/{seq}", resource="event", id=f"{partition}/{seq}")
-        original = page.documents[0]
+        if not 1 <= len(attempt) <= CLIENT_EVENT_ID_LIMIT:
+            message = f"an attempt is named by 1 to {CLIENT_EVENT_ID_LIMIT} characters"
+            raise InvalidArgumentError(message, field="attempt", limit=CLIENT_EVENT_ID_LIMIT)
+        original = await self._document_at(partition, seq, key)
         root = original.body.get("redrive_of") or original.key
         entry = Entry(
             event_key(self.name, original.body["shop"], f"redrive:{root}", attempt),
             original.body["fingerprint"],
-            {**original.body, "redrive_of": root, "recorded_time_us": micros_from_time(self._clock.now())},
+            {**original.body, "redrive_of": root},
         )
         await self._writers[partition].submit([entry])
+        self._count([entry])
         return Verdict(status=entry.status, key=entry.key, partition=partition, seq=entry.seq)
+
+    async def event_at(self, partition: int, seq: int, *, key: str) -> Event:
+        """Return the event of a place and identity. Raises NotFoundError: a restored log may hold another there."""
+        document = await self._document_at(partition, seq, key)
+        return event_from_body(document.key, document.body)
 
     async def read(self, partition: int, *, after: int, limit: int = READ_LIMIT) -> tuple[Event, ...]:
         """As EventLog.read. Where the number after+1 is missing for good, what follows the hole is returned."""
@@ -211,6 +218,16 @@ class DocumentsLog:
             return
         for status, count in Counter(entry.status for entry in entries).items():
             self._appended.labels(log=self.name, status=status.value).inc(count)
+
+    async def _document_at(self, partition: int, seq: int, key: str) -> Document:
+        self._check_open()
+        page = await self._documents.find(EVENTS, PLACE, {"log": self.name, "partition": partition, "seq": seq})
+        for document in page.documents:
+            if key in (document.key, document.body.get("redrive_of")):
+                return document
+        raise NotFoundError(
+            f"log {self.name} has no such event at {partition}/{seq}", resource="event", id=f"{partition}/{seq}"
+        )
 
     async def _find_after(self, partition: int, after: int, limit: int) -> tuple[Document, ...]:
         place: dict[str, Scalar] = {"log": self.name, "partition": partition}

@@ -124,12 +124,19 @@ class EventLog(Protocol):
 
 
 class EventSource(Protocol):
-    """The reading half of a log, local or over gRPC."""
+    """What a reader needs of a log, local or over gRPC. ``owner``: the service that keeps it, "" for this process."""
 
     name: str
+    owner: str
 
     async def head(self) -> Head:
         """Return generation and last numbers."""
+
+    async def redrive(self, partition: int, seq: int, *, key: str, attempt: str) -> Verdict:
+        """Append the event of this place and identity again under a new number with ``redrive_of`` (rule 9).
+
+        ``attempt`` names this redrive: the same name again is the same event. Raises NotFoundError.
+        """
 
     def subscribe(self, *, generation: str, after: Mapping[int, int]) -> AsyncGenerator[Batch, None]:
         """As EventLog.subscribe."""

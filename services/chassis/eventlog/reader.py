@@ -18,7 +18,7 @@ from services.chassis.errors import ZhikeError
 from services.chassis.eventlog.applier import Applier, Patience, Projection
 from services.chassis.eventlog.backoff import is_passing
 from services.chassis.eventlog.cursors import Cursors, DocumentCursors
-from services.chassis.eventlog.dead_letters import DeadLetters
+from services.chassis.eventlog.dead_letters import DeadLetters, LetterBox
 from services.chassis.eventlog.errors import LogHoleError
 from services.chassis.eventlog.freshness import Freshness
 from services.chassis.eventlog.port import Batch, Event, EventSource, GenerationMismatchError, Head
@@ -91,6 +91,11 @@ class Reader:
         return dict(self._positions)
 
     @property
+    def letters(self) -> LetterBox:
+        """The events that were set aside."""
+        return LetterBox(self._dead_letters, self.projection_name, self._source)
+
+    @property
     def generation(self) -> str:
         """The log's generation that the positions belong to; "" before first contact."""
         return self._generation
@@ -124,11 +129,6 @@ class Reader:
     def staleness_s(self) -> float:
         """Return the time since the owner last told a head at which this reader stood; infinite before the first."""
         return self._freshness.staleness_s()
-
-    async def count_dead_letters(self) -> int:
-        """Return how many events wait for a redrive."""
-        await self._dead_letters.declare()
-        return await self._dead_letters.count_open(self.projection_name)
 
     async def caught_up(self, head: Head | None = None) -> None:
         """Return when the reader has applied all up to ``head``; without one, up to where the log stands now.

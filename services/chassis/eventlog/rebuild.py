@@ -14,7 +14,7 @@ from services.chassis.errors import ZhikeError
 from services.chassis.eventlog.applier import Projection
 from services.chassis.eventlog.backoff import is_passing
 from services.chassis.eventlog.cursors import Cursor, DocumentCursors
-from services.chassis.eventlog.dead_letters import DeadLetters
+from services.chassis.eventlog.dead_letters import DeadLetters, LetterBox
 from services.chassis.eventlog.generations import Generations, Resolve
 from services.chassis.eventlog.port import EventSource, GenerationMismatchError, Head
 from services.chassis.eventlog.reader import Reader, ReaderTiming
@@ -239,8 +239,9 @@ class FollowedLog:
     def staleness_s(self) -> float:
         return self._reader.staleness_s()
 
-    async def count_dead_letters(self) -> int:
-        return await self._reader.count_dead_letters()
+    @property
+    def letters(self) -> LetterBox:
+        return self._reader.letters
 
     @property
     def _reader(self) -> Reader:

@@ -13,12 +13,14 @@ from zhike.chassis.v1 import event_log_service_pb2_grpc
 from services.chassis.clients import Clients, declare_method
 from services.chassis.errors import NotFoundError, ZhikeError
 from services.chassis.eventlog.backoff import Backoff, is_passing
-from services.chassis.eventlog.port import Batch, Event, EventLog, GenerationMismatchError, Head
+from services.chassis.eventlog.documents_log import DocumentsLog
+from services.chassis.eventlog.port import Batch, Event, GenerationMismatchError, Head, Verdict, VerdictStatus
 from services.chassis.eventlog.record import micros_from_time, time_from_micros
 from services.chassis.logs import get_log
 
 SLICE_LIMIT_BYTES = 2 * 1024 * 1024  # of payloads in one message, unless a single event is larger
 HEAD_TIMEOUT_MS = 2_000
+REDRIVE_TIMEOUT_MS = 10_000
 SILENCE_LIMIT_S = 5.0  # ten marks are missing: the connection is dead whatever the channel says
 RECONNECT = Backoff(first_s=0.05, limit_s=2.0)
 
@@ -28,7 +30,7 @@ log = get_log("subscription")
 class EventLogServicer(event_log_service_pb2_grpc.EventLogServiceServicer):
     """Serves the logs that this process owns."""
 
-    def __init__(self, logs: Mapping[str, EventLog]) -> None:
+    def __init__(self, logs: Mapping[str, DocumentsLog]) -> None:
         self._logs = logs
 
     async def GetLogHead(self, request: pb.GetLogHeadRequest, context: Any) -> pb.LogHead:  # noqa: ARG002 - gRPC's face
@@ -46,7 +48,23 @@ class EventLogServicer(event_log_service_pb2_grpc.EventLogServiceServicer):
                 for response in responses_from_batch(batch):
                     yield response
 
-    def _log(self, name: str) -> EventLog:
+    async def GetLogEvent(self, request: pb.GetLogEventRequest, context: Any) -> pb.LogEvent:  # noqa: ARG002 - gRPC's face
+        event = await self._log(request.log).event_at(request.partition, request.seq, key=request.key)
+        return _event_to_pb(event, orjson.dumps(event.payload))
+
+    async def RedriveLogEvent(
+        self,
+        request: pb.RedriveLogEventRequest,
+        context: Any,  # noqa: ARG002 - gRPC's face
+    ) -> pb.RedriveLogEventResponse:
+        verdict = await self._log(request.log).redrive(
+            request.partition, request.seq, key=request.key, attempt=request.attempt
+        )
+        return pb.RedriveLogEventResponse(
+            seq=verdict.seq, key=verdict.key, stored=verdict.status is VerdictStatus.STORED
+        )
+
+    def _log(self, name: str) -> DocumentsLog:
         own = self._logs.get(name)
         if own is None:
             raise NotFoundError(f"this service keeps no log {name!r}", resource="log", id=name)
@@ -55,6 +73,7 @@ class EventLogServicer(event_log_service_pb2_grpc.EventLogServiceServicer):
 
 GET_LOG_HEAD = "EventLogService/GetLogHead"
 SUBSCRIBE = "EventLogService/Subscribe"
+REDRIVE = "EventLogService/RedriveLogEvent"
 
 
 class RemoteSource:
@@ -74,16 +93,26 @@ class RemoteSource:
         silence_limit_s: float = SILENCE_LIMIT_S,
     ) -> None:
         self.name = name
+        self.owner = service
         self._clients = clients
         self._rng = rng or Random()
         self._silence_limit_s = silence_limit_s
         self._get_head = declare_method(service, pb, GET_LOG_HEAD, pb.GetLogHeadRequest, pb.LogHead, idempotent=True)
+        self._redrive = declare_method(
+            service, pb, REDRIVE, pb.RedriveLogEventRequest, pb.RedriveLogEventResponse, idempotent=True
+        )
         self._subscribe = declare_method(service, pb, SUBSCRIBE, pb.SubscribeRequest, pb.SubscribeResponse)
 
     async def head(self) -> Head:
         request = pb.GetLogHeadRequest(log=self.name)
         head = await self._clients.call(self._get_head, request, timeout_ms=HEAD_TIMEOUT_MS)
         return Head(head.generation, tuple(head.seqs))
+
+    async def redrive(self, partition: int, seq: int, *, key: str, attempt: str) -> Verdict:
+        request = pb.RedriveLogEventRequest(log=self.name, partition=partition, seq=seq, key=key, attempt=attempt)
+        response = await self._clients.call(self._redrive, request, timeout_ms=REDRIVE_TIMEOUT_MS)
+        status = VerdictStatus.STORED if response.stored else VerdictStatus.DUPLICATE
+        return Verdict(status=status, key=response.key, partition=partition, seq=response.seq)
 
     async def subscribe(self, *, generation: str, after: Mapping[int, int]) -> AsyncGenerator[Batch, None]:
         positions = dict(after)

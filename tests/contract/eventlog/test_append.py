@@ -320,9 +320,9 @@ async def test_a_read_takes_1_to_1000_events_of_a_partition_that_exists(log, par
 
 async def test_a_redrive_is_a_new_event_that_names_the_first_of_its_chain(log):
     (original,) = await log.append([new_event(1)])
-    first = await log.redrive(original.partition, original.seq, "attempt-1")
-    again = await log.redrive(original.partition, original.seq, "attempt-1")
-    second = await log.redrive(first.partition, first.seq, "attempt-2")
+    first = await log.redrive(original.partition, original.seq, key=original.key, attempt="attempt-1")
+    again = await log.redrive(original.partition, original.seq, key=original.key, attempt="attempt-1")
+    second = await log.redrive(first.partition, first.seq, key=original.key, attempt="attempt-2")
     assert (again.status, again.seq) == (VerdictStatus.DUPLICATE, first.seq)
     events = await stored_events(log)
     assert [(event.seq, event.redrive_of) for event in events] == [

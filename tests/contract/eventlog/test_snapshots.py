@@ -206,7 +206,7 @@ async def test_an_event_that_fails_by_itself_is_set_aside_and_nothing_around_it_
     async with running(replica):
         await replica.caught_up()
         assert counts.seen == expected(await stored_events(log))
-        assert await replica.readers[0].count_dead_letters() == 1
+        assert await replica.readers[0].letters.count() == 1
 
 
 async def test_a_running_replica_saves_from_time_to_time(log, make_replica, documents, artifacts):

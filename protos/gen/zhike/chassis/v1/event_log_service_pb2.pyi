@@ -229,3 +229,105 @@ class LogEvent(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___LogEvent: _TypeAlias = LogEvent  # noqa: Y015
+
+@_typing.final
+class GetLogEventRequest(_message.Message):
+    """Names an event by place and identity: after a restore another event may stand in its place."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    LOG_FIELD_NUMBER: _builtins.int
+    PARTITION_FIELD_NUMBER: _builtins.int
+    SEQ_FIELD_NUMBER: _builtins.int
+    KEY_FIELD_NUMBER: _builtins.int
+    log: _builtins.str
+    """The log."""
+    partition: _builtins.int
+    """The partition."""
+    seq: _builtins.int
+    """The number in the partition."""
+    key: _builtins.str
+    """The identity."""
+    def __init__(
+        self,
+        *,
+        log: _builtins.str = ...,
+        partition: _builtins.int = ...,
+        seq: _builtins.int = ...,
+        key: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "log", b"log", "partition", b"partition", "seq", b"seq"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetLogEventRequest: _TypeAlias = GetLogEventRequest  # noqa: Y015
+
+@_typing.final
+class RedriveLogEventRequest(_message.Message):
+    """Names an event and the attempt."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    LOG_FIELD_NUMBER: _builtins.int
+    PARTITION_FIELD_NUMBER: _builtins.int
+    SEQ_FIELD_NUMBER: _builtins.int
+    KEY_FIELD_NUMBER: _builtins.int
+    ATTEMPT_FIELD_NUMBER: _builtins.int
+    log: _builtins.str
+    """The log."""
+    partition: _builtins.int
+    """The partition."""
+    seq: _builtins.int
+    """The number in the partition."""
+    key: _builtins.str
+    """The identity."""
+    attempt: _builtins.str
+    """Names this redrive; the same name again is the same event."""
+    def __init__(
+        self,
+        *,
+        log: _builtins.str = ...,
+        partition: _builtins.int = ...,
+        seq: _builtins.int = ...,
+        key: _builtins.str = ...,
+        attempt: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempt", b"attempt", "key", b"key", "log", b"log", "partition", b"partition", "seq", b"seq"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RedriveLogEventRequest: _TypeAlias = RedriveLogEventRequest  # noqa: Y015
+
+@_typing.final
+class RedriveLogEventResponse(_message.Message):
+    """Where the redrive stands."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SEQ_FIELD_NUMBER: _builtins.int
+    KEY_FIELD_NUMBER: _builtins.int
+    STORED_FIELD_NUMBER: _builtins.int
+    seq: _builtins.int
+    """The number in the same partition."""
+    key: _builtins.str
+    """The identity of the new entry; its redrive_of names the event."""
+    stored: _builtins.bool
+    """False when this attempt had been appended before."""
+    def __init__(
+        self,
+        *,
+        seq: _builtins.int = ...,
+        key: _builtins.str = ...,
+        stored: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "seq", b"seq", "stored", b"stored"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RedriveLogEventResponse: _TypeAlias = RedriveLogEventResponse  # noqa: Y015

@@ -45,6 +45,16 @@ class EventLogServiceStub:
                 request_serializer=zhike_dot_chassis_dot_v1_dot_event__log__service__pb2.SubscribeRequest.SerializeToString,
                 response_deserializer=zhike_dot_chassis_dot_v1_dot_event__log__service__pb2.SubscribeResponse.FromString,
                 _registered_method=True)
+        self.GetLogEvent = channel.unary_unary(
+                '/zhike.chassis.v1.EventLogService/GetLogEvent',
+                request_serializer=zhike_dot_chassis_dot_v1_dot_event__log__service__pb2.GetLogEventRequest.SerializeToString,
+                response_deserializer=zhike_dot_chassis_dot_v1_dot_event__log__service__pb2.LogEvent.FromString,
+                _registered_method=True)
+        self.RedriveLogEvent = channel.unary_unary(
+                '/zhike.chassis.v1.EventLogService/RedriveLogEvent',
+                request_serializer=zhike_dot_chassis_dot_v1_dot_event__log__service__pb2.RedriveLogEventRequest.SerializeToString,
+                response_deserializer=zhike_dot_chassis_dot_v1_dot_event__log__service__pb2.RedriveLogEventResponse.FromString,
+                _registered_method=True)
 
 
 class EventLogServiceServicer:
@@ -65,6 +75,20 @@ class EventLogServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def GetLogEvent(self, request, context):
+        """Answers one event, for an operator who looks into a dead letter.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def RedriveLogEvent(self, request, context):
+        """Appends an event again under a new number, for a reader that set it aside. Asked for by background work only.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_EventLogServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -77,6 +101,16 @@ def add_EventLogServiceServicer_to_server(servicer, server):
                     servicer.Subscribe,
                     request_deserializer=zhike_dot_chassis_dot_v1_dot_event__log__service__pb2.SubscribeRequest.FromString,
                     response_serializer=zhike_dot_chassis_dot_v1_dot_event__log__service__pb2.SubscribeResponse.SerializeToString,
+            ),
+            'GetLogEvent': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetLogEvent,
+                    request_deserializer=zhike_dot_chassis_dot_v1_dot_event__log__service__pb2.GetLogEventRequest.FromString,
+                    response_serializer=zhike_dot_chassis_dot_v1_dot_event__log__service__pb2.LogEvent.SerializeToString,
+            ),
+            'RedriveLogEvent': grpc.unary_unary_rpc_method_handler(
+                    servicer.RedriveLogEvent,
+                    request_deserializer=zhike_dot_chassis_dot_v1_dot_event__log__service__pb2.RedriveLogEventRequest.FromString,
+                    response_serializer=zhike_dot_chassis_dot_v1_dot_event__log__service__pb2.RedriveLogEventResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -134,6 +168,60 @@ class EventLogService:
             '/zhike.chassis.v1.EventLogService/Subscribe',
             zhike_dot_chassis_dot_v1_dot_event__log__service__pb2.SubscribeRequest.SerializeToString,
             zhike_dot_chassis_dot_v1_dot_event__log__service__pb2.SubscribeResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetLogEvent(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/zhike.chassis.v1.EventLogService/GetLogEvent',
+            zhike_dot_chassis_dot_v1_dot_event__log__service__pb2.GetLogEventRequest.SerializeToString,
+            zhike_dot_chassis_dot_v1_dot_event__log__service__pb2.LogEvent.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RedriveLogEvent(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/zhike.chassis.v1.EventLogService/RedriveLogEvent',
+            zhike_dot_chassis_dot_v1_dot_event__log__service__pb2.RedriveLogEventRequest.SerializeToString,
+            zhike_dot_chassis_dot_v1_dot_event__log__service__pb2.RedriveLogEventResponse.FromString,
             options,
             channel_credentials,
             insecure,

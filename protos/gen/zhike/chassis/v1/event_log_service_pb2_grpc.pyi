@@ -37,6 +37,10 @@ class EventLogServiceStub:
     """Answers where a log stands."""
     Subscribe: _grpc.UnaryStreamMultiCallable[_event_log_service_pb2.SubscribeRequest, _event_log_service_pb2.SubscribeResponse]
     """Streams what follows the given numbers, then marks at least every 500 ms."""
+    GetLogEvent: _grpc.UnaryUnaryMultiCallable[_event_log_service_pb2.GetLogEventRequest, _event_log_service_pb2.LogEvent]
+    """Answers one event, for an operator who looks into a dead letter."""
+    RedriveLogEvent: _grpc.UnaryUnaryMultiCallable[_event_log_service_pb2.RedriveLogEventRequest, _event_log_service_pb2.RedriveLogEventResponse]
+    """Appends an event again under a new number, for a reader that set it aside. Asked for by background work only."""
 
 @_typing.type_check_only
 class EventLogServiceAsyncStub(EventLogServiceStub):
@@ -47,6 +51,10 @@ class EventLogServiceAsyncStub(EventLogServiceStub):
     """Answers where a log stands."""
     Subscribe: _aio.UnaryStreamMultiCallable[_event_log_service_pb2.SubscribeRequest, _event_log_service_pb2.SubscribeResponse]  # type: ignore[assignment]
     """Streams what follows the given numbers, then marks at least every 500 ms."""
+    GetLogEvent: _aio.UnaryUnaryMultiCallable[_event_log_service_pb2.GetLogEventRequest, _event_log_service_pb2.LogEvent]  # type: ignore[assignment]
+    """Answers one event, for an operator who looks into a dead letter."""
+    RedriveLogEvent: _aio.UnaryUnaryMultiCallable[_event_log_service_pb2.RedriveLogEventRequest, _event_log_service_pb2.RedriveLogEventResponse]  # type: ignore[assignment]
+    """Appends an event again under a new number, for a reader that set it aside. Asked for by background work only."""
 
 class EventLogServiceServicer(metaclass=_abc_1.ABCMeta):
     """Serves a service's event logs to those who keep copies."""
@@ -66,5 +74,21 @@ class EventLogServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_abc.Iterator[_event_log_service_pb2.SubscribeResponse], _abc.AsyncIterator[_event_log_service_pb2.SubscribeResponse]]:
         """Streams what follows the given numbers, then marks at least every 500 ms."""
+
+    @_abc_1.abstractmethod
+    def GetLogEvent(
+        self,
+        request: _event_log_service_pb2.GetLogEventRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_event_log_service_pb2.LogEvent, _abc.Awaitable[_event_log_service_pb2.LogEvent]]:
+        """Answers one event, for an operator who looks into a dead letter."""
+
+    @_abc_1.abstractmethod
+    def RedriveLogEvent(
+        self,
+        request: _event_log_service_pb2.RedriveLogEventRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_event_log_service_pb2.RedriveLogEventResponse, _abc.Awaitable[_event_log_service_pb2.RedriveLogEventResponse]]:
+        """Appends an event again under a new number, for a reader that set it aside. Asked for by background work only."""
 
 def add_EventLogServiceServicer_to_server(servicer: EventLogServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -46,6 +46,16 @@ class SystemServiceStub:
                 request_serializer=zhike_dot_chassis_dot_v1_dot_system__service__pb2.RebuildProjectionRequest.SerializeToString,
                 response_deserializer=google_dot_longrunning_dot_operations__pb2.Operation.FromString,
                 _registered_method=True)
+        self.ListDeadLetters = channel.unary_unary(
+                '/zhike.chassis.v1.SystemService/ListDeadLetters',
+                request_serializer=zhike_dot_chassis_dot_v1_dot_system__service__pb2.ListDeadLettersRequest.SerializeToString,
+                response_deserializer=zhike_dot_chassis_dot_v1_dot_system__service__pb2.ListDeadLettersResponse.FromString,
+                _registered_method=True)
+        self.RedriveDeadLetters = channel.unary_unary(
+                '/zhike.chassis.v1.SystemService/RedriveDeadLetters',
+                request_serializer=zhike_dot_chassis_dot_v1_dot_system__service__pb2.RedriveDeadLettersRequest.SerializeToString,
+                response_deserializer=google_dot_longrunning_dot_operations__pb2.Operation.FromString,
+                _registered_method=True)
         self.ReadArtifact = channel.unary_stream(
                 '/zhike.chassis.v1.SystemService/ReadArtifact',
                 request_serializer=zhike_dot_chassis_dot_v1_dot_system__service__pb2.ReadArtifactRequest.SerializeToString,
@@ -71,6 +81,21 @@ class SystemServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ListDeadLetters(self, request, context):
+        """Lists the events that readers of this service set aside because they could not apply them.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def RedriveDeadLetters(self, request, context):
+        """Has dead letters of a projection appended to their logs again, as a long-running operation that ends when each is
+        applied or set aside anew.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def ReadArtifact(self, request, context):
         """Streams an artifact, for example the error file of an import.
         """
@@ -89,6 +114,16 @@ def add_SystemServiceServicer_to_server(servicer, server):
             'RebuildProjection': grpc.unary_unary_rpc_method_handler(
                     servicer.RebuildProjection,
                     request_deserializer=zhike_dot_chassis_dot_v1_dot_system__service__pb2.RebuildProjectionRequest.FromString,
+                    response_serializer=google_dot_longrunning_dot_operations__pb2.Operation.SerializeToString,
+            ),
+            'ListDeadLetters': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListDeadLetters,
+                    request_deserializer=zhike_dot_chassis_dot_v1_dot_system__service__pb2.ListDeadLettersRequest.FromString,
+                    response_serializer=zhike_dot_chassis_dot_v1_dot_system__service__pb2.ListDeadLettersResponse.SerializeToString,
+            ),
+            'RedriveDeadLetters': grpc.unary_unary_rpc_method_handler(
+                    servicer.RedriveDeadLetters,
+                    request_deserializer=zhike_dot_chassis_dot_v1_dot_system__service__pb2.RedriveDeadLettersRequest.FromString,
                     response_serializer=google_dot_longrunning_dot_operations__pb2.Operation.SerializeToString,
             ),
             'ReadArtifact': grpc.unary_stream_rpc_method_handler(
@@ -151,6 +186,60 @@ class SystemService:
             target,
             '/zhike.chassis.v1.SystemService/RebuildProjection',
             zhike_dot_chassis_dot_v1_dot_system__service__pb2.RebuildProjectionRequest.SerializeToString,
+            google_dot_longrunning_dot_operations__pb2.Operation.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListDeadLetters(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/zhike.chassis.v1.SystemService/ListDeadLetters',
+            zhike_dot_chassis_dot_v1_dot_system__service__pb2.ListDeadLettersRequest.SerializeToString,
+            zhike_dot_chassis_dot_v1_dot_system__service__pb2.ListDeadLettersResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RedriveDeadLetters(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/zhike.chassis.v1.SystemService/RedriveDeadLetters',
+            zhike_dot_chassis_dot_v1_dot_system__service__pb2.RedriveDeadLettersRequest.SerializeToString,
             google_dot_longrunning_dot_operations__pb2.Operation.FromString,
             options,
             channel_credentials,

@@ -38,6 +38,12 @@ class SystemServiceStub:
     """Answers how the service stands: readers and their lag, jobs, sizes."""
     RebuildProjection: _grpc.UnaryUnaryMultiCallable[_system_service_pb2.RebuildProjectionRequest, _operations_pb2.Operation]
     """Rebuilds a projection from its log as a long-running operation; reads stay on the old one until it is promoted."""
+    ListDeadLetters: _grpc.UnaryUnaryMultiCallable[_system_service_pb2.ListDeadLettersRequest, _system_service_pb2.ListDeadLettersResponse]
+    """Lists the events that readers of this service set aside because they could not apply them."""
+    RedriveDeadLetters: _grpc.UnaryUnaryMultiCallable[_system_service_pb2.RedriveDeadLettersRequest, _operations_pb2.Operation]
+    """Has dead letters of a projection appended to their logs again, as a long-running operation that ends when each is
+    applied or set aside anew.
+    """
     ReadArtifact: _grpc.UnaryStreamMultiCallable[_system_service_pb2.ReadArtifactRequest, _system_service_pb2.ReadArtifactResponse]
     """Streams an artifact, for example the error file of an import."""
 
@@ -50,6 +56,12 @@ class SystemServiceAsyncStub(SystemServiceStub):
     """Answers how the service stands: readers and their lag, jobs, sizes."""
     RebuildProjection: _aio.UnaryUnaryMultiCallable[_system_service_pb2.RebuildProjectionRequest, _operations_pb2.Operation]  # type: ignore[assignment]
     """Rebuilds a projection from its log as a long-running operation; reads stay on the old one until it is promoted."""
+    ListDeadLetters: _aio.UnaryUnaryMultiCallable[_system_service_pb2.ListDeadLettersRequest, _system_service_pb2.ListDeadLettersResponse]  # type: ignore[assignment]
+    """Lists the events that readers of this service set aside because they could not apply them."""
+    RedriveDeadLetters: _aio.UnaryUnaryMultiCallable[_system_service_pb2.RedriveDeadLettersRequest, _operations_pb2.Operation]  # type: ignore[assignment]
+    """Has dead letters of a projection appended to their logs again, as a long-running operation that ends when each is
+    applied or set aside anew.
+    """
     ReadArtifact: _aio.UnaryStreamMultiCallable[_system_service_pb2.ReadArtifactRequest, _system_service_pb2.ReadArtifactResponse]  # type: ignore[assignment]
     """Streams an artifact, for example the error file of an import."""
 
@@ -71,6 +83,24 @@ class SystemServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_operations_pb2.Operation, _abc.Awaitable[_operations_pb2.Operation]]:
         """Rebuilds a projection from its log as a long-running operation; reads stay on the old one until it is promoted."""
+
+    @_abc_1.abstractmethod
+    def ListDeadLetters(
+        self,
+        request: _system_service_pb2.ListDeadLettersRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_system_service_pb2.ListDeadLettersResponse, _abc.Awaitable[_system_service_pb2.ListDeadLettersResponse]]:
+        """Lists the events that readers of this service set aside because they could not apply them."""
+
+    @_abc_1.abstractmethod
+    def RedriveDeadLetters(
+        self,
+        request: _system_service_pb2.RedriveDeadLettersRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_operations_pb2.Operation, _abc.Awaitable[_operations_pb2.Operation]]:
+        """Has dead letters of a projection appended to their logs again, as a long-running operation that ends when each is
+        applied or set aside anew.
+        """
 
     @_abc_1.abstractmethod
     def ReadArtifact(
