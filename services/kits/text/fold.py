@@ -36,6 +36,8 @@ def fold(text: str) -> str:
 
 def fold_with_offsets(text: str) -> Folded:
     """Return what ``fold`` returns, with the origin of each character."""
+    if text.isascii() and text.isprintable():
+        return Folded(fold(text), range(len(text)), range(1, len(text) + 1))
     folded = [_fold_chunk(char) for char in text]
     if all(len(piece) == 1 for piece in folded) and not _has_marks(text):
         return Folded("".join(folded), range(len(text)), range(1, len(text) + 1))

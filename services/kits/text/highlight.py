@@ -1,14 +1,13 @@
 """Owns highlighting: which characters of a text answer a query, whatever engine found the text.
 
 The text is not cut again for it, which would cost more than the search: Chinese words are looked up as they stand, and
-other words among the text's letters and digits, stemmed, those that a joiner parts (Wi-Fi) also as one. A text's words
-are read once into a table, so that asking for one is a look-up.
+other words among the text's letters and digits, stemmed, those that a joiner parts (Wi-Fi) also as one. Who shows a
+text often keeps it as read.
 """
 
 import re
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from functools import lru_cache
+from array import array
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 from services.kits.text.fold import Folded, fold_with_offsets
@@ -16,59 +15,76 @@ from services.kits.text.language import HAN_RANGES, KANA_RANGES
 from services.kits.text.segment import ATOM, QueryWord
 from services.kits.text.stem import stem
 
-CACHED_TEXTS: Final = 4_096  # titles shown often are read once; about 2.5 KB each
-
 Span = tuple[int, int]
 
 _CJK: Final = re.compile(f"[{HAN_RANGES}{KANA_RANGES}]+")
 _JOINERS: Final = frozenset(("", "-", "'", "&", ".", "+"))
+_SPACE: Final = " "  # stands in no atom
 
 
-@dataclass(frozen=True, slots=True)
-class _Atom:
-    """A stemmed word of a text; ``joined``: nothing but a joiner parts it from the atom after it."""
+class Token:
+    """A token as it is looked for."""
 
-    text: str
-    start: int
-    end: int
-    joined: bool
+    __slots__ = ("is_cjk", "parted", "text")
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+        self.parted = f"{_SPACE}{text}{_SPACE}"
+        self.is_cjk = _CJK.fullmatch(text) is not None
 
 
-@dataclass(frozen=True, slots=True)
-class _Read:
-    """A text as it is looked words up in. ``places``: spans of the text by stemmed word."""
+class ReadText:
+    """A text as tokens are looked for in it; its atoms are its words of letters or digits, stemmed."""
 
-    folded: Folded
-    atoms: tuple[_Atom, ...]
-    places: Mapping[str, Sequence[Span]]
-    joined: tuple[int, ...]  # which atoms may begin a compound
+    __slots__ = ("_atoms", "_bounds", "_folded", "_initials", "_joined")
 
-    def places_of(self, token: str, *, is_cjk: bool) -> Sequence[Span]:
+    def __init__(self, text: str) -> None:
+        folded = fold_with_offsets(text)
+        matches = list(ATOM.finditer(folded.text))
+        stems = [stem(match.group()) for match in matches]
+        ends = [match.end() for match in matches]
+        self._folded = folded
+        self._atoms = _SPACE.join(("", *stems, ""))
+        self._bounds = array("I", [bound for match in matches for bound in folded.original_span(*match.span())])
+        self._joined = tuple(
+            place for place, match in enumerate(matches[1:]) if folded.text[ends[place] : match.start()] in _JOINERS
+        )
+        self._initials = "".join([stems[place][0] for place in self._joined])
+
+    @property
+    def size_bytes(self) -> int:
+        """About how much memory it takes beside its object."""
+        return 2 * len(self._folded.text) + 2 * len(self._atoms) + 4 * len(self._bounds) + 8 * len(self._joined)
+
+    def places_of(self, token: Token) -> Sequence[Span]:
         """Return where a token stands in the text."""
-        if is_cjk:
-            return self._occurrences(token) if token in self.folded.text else ()
-        found = self.places.get(token, ())
-        return (*found, *self._compounds(token)) if self.joined else found
+        if token.is_cjk:
+            return self._occurrences(token.text) if token.text in self._folded.text else ()
+        found = self._words(token.parted) if token.parted in self._atoms else []
+        if token.text[0] in self._initials:
+            found.extend(self._compounds(token.text))
+        return found
 
     def _occurrences(self, token: str) -> list[Span]:
-        found: list[Span] = []
-        start = self.folded.text.find(token)
-        while start >= 0:
-            found.append(self.folded.original_span(start, start + len(token)))
-            start = self.folded.text.find(token, start + 1)
-        return found
+        folded: Folded = self._folded
+        return [folded.original_span(start, start + len(token)) for start in _found(token, folded.text)]
+
+    def _words(self, parted: str) -> list[Span]:
+        places = (self._atoms.count(_SPACE, 0, start) for start in _found(parted, self._atoms))
+        return [(self._bounds[2 * place], self._bounds[2 * place + 1]) for place in places]
 
     def _compounds(self, token: str) -> list[Span]:
         """Return where joined atoms together spell the token."""
-        found: list[Span] = []
-        for first in self.joined:
-            spelled, last = self.atoms[first].text, first
-            while len(spelled) < len(token) and token.startswith(spelled) and self.atoms[last].joined:
+        atoms = self._atoms.split(_SPACE)[1:-1]
+        spans: list[Span] = []
+        for first in self._joined:
+            spelled, last = atoms[first], first
+            while len(spelled) < len(token) and token.startswith(spelled) and last in self._joined:
                 last += 1
-                spelled += self.atoms[last].text
+                spelled += atoms[last]
             if last > first and spelled == token:
-                found.append(self.folded.original_span(self.atoms[first].start, self.atoms[last].end))
-        return found
+                spans.append((self._bounds[2 * first], self._bounds[2 * last + 1]))
+        return spans
 
 
 class Highlighter:
@@ -77,30 +93,27 @@ class Highlighter:
     __slots__ = ("_words",)
 
     def __init__(self, words: Sequence[QueryWord]) -> None:
-        self._words = [
-            (word.token, _is_cjk(word.token), [(part, _is_cjk(part)) for part in word.inner]) for word in words
-        ]
+        self._words = [(Token(word.token), [Token(part) for part in word.inner]) for word in words]
 
-    def spans(self, text: str) -> tuple[Span, ...]:
-        """Return the spans [start, end) of ``text`` that match a word: in order, disjoint, never touching.
+    def spans(self, text: ReadText) -> tuple[Span, ...]:
+        """Return the spans [start, end) of the text that match a word: in order, disjoint, never touching.
 
         A word is marked where it stands whole; only where it does not, the words inside it are marked.
         """
-        read = _read(text)
         spans: list[Span] = []
-        for token, is_cjk, inner in self._words:
-            found = read.places_of(token, is_cjk=is_cjk)
+        for token, inner in self._words:
+            found = text.places_of(token)
             if found:
                 spans.extend(found)
-            else:
-                for part, part_is_cjk in inner:
-                    spans.extend(read.places_of(part, is_cjk=part_is_cjk))
+            elif inner:
+                for part in inner:
+                    spans.extend(text.places_of(part))
         return _merged(spans) if len(spans) > 1 else tuple(spans)
 
 
 def highlight(text: str, words: Sequence[QueryWord]) -> tuple[Span, ...]:
-    """Return what ``Highlighter(words)`` marks in one text."""
-    return Highlighter(words).spans(text)
+    """Return what a Highlighter of the words marks in one text."""
+    return Highlighter(words).spans(ReadText(text))
 
 
 def marked(text: str, spans: Sequence[Span], *, opening: str, closing: str) -> str:
@@ -113,25 +126,11 @@ def marked(text: str, spans: Sequence[Span], *, opening: str, closing: str) -> s
     return "".join((*pieces, text[position:]))
 
 
-@lru_cache(maxsize=CACHED_TEXTS)
-def _read(text: str) -> _Read:
-    folded = fold_with_offsets(text)
-    matches = list(ATOM.finditer(folded.text))
-    starts = [match.start() for match in matches[1:]]
-    atoms = [
-        _Atom(stem(match.group()), match.start(), match.end(), folded.text[match.end() : start] in _JOINERS)
-        for match, start in zip(matches, starts, strict=False)
-    ]
-    atoms += [_Atom(stem(match.group()), match.start(), match.end(), joined=False) for match in matches[-1:]]
-    places: dict[str, list[Span]] = {}
-    for atom in atoms:
-        places.setdefault(atom.text, []).append(folded.original_span(atom.start, atom.end))
-    joined = tuple(place for place, atom in enumerate(atoms) if atom.joined)
-    return _Read(folded, tuple(atoms), places, joined)
-
-
-def _is_cjk(token: str) -> bool:
-    return _CJK.fullmatch(token) is not None
+def _found(part: str, text: str) -> Iterator[int]:
+    start = text.find(part)
+    while start >= 0:
+        yield start
+        start = text.find(part, start + 1)
 
 
 def _merged(spans: list[Span]) -> tuple[Span, ...]:

@@ -2,9 +2,9 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
-from services.kits.text.highlight import Span
+from services.kits.text.highlight import ReadText, Span
 from services.search.domain.product import Product, money_to_json
 from services.search.domain.query import MatchedTerms
 from services.search.domain.suggestions import Phrase
@@ -16,23 +16,35 @@ _OTHER: Final[Mapping[str, str]] = {"zh": "en", "en": "zh"}
 
 
 @dataclass(frozen=True, slots=True)
-class FoundProduct:
-    """One hit. ``spans``: matched words in the title of the answer's language; ``position`` is 1-based.
+class ShownProduct:
+    """What a product shows in one language, whatever the query: kept and shared by the answers that show it.
 
-    ``card``: the finished JSON of its card in that language, written when the product was indexed.
+    ``card``: the finished JSON of its card, written when the product was indexed.
     """
 
-    product_id: str
     title: str
-    spans: tuple[Span, ...]
-    position: int
+    read_title: ReadText
     card: bytes
     read_product: Callable[[], Product]
+
+
+class FoundProduct(NamedTuple):
+    """One hit. ``spans``: matched words in the title of the answer's language; ``position`` is 1-based."""
+
+    product_id: str
+    position: int
+    spans: tuple[Span, ...]
+    shown: ShownProduct
+
+    @property
+    def title(self) -> str:
+        """The title in the answer's language."""
+        return self.shown.title
 
     @property
     def product(self) -> Product:
         """The whole product, read when asked for."""
-        return self.read_product()
+        return self.shown.read_product()
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,11 +99,11 @@ def search_answer_to_json(answer: SearchAnswer, finished: Callable[[bytes], Any]
     return {
         "results": [
             {
-                "product": finished(found.card),
-                "highlight": highlight_parts(found.title, found.spans),
-                "position": found.position,
+                "product": finished(shown.card),
+                "highlight": highlight_parts(shown.title, spans),
+                "position": position,
             }
-            for found in answer.results
+            for _, position, spans, shown in answer.results
         ],
         "facets": [
             {

@@ -3,11 +3,13 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from struct import Struct
 from typing import Any, Final
 
 import orjson
 
+from services.chassis.recent import Recent
 from services.chassis.searchindex.port import (
     AllOf,
     AnyOf,
@@ -18,6 +20,7 @@ from services.chassis.searchindex.port import (
     Entry,
     Facet,
     Filter,
+    Hit,
     IndexPage,
     IndexQuery,
     IndexSchema,
@@ -37,9 +40,10 @@ from services.chassis.searchindex.port import (
     TextField,
     Write,
 )
+from services.kits.text.highlight import ReadText
 from services.kits.text.segment import QueryWord, Segmenter
 from services.search.domain import relevance
-from services.search.domain.answers import product_card, title_in
+from services.search.domain.answers import ShownProduct, product_card, title_in
 from services.search.domain.product import CATEGORY_SEPARATOR, Availability, Product, product_to_json, stored_product
 from services.search.domain.query import Condition, FacetField, Keywords, OrderBy, PriceRange
 
@@ -74,6 +78,8 @@ SCHEMA: Final = IndexSchema(
     ),
 )
 LANGUAGES: Final = ("zh", "en")
+SHOWN_KEPT_BYTES: Final = 48 * 1024 * 1024  # payloads and what was read from them; the index keeps many of the former
+_SHOWN_OVERHEAD_BYTES: Final = 1_024
 _LENGTHS: Final = Struct("<5I")
 WORD_FIELDS: Final = ("title", "brand_text", "category_text", "detail")
 _PHRASE_TOKENS: Final = 2  # one token is no phrase
@@ -125,6 +131,7 @@ class ProductIndex:
     def __init__(self, index: SearchIndex, segmenter: Segmenter) -> None:
         self._index = index
         self._segmenter = segmenter
+        self._shown = ShownProducts()
 
     async def declare(self) -> bool:
         """Return whether a live branch answers; if not, fill one."""
@@ -145,8 +152,12 @@ class ProductIndex:
         await self._index.refresh(INDEX, branch=branch)
 
     async def search(self, search: ProductSearch) -> IndexPage:
-        """Return a page of hits; a hit's payload is read by ``shown_in`` and ``product_in``."""
+        """Return a page of hits; ``shown`` says what a hit shows."""
         return await self._index.search(INDEX, index_query(search))
+
+    def shown(self, hit: Hit, language: str) -> ShownProduct:
+        """Return what a hit shows in ``language``."""
+        return self._shown.shown(hit.payload, language)
 
     async def count(self) -> int:
         """Return how many products can be found."""
@@ -155,14 +166,6 @@ class ProductIndex:
     def _write(self, indexed: IndexedProduct, now: datetime) -> Write:
         entry = entry_from_product(indexed, self._segmenter, now)
         return Remove(entry.id, entry.version) if indexed.product.withdrawn else Put(entry)
-
-
-@dataclass(frozen=True, slots=True)
-class Shown:
-    """What a hit shows in one language: its title, and the finished JSON of its card."""
-
-    title: str
-    card: bytes
 
 
 def payload_of(product: Product) -> bytes:
@@ -176,25 +179,43 @@ def payload_of(product: Product) -> bytes:
     return _LENGTHS.pack(*(len(part) for part in parts)) + b"".join(parts)
 
 
-def shown_in(payload: bytes, language: str) -> Shown:
+class ShownProducts:
+    """What products show, by payload and language: the same product is shown by many answers."""
+
+    def __init__(self, kept_bytes: int = SHOWN_KEPT_BYTES) -> None:
+        # The payload is the key: what says something else is another key, whatever index or state it came from.
+        self._kept: Mapping[str, Recent[bytes, ShownProduct]] = {
+            language: Recent(kept_bytes // len(LANGUAGES)) for language in LANGUAGES
+        }
+
+    def shown(self, payload: bytes, language: str) -> ShownProduct:
+        """Return what the product of a hit shows in ``language``."""
+        kept = self._kept[language]
+        known = kept.get(payload)
+        if known is None:
+            known = shown_in(payload, language)
+            own = 2 * len(known.title) + len(known.card) + known.read_title.size_bytes
+            kept.put(payload, known, len(payload) + own + _SHOWN_OVERHEAD_BYTES)
+        return known
+
+
+def shown_in(payload: bytes, language: str) -> ShownProduct:
     """Read what a hit shows in ``language``."""
-    parts = _parts(payload)
     place = LANGUAGES.index(language)
-    return Shown(parts[place].decode(), parts[len(LANGUAGES) + place])
+    title = _part(payload, place).decode()
+    card = _part(payload, len(LANGUAGES) + place)
+    return ShownProduct(title, ReadText(title), card, partial(product_in, payload))
 
 
 def product_in(payload: bytes) -> Product:
     """Read a hit's product."""
-    return stored_product(orjson.loads(_parts(payload)[-1]))
+    return stored_product(orjson.loads(_part(payload, 2 * len(LANGUAGES))))
 
 
-def _parts(payload: bytes) -> list[bytes]:
-    parts: list[bytes] = []
-    position = _LENGTHS.size
-    for length in _LENGTHS.unpack_from(payload):
-        parts.append(payload[position : position + length])
-        position += length
-    return parts
+def _part(payload: bytes, place: int) -> bytes:
+    lengths = _LENGTHS.unpack_from(payload)
+    start = _LENGTHS.size + sum(lengths[:place])
+    return payload[start : start + lengths[place]]
 
 
 def entry_from_product(indexed: IndexedProduct, segmenter: Segmenter, now: datetime) -> Entry:

@@ -3,14 +3,13 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, tzinfo
-from functools import partial
 from random import Random
 from typing import Any, Final
 
 from services.chassis.clock import Clock
 from services.chassis.paging import decode_page_token, encode_page_token
 from services.kits.money import Money, amount_text
-from services.kits.text.highlight import highlight
+from services.kits.text.highlight import Highlighter
 from services.search.domain.answers import FacetValue, FoundProduct, SearchAnswer
 from services.search.domain.attribution import SEARCH_ID_BITS, Attribution, query_key, token_of
 from services.search.domain.mining import language_tag
@@ -25,7 +24,7 @@ from services.search.domain.query import (
     parsed_filters,
     parsed_order,
 )
-from services.search.store.product_index import facet_buckets, product_in, shown_in
+from services.search.store.product_index import ProductIndex, facet_buckets
 from services.search.usecases.finding import Finder, Found, Plan, Request
 
 DEPTH_LIMIT: Final = 10_000  # hits that paging walks through
@@ -141,12 +140,7 @@ def _walk_in(position: Any, query: str) -> _Walk | None:
 def _answer(
     query: Query, found: Found, walk: _Walk, searching: Searching, *, engine_us: int, identity: dict[str, Any]
 ) -> SearchAnswer:
-    results: list[FoundProduct] = []
-    for position, hit in enumerate(found.page.hits, walk.shown + 1):
-        shown_product = shown_in(hit.payload, query.language)
-        spans = highlight(shown_product.title, found.words) if found.words else ()
-        read = partial(product_in, hit.payload)
-        results.append(FoundProduct(hit.id, shown_product.title, spans, position, shown_product.card, read))
+    results = _results(query, found, walk, searching.finder.index)
     shown = walk.shown + len(results)
     repaired = found.plan.query if found.plan.query != query.query else ""
     next_page_token = ""
@@ -156,7 +150,7 @@ def _answer(
         next_page_token = encode_page_token(position_after, query=identity)
     return SearchAnswer(
         language=query.language,
-        results=tuple(results),
+        results=results,
         facets=tuple((name, facet_values(found, FacetField(name), searching, query.language)) for name in query.facets),
         total_size=found.page.total,
         next_page_token=next_page_token,
@@ -165,6 +159,15 @@ def _answer(
         matched_terms=found.plan.matched,
         engine_us=engine_us,
     )
+
+
+def _results(query: Query, found: Found, walk: _Walk, index: ProductIndex) -> tuple[FoundProduct, ...]:
+    highlighter = Highlighter(found.words)
+    results: list[FoundProduct] = []
+    for position, hit in enumerate(found.page.hits, walk.shown + 1):
+        shown = index.shown(hit, query.language)
+        results.append(FoundProduct(hit.id, position, highlighter.spans(shown.read_title), shown))
+    return tuple(results)
 
 
 def facet_values(found: Found, facet: FacetField, searching: Searching, language: str) -> tuple[FacetValue, ...]:
