@@ -7,7 +7,7 @@ from typing import Any, Final, Generic, Protocol, TypeVar
 from google.longrunning import operations_pb2
 from google.protobuf.message import Message
 from grpc_health.v1 import health_pb2
-from zhike.chassis.v1 import system_service_pb2
+from zhike.chassis.v1 import event_log_service_pb2, system_service_pb2
 from zhike.knowledge.v1 import customer_pb2, customer_service_pb2, user_event_service_pb2
 from zhike.recommendation.v1 import model_service_pb2, prediction_service_pb2
 from zhike.search.v1 import product_pb2, product_service_pb2, query_insight_service_pb2, search_service_pb2
@@ -274,6 +274,30 @@ REBUILD_PROJECTION: Final[dict[str, Method[system_service_pb2.RebuildProjectionR
         "SystemService/RebuildProjection",
         system_service_pb2.RebuildProjectionRequest,
         _Operation,
+    )
+)
+LIST_DEAD_LETTERS: Final[
+    dict[str, Method[system_service_pb2.ListDeadLettersRequest, system_service_pb2.ListDeadLettersResponse]]
+] = _for_each_service(
+    system_service_pb2,
+    "SystemService/ListDeadLetters",
+    system_service_pb2.ListDeadLettersRequest,
+    system_service_pb2.ListDeadLettersResponse,
+)
+REDRIVE_DEAD_LETTERS: Final[
+    dict[str, Method[system_service_pb2.RedriveDeadLettersRequest, operations_pb2.Operation]]
+] = _for_each_service(
+    system_service_pb2,
+    "SystemService/RedriveDeadLetters",
+    system_service_pb2.RedriveDeadLettersRequest,
+    _Operation,
+)
+GET_LOG_EVENT: Final[dict[str, Method[event_log_service_pb2.GetLogEventRequest, event_log_service_pb2.LogEvent]]] = (
+    _for_each_service(
+        event_log_service_pb2,
+        "EventLogService/GetLogEvent",
+        event_log_service_pb2.GetLogEventRequest,
+        event_log_service_pb2.LogEvent,
     )
 )
 READ_ARTIFACT: Final[

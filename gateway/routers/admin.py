@@ -2,21 +2,26 @@
 
 import asyncio
 import os
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
 from importlib.metadata import version
 from typing import Any, Final
 
+import orjson
 from google.longrunning import operations_pb2
-from zhike.chassis.v1 import system_service_pb2
+from zhike.chassis.v1 import event_log_service_pb2, system_service_pb2
 from zhike.recommendation.v1 import model_service_pb2
 
 from gateway.clients import (
+    GET_LOG_EVENT,
     GET_SYSTEM_STATUS,
+    LIST_DEAD_LETTERS,
     LIST_MODELS,
     PROBE_TIMEOUT_MS,
     PROMOTE_MODEL,
+    READ_TIMEOUT_MS,
     REBUILD_PROJECTION,
+    REDRIVE_DEAD_LETTERS,
     SERVICES,
     TRAIN_MODEL,
     WRITE_TIMEOUT_MS,
@@ -25,10 +30,11 @@ from gateway.endpoints import Answer, Body, Call, Endpoint, json_answer
 from gateway.idempotency import request_id_of
 from gateway.keys import KeyName, StoredKey
 from gateway.operation_form import accepted
-from gateway.parameters import PAGE_TOKEN, Integer, Query
+from gateway.parameters import PAGE_TOKEN, Flag, Integer, Query, Text
 from gateway.principals import DESK, OPERATOR_ONLY, Role
 from gateway.public_form import public_form
 from gateway.schemas.admin import (
+    DeadLetters,
     KeyRequest,
     Keys,
     Model,
@@ -36,6 +42,7 @@ from gateway.schemas.admin import (
     NewKey,
     PromoteRequest,
     RebuildRequest,
+    RedriveRequest,
     System,
     TrainRequest,
 )
@@ -44,6 +51,14 @@ from services.chassis.errors import InvalidArgumentError, NotFoundError
 from services.chassis.status import RemoteError
 
 MODELS_QUERY: Final = Query(Integer("page_size", "Versions on a page.", 1, 100, 20), PAGE_TOKEN)
+
+LETTERS_QUERY: Final = Query(
+    Text("projection", "A projection of the service; all without one.", limit=64),
+    Flag("payload", "Also what the failure said and what the event says: personal data."),
+    Integer("page_size", "Dead letters on a page.", 1, 200, 50),
+    PAGE_TOKEN,
+)
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 async def create_key(call: Call) -> Answer:
@@ -107,14 +122,44 @@ async def promote_model(call: Call) -> Answer:
 async def rebuild_projection(call: Call) -> Answer:
     """Start the rebuild of a projection."""
     asked = await call.model(RebuildRequest)
-    service = call.path["service"]
-    if service not in SERVICES:
-        raise NotFoundError(f"the services are {', '.join(SERVICES)}", resource="service")
+    service = _service_in(call)
     request = system_service_pb2.RebuildProjectionRequest(
         projection=call.path["projection"], request_id=request_id_of(call, asked.request_id)
     )
     operation: operations_pb2.Operation = await call.parts.caller.call(
         REBUILD_PROJECTION[service], request, timeout_ms=WRITE_TIMEOUT_MS
+    )
+    return accepted(operation)
+
+
+async def list_dead_letters(call: Call) -> Answer:
+    """Answer what the readers of a service set aside; the events themselves, from their owners, only when asked."""
+    with_payload = call.query["payload"]
+    request = system_service_pb2.ListDeadLettersRequest(
+        projection=call.query["projection"],
+        page_size=call.query["page_size"],
+        page_token=call.query["page_token"],
+        with_message=with_payload,
+    )
+    page = await call.parts.caller.call(LIST_DEAD_LETTERS[_service_in(call)], request, timeout_ms=READ_TIMEOUT_MS)
+    letters = [public_form(each) for each in page.dead_letters]
+    if with_payload:
+        letters = await asyncio.gather(*(_with_event(call, letter) for letter in letters))
+    else:
+        for letter in letters:
+            del letter["message"]
+    return json_answer({"dead_letters": letters, "next_page_token": page.next_page_token})
+
+
+async def redrive_dead_letters(call: Call) -> Answer:
+    """Start the redrive of dead letters of a projection."""
+    asked = await call.model(RedriveRequest)
+    service = _service_in(call)
+    request = system_service_pb2.RedriveDeadLettersRequest(
+        projection=call.path["projection"], ids=asked.ids, request_id=request_id_of(call, asked.request_id)
+    )
+    operation: operations_pb2.Operation = await call.parts.caller.call(
+        REDRIVE_DEAD_LETTERS[service], request, timeout_ms=WRITE_TIMEOUT_MS
     )
     return accepted(operation)
 
@@ -139,6 +184,33 @@ async def _service_status(call: Call, service: str) -> dict[str, Any]:
     except RemoteError as error:
         return {"service": service, "ready": False, "reason": error.reason}
     return {**public_form(status), "service": service, "reason": ""}
+
+
+def _service_in(call: Call) -> str:
+    service = call.path["service"]
+    if service not in SERVICES:
+        raise NotFoundError(f"the services are {', '.join(SERVICES)}", resource="service")
+    return service
+
+
+async def _with_event(call: Call, letter: dict[str, Any]) -> dict[str, Any]:
+    """Add what the event says; an owner that is missing is marked, it does not spoil the list."""
+    request = event_log_service_pb2.GetLogEventRequest(
+        log=letter["log"], partition=letter["partition"], seq=letter["seq"], key=letter["id"]
+    )
+    try:
+        event = await call.parts.caller.call(GET_LOG_EVENT[letter["log_owner"]], request, timeout_ms=PROBE_TIMEOUT_MS)
+    except RemoteError as error:
+        return {**letter, "event": None, "event_problem": error.reason}
+    form = {
+        "shop": event.shop,
+        "channel": event.channel,
+        "subject": event.subject,
+        "occurred_time": _EPOCH + timedelta(microseconds=event.occurred_time_us),
+        "recorded_time": _EPOCH + timedelta(microseconds=event.recorded_time_us),
+        "payload": orjson.Fragment(event.payload),
+    }
+    return {**letter, "event": form, "event_problem": ""}
 
 
 def _key_form(name: KeyName, key: StoredKey) -> dict[str, Any]:
@@ -246,6 +318,37 @@ ENDPOINTS: Final = (
         headers=("Idempotency-Key",),
         answer_headers=("Location",),
         problems=(HTTPStatus.NOT_FOUND,),
+    ),
+    Endpoint(
+        operation_id="listDeadLetters",
+        method="GET",
+        path="/v1/system/{service}/dead-letters",
+        tag="operator",
+        summary="List the events that readers of a service set aside",
+        description="A reader that fails at an event five times sets it aside and goes on. Without personal data "
+        "unless `payload` is asked for.",
+        roles=OPERATOR_ONLY,
+        handle=list_dead_letters,
+        query=LETTERS_QUERY,
+        answer=DeadLetters,
+        problems=(HTTPStatus.NOT_FOUND,),
+    ),
+    Endpoint(
+        operation_id="redriveDeadLetters",
+        method="POST",
+        path="/v1/system/{service}/projections/{projection}/dead-letters:redrive",
+        tag="operator",
+        summary="Have events that were set aside applied after all",
+        description="Each is appended to its log again and counts once; one that fails again is a dead letter again. "
+        "The operation counts `accepted` (applied), `duplicate` (applied before) and `rejected` (still dead letters).",
+        roles=OPERATOR_ONLY,
+        handle=redrive_dead_letters,
+        body=Body(RedriveRequest),
+        answer=Operation,
+        status=HTTPStatus.ACCEPTED,
+        headers=("Idempotency-Key",),
+        answer_headers=("Location",),
+        problems=(HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT),
     ),
     Endpoint(
         operation_id="getSystem",

@@ -1,7 +1,7 @@
 """What the operator reads and writes."""
 
 from datetime import datetime
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
@@ -106,6 +106,53 @@ class RebuildRequest(Read):
     """Nothing but an idempotency key."""
 
     request_id: RequestId = ""
+
+
+class RedriveRequest(Read):
+    """Which dead letters to redrive."""
+
+    ids: Annotated[
+        list[Annotated[str, Field(min_length=1, max_length=64)]],
+        Field(max_length=100, description="None means all of the projection that wait."),
+    ] = []
+    request_id: RequestId = ""
+
+
+class DeadLetterEvent(Shown):
+    """What the event says; it may hold personal data."""
+
+    shop: str
+    channel: str
+    subject: str
+    occurred_time: datetime
+    recorded_time: datetime
+    payload: dict[str, Any]
+
+
+class DeadLetter(Shown):
+    """An event that a reader could not apply and set aside. The last three only with ``payload``."""
+
+    id: Annotated[str, Field(description="The event's identity, which its redrives keep.")]
+    projection: str
+    log: str
+    log_owner: Annotated[str, Field(description="The service that keeps the log.")]
+    partition: int
+    seq: Annotated[int, Field(description="The event's number in the partition.")]
+    type: str
+    reason: Annotated[str, Field(description="Why the last try failed.", examples=["KeyError"])]
+    tries: Annotated[int, Field(description="How often it was tried in all.")]
+    redrives: Annotated[int, Field(description="How often it was redriven and set aside again.")]
+    fail_time: datetime | None
+    message: Annotated[str, Field(description="What the failure said.")] = ""
+    event: DeadLetterEvent | None = None
+    event_problem: Annotated[str, Field(description="Why the event cannot be shown; empty when it is.")] = ""
+
+
+class DeadLetters(Shown):
+    """A page of what waits for a redrive, by projection."""
+
+    dead_letters: list[DeadLetter]
+    next_page_token: str
 
 
 class Reader(Shown):

@@ -8,7 +8,7 @@ from rich.markup import escape
 
 from infra.cli.api import ApiProblem
 from infra.cli.catalog import t
-from infra.cli.commands import demo, imports, keys, rebuild, status, tour, train, up
+from infra.cli.commands import dead_letters, demo, imports, keys, rebuild, status, tour, train, up
 from infra.cli.screen import people
 from services.chassis.errors import ErrorKind, ZhikeError
 
@@ -22,6 +22,7 @@ app.add_typer(demo.app, name="demo")
 app.command("train", help=t("train.help"))(train.train)
 app.add_typer(keys.app, name="keys")
 app.command("rebuild", help=t("rebuild.help"))(rebuild.rebuild)
+app.add_typer(dead_letters.app, name="dead-letters")
 app.command("tour", help=t("tour.help"))(tour.tour)
 
 # sysexits(3), so that a script can tell a wrong call from a platform that is away.

@@ -6,9 +6,10 @@ from typing import Any
 
 import orjson
 from google.longrunning import operations_pb2
+from google.protobuf import timestamp_pb2
 from google.protobuf.message import Message
 from grpc_health.v1 import health_pb2
-from zhike.chassis.v1 import system_service_pb2
+from zhike.chassis.v1 import event_log_service_pb2, system_service_pb2
 from zhike.knowledge.v1 import customer_pb2, customer_service_pb2, user_event_service_pb2
 from zhike.recommendation.v1 import model_service_pb2, prediction_service_pb2
 from zhike.search.v1 import product_pb2, product_service_pb2, query_insight_service_pb2, search_service_pb2
@@ -223,6 +224,43 @@ class FakeServices:
     def _RebuildProjection(self, request: Any) -> Any:
         if request.projection != "interactions":
             raise NotFoundError("rebuilds no such projection", resource="projection")
+        return self._started("recommendation", None, b"")
+
+    def _ListDeadLetters(self, request: Any) -> Any:
+        if request.projection not in {"", "interactions"}:
+            raise NotFoundError("no reader here feeds it", resource="projection")
+        page = system_service_pb2.ListDeadLettersResponse(next_page_token="more")
+        for number, owner in enumerate(("knowledge", "search"), 1):
+            page.dead_letters.add(
+                id=f"e-{number}",
+                projection="interactions",
+                log="user-events",
+                log_owner=owner,
+                seq=number,
+                type="purchase-complete",
+                reason="KeyError",
+                tries=10,
+                redrives=1,
+                message="'card:1'" if request.with_message else "",
+                fail_time=timestamp_pb2.Timestamp(seconds=1_770_000_000),
+            )
+        return page
+
+    def _GetLogEvent(self, request: Any) -> Any:
+        return event_log_service_pb2.LogEvent(
+            seq=request.seq,
+            key=request.key,
+            type="purchase-complete",
+            subject="card:1",
+            shop="main",
+            occurred_time_us=1_770_000_000_000_000,
+            recorded_time_us=1_770_000_001_000_000,
+            payload=b'{"order":{"number":"7"}}',
+        )
+
+    def _RedriveDeadLetters(self, request: Any) -> Any:
+        if request.projection != "interactions" or set(request.ids) - {"e-1", "e-2"}:
+            raise NotFoundError("never set this event aside", resource="dead letter")
         return self._started("recommendation", None, b"")
 
     def _GetOperation(self, request: Any) -> Any:

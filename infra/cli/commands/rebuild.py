@@ -8,15 +8,9 @@ import typer
 from infra.cli.api import Api
 from infra.cli.catalog import t
 from infra.cli.deployment import running_deployment
+from infra.cli.projections import projection_of
 from infra.cli.screen import people
 from services.chassis.errors import ErrorKind, ZhikeError
-
-
-class UnknownProjectionError(ZhikeError):
-    """No reader feeds a projection of that name."""
-
-    kind = ErrorKind.NOT_FOUND
-    reason = "UNKNOWN_PROJECTION"
 
 
 class RebuildFailedError(ZhikeError):
@@ -34,16 +28,7 @@ def rebuild(projection: Annotated[str, typer.Argument(help=t("rebuild.projection
 
 async def _rebuild(projection: str) -> None:
     async with Api(running_deployment()) as api:
-        system = await api.get("/v1/system")
-        known = {
-            f"{service['service']}/{reader['projection']}": (service["service"], reader["projection"])
-            for service in system["services"]
-            for reader in service.get("readers", [])
-        }
-        chosen = [pair for name, pair in known.items() if projection in {name, pair[1]}]
-        if len(chosen) != 1:
-            raise UnknownProjectionError(t("rebuild.unknown", names=", ".join(sorted(known))))
-        service, name = chosen[0]
+        service, name = await projection_of(api, projection)
         with people.status(t("rebuild.running", projection=name)):
             started = await api.post(f"/v1/system/{service}/projections/{name}:rebuild")
             operation = await api.follow_operation(started["id"], lambda _: None)

@@ -9,12 +9,13 @@ from typing import Annotated, Any
 import orjson
 import psutil
 import typer
+from rich.markup import escape
 from rich.table import Table
 
 from infra.cli.api import Api
 from infra.cli.catalog import t
 from infra.cli.deployment import Deployment, data_directory, running_deployment
-from infra.cli.screen import output
+from infra.cli.screen import output, people
 from services.chassis.errors import ErrorKind, ZhikeError
 
 BYTES_PER_MIB = 1024 * 1024
@@ -39,6 +40,9 @@ def status(json: Annotated[bool, typer.Option("--json", help=t("status.json"))] 
         return
     output.print(_process_table(deployment, system, memory))
     output.print(_reader_table(system))
+    waiting = sum(reader["dead_letters"] for each in system["services"] for reader in each.get("readers", []))
+    if waiting:
+        people.print(f"[bold red]![/] {escape(t('status.dead_hint', count=waiting))}")
 
 
 def logs(
@@ -88,7 +92,7 @@ def _reader_table(system: dict[str, Any]) -> Table:
                 reader["log"],
                 f"{reader['lag_events']:,}",
                 f"{reader['staleness_s']:.1f}",
-                str(reader["dead_letters"]),
+                f"[red]{reader['dead_letters']:,}" if reader["dead_letters"] else "0",
             )
     return table
 

@@ -49,6 +49,8 @@ RULES: dict[str, set[Role] | frozenset[Role]] = {
     "DELETE /v1/keys/{id}": {Role.OPERATOR},
     "GET /v1/system": {Role.OPERATOR},
     "POST /v1/system/{service}/projections/{projection}:rebuild": {Role.OPERATOR},
+    "GET /v1/system/{service}/dead-letters": {Role.OPERATOR},
+    "POST /v1/system/{service}/projections/{projection}/dead-letters:redrive": {Role.OPERATOR},
 }
 PATH_VALUES = {
     "id": "p-1",
@@ -70,6 +72,7 @@ BODIES: dict[str, dict[str, Any]] = {
     "POST /v1/models/{version}:promote": {"reason": "a test"},
     "POST /v1/keys": {"name": "fresh", "kind": "publishable"},
     "POST /v1/system/{service}/projections/{projection}:rebuild": {},
+    "POST /v1/system/{service}/projections/{projection}/dead-letters:redrive": {},
 }
 
 
