@@ -1,16 +1,14 @@
 """Owns popularity: what shoppers did with a product, fading with time: this month weighs more than last year."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 HALF_LIFE_S: Final = 28 * 86_400.0
 # What an act says about wanting, in purchases: order lines count once each, whatever their quantity.
 WEIGHTS: Final[Mapping[str, float]] = {"purchase-complete": 1.0, "add-to-cart": 0.3, "detail-page-view": 0.05}
 
 
-@dataclass(frozen=True, slots=True)
-class Faded:
+class Faded(NamedTuple):
     """A sum of acts as it stood at ``time_s`` (seconds since 1970)."""
 
     value: float

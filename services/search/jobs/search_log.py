@@ -17,7 +17,7 @@ from services.search.jobs.log_mining import SERVED
 from services.search.usecases.searching import Served
 
 QUEUE_LIMIT: Final = 10_000
-GATHER_S: Final = 0.05  # so that busy seconds write few large batches
+GATHER_S: Final = 0.25  # so that busy seconds write few large batches, and what follows the log reads few
 RETRY_S: Final = 1.0
 OWNER: Final = "search"
 

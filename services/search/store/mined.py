@@ -1,21 +1,21 @@
 """Owns the numbers mined from the logs: queries by day, and popularity of products in shards, in one collection."""
 
-from collections.abc import AsyncIterator, Mapping
-from dataclasses import asdict, fields
+from collections.abc import AsyncIterator, Iterable, Mapping
+from dataclasses import fields
 from typing import Any, Final
 
 from services.chassis.documents.port import PAGE_LIMIT, Collection, DocumentStore, Index, Range
 from services.chassis.eventlog.generations import Generations
 from services.search.domain.insights import QueryDay
 from services.search.domain.mining import SHARDS
-from services.search.domain.popularity import Faded
+from services.search.domain.popularity import Faded, added
 
 PROJECTION: Final = "search-log"
 BY_DAY: Final = "by_day"
 MINED: Final = Collection("mined", (Index(BY_DAY, ("kind", "day")),))
 QUERY_DAY_KIND: Final = "query-day"
 POPULARITY_KIND: Final = "popularity"
-_FIELDS: Final = frozenset(each.name for each in fields(QueryDay))
+_FIELDS: Final = tuple(each.name for each in fields(QueryDay))
 
 
 class MinedStore:
@@ -65,21 +65,24 @@ def popularity_key(shard: int) -> str:
     return f"p/{shard:02}"
 
 
-def shard_in(key: str) -> int:
-    """Return the shard that ``popularity_key`` made a key of."""
-    return int(key[2:])
-
-
 def query_day_from_body(body: Mapping[str, Any]) -> QueryDay:
     """Read a query's day."""
-    return QueryDay(**{name: value for name, value in body.items() if name in _FIELDS})
+    return QueryDay(**{name: body[name] for name in _FIELDS if name in body})
 
 
 def body_from_query_day(day: QueryDay) -> dict[str, Any]:
     """Write a query's day."""
-    return {"kind": QUERY_DAY_KIND, **asdict(day)}
+    return {"kind": QUERY_DAY_KIND, **{name: getattr(day, name) for name in _FIELDS}}
 
 
 def sums_in(body: dict[str, Any] | None) -> dict[str, Any]:
     """Return a shard's body to be changed in place, or a new one."""
     return body if body is not None else {"kind": POPULARITY_KIND, "products": {}}
+
+
+def add_to(sums: dict[str, Any], products: Iterable[str], weight: float, time_s: float) -> None:
+    """Add an act to the sum of each of the products in a shard's body."""
+    kept = sums["products"]
+    for product_id in products:
+        before = kept.get(product_id)
+        kept[product_id] = list(added(None if before is None else Faded(*before), weight, time_s))

@@ -6,9 +6,11 @@ from random import Random
 from typing import Any
 from zoneinfo import ZoneInfo
 
+import pytest
+
 from services.chassis.documents.memory import MemoryDocuments
 from services.chassis.eventlog.generations import Generations
-from services.chassis.eventlog.port import Event
+from services.chassis.eventlog.port import READ_LIMIT, Event
 from services.search.domain.attribution import Attribution, query_key, token_of
 from services.search.domain.insights import QueryDay
 from services.search.jobs.log_mining import LogMiner, miner_projection
@@ -89,3 +91,35 @@ async def test_a_day_begins_where_the_shop_is() -> None:
     evening = datetime(2026, 1, 5, 17, 0, tzinfo=UTC)
     days, _ = await mined([served(1, occurred_time=evening)])
     assert list(days) == [f"20260106/{KEY}"]
+
+
+def test_what_an_event_says_is_read_from_the_event_itself_and_not_remembered_by_its_name() -> None:
+    miner = LogMiner(SECRET, ZoneInfo("Asia/Shanghai"))
+    before = event("user-events", 1, "detail-page-view", {"products": [{"id": "a"}]})
+    erased = event("user-events", 1, "detail-page-view", {})
+    assert len(miner.keys(before)) == 1
+    assert miner.keys(erased) == ()
+    (key,) = miner.keys(before)
+    assert miner.fold(key, None, erased) is None
+
+
+def test_more_events_than_are_remembered_are_read_again() -> None:
+    miner = LogMiner(SECRET, ZoneInfo("Asia/Shanghai"))
+    events = [
+        event("user-events", seq, "detail-page-view", {"products": [{"id": f"p{seq}"}]})
+        for seq in range(1, READ_LIMIT + 2)
+    ]
+    keys = [miner.keys(each) for each in events]
+    folded = [miner.fold(key, None, each) for each, (key,) in zip(events, keys, strict=True)]
+    assert [list(body["products"]) for body in folded if isinstance(body, dict)] == [
+        [f"p{each.seq}"] for each in events
+    ]
+    assert len(miner._read) <= READ_LIMIT
+
+
+@pytest.mark.parametrize("minute", [0, 14, 15, 44, 59])
+def test_an_event_counts_on_the_shops_day_whatever_the_zones_offset(minute: int) -> None:
+    miner = LogMiner(SECRET, ZoneInfo("Asia/Kathmandu"))  # a quarter of an hour short of six hours
+    late = served(1, occurred_time=datetime(2026, 1, 5, 18, minute, tzinfo=UTC))
+    (key,) = miner.keys(late)
+    assert key.split("/")[1] == ("20260106" if minute >= 15 else "20260105")
