@@ -29,7 +29,7 @@ from gateway.errors import (
     MediaTypeError,
 )
 from gateway.keys import KeyStore
-from gateway.middleware.record import RequestRecord, record_of
+from gateway.middleware.record import RequestRecord, headers_of, record_of
 from gateway.parameters import NO_QUERY, Query, language_of
 from gateway.principals import Principal, Role, acting_identifiers
 from gateway.settings import GatewaySettings
@@ -38,7 +38,6 @@ from services.chassis.clock import Clock
 from services.chassis.errors import InvalidArgumentError
 
 JSON: Final = "application/json"
-HEADERS_KEY: Final = "zhike.headers"
 
 ModelT = TypeVar("ModelT", bound=BaseModel)
 
@@ -85,14 +84,18 @@ def json_answer(value: object, *, status: int = 200, headers: tuple[tuple[bytes,
 class Call:
     """One admitted request, read only as far as its handler asks."""
 
-    __slots__ = ("_receive", "headers", "identity", "parts", "path", "query", "record", "scope")
+    __slots__ = ("_receive", "headers", "identity", "parts", "path", "query", "scope")
 
     def __init__(self, scope: Scope, receive: Receive, parts: Parts, identity: Identity, query: dict[str, Any]) -> None:
         self.scope, self._receive, self.parts, self.identity = scope, receive, parts, identity
-        self.headers: dict[bytes, bytes] = scope[HEADERS_KEY]
+        self.headers = headers_of(scope)
         self.path: Mapping[str, str] = scope["path_params"]
         self.query = query
-        self.record: RequestRecord = record_of(scope)
+
+    @property
+    def record(self) -> RequestRecord:
+        """What the edge says of the request at its end."""
+        return record_of(self.scope)
 
     @property
     def principal(self) -> Principal:
@@ -216,8 +219,7 @@ class EndpointRoute(APIRoute):
     async def answer(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Admit and answer."""
         declaration, parts = self.declaration, self._parts
-        headers = scope[HEADERS_KEY] = dict(scope["headers"])
-        record = record_of(scope)
+        headers, record = headers_of(scope), record_of(scope)
         record.route = declaration.path
         identity = NO_IDENTITY
         if declaration.roles:

@@ -5,8 +5,8 @@ full again. When there is no room for a new bucket, the one that was used longes
 full, and a full bucket is the same as none.
 """
 
-from dataclasses import dataclass
-from typing import Final
+from dataclasses import dataclass, field
+from typing import Final, NamedTuple
 
 from gateway.errors import RateLimitedError
 from services.chassis.clock import Clock
@@ -20,10 +20,16 @@ class Rate:
 
     per_s: float
     burst: int
+    cost_s: float = field(init=False)  # what one request takes out of the bucket
+    window_s: float = field(init=False)  # the whole bucket
+
+    def __post_init__(self) -> None:
+        cost_s = 1.0 / self.per_s if self.per_s > 0 else 0.0
+        object.__setattr__(self, "cost_s", cost_s)
+        object.__setattr__(self, "window_s", self.burst * cost_s)
 
 
-@dataclass(frozen=True, slots=True)
-class Allowance:
+class Allowance(NamedTuple):
     """What is left of a bucket, for the RateLimit-* headers."""
 
     limit: int
@@ -43,11 +49,12 @@ class RateLimiter:
         if rate.per_s <= 0:
             return None
         now = self._clock.monotonic()
-        cost_s = 1.0 / rate.per_s
-        window_s = rate.burst * cost_s
-        full_at = max(self._full_at.pop(name, now), now)
+        cost_s, window_s, buckets = rate.cost_s, rate.window_s, self._full_at
+        full_at = buckets.pop(name, now)
+        if full_at < now:
+            full_at = now
         if full_at + cost_s - now > window_s + 1e-9:
-            self._full_at[name] = full_at
+            buckets[name] = full_at
             wait_s = full_at + cost_s - now - window_s
             raise RateLimitedError(
                 f"more than {rate.per_s:g} requests per second",
@@ -57,17 +64,16 @@ class RateLimiter:
                 reset_s=_ceil(full_at - now),
             )
         full_at += cost_s
-        if len(self._full_at) >= self._buckets_limit:
-            del self._full_at[next(iter(self._full_at))]
-        self._full_at[name] = full_at
+        if len(buckets) >= self._buckets_limit:
+            del buckets[next(iter(buckets))]
+        buckets[name] = full_at
         return Allowance(rate.burst, int((window_s - (full_at - now)) * rate.per_s + 1e-6), _ceil(full_at - now))
 
     def check(self, name: str, rate: Rate) -> None:
         """Raise RateLimitedError if the bucket is empty, without counting."""
         if rate.per_s > 0 and name in self._full_at:
             now = self._clock.monotonic()
-            cost_s = 1.0 / rate.per_s
-            wait_s = self._full_at[name] + cost_s - now - rate.burst * cost_s
+            wait_s = self._full_at[name] + rate.cost_s - now - rate.window_s
             if wait_s > 1e-9:
                 raise RateLimitedError("too many wrong credentials", retry_after_s=round(wait_s, 3))
 

@@ -3,9 +3,9 @@
 One middleware does it all with one wrapped ``send``, because every further layer costs a coroutine per request.
 """
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Iterable
 from time import perf_counter
-from typing import Any, Final
+from typing import Final
 
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
@@ -23,21 +23,32 @@ from gateway.errors import (
 )
 from gateway.limits import Allowance
 from gateway.middleware.cors import CorsPolicy, Header
-from gateway.middleware.record import SCOPE_KEY, RequestRecord
+from gateway.middleware.record import SCOPE_KEY, RequestRecord, headers_of
 from services.chassis.errors import ErrorKind, ZhikeError
-from services.chassis.logs import AccessLog, CallContext, bind_call, get_log, log_defect, trace_id_of, usable_request_id
+from services.chassis.logs import (
+    AccessLog,
+    CallContext,
+    bind_call,
+    get_log,
+    log_defect,
+    new_request_id,
+    trace_id_of,
+    usable_request_id,
+)
 from services.chassis.metrics import Metrics
 
 IN_FLIGHT_LIMIT: Final = 1_000  # requests at once; more would only wait for the services' own bounds
 CLIENT_CLOSED: Final = 499  # nginx's number for a client that did not wait; only in the log
 API_POLICY: Final = b"default-src 'none'; frame-ancestors 'none'"
-SECURITY_HEADERS: Final[tuple[Header, ...]] = (
+EVERY_HEADER: Final[tuple[Header, ...]] = (
     (b"x-content-type-options", b"nosniff"),
     (b"referrer-policy", b"no-referrer"),
+    (b"content-security-policy", API_POLICY),
+    (b"cache-control", b"no-store"),
 )
 _PROBES: Final = frozenset({"/healthz", "/readyz"})  # asked every second by those who watch
 _METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
-_OWN_CHOICE: Final = {b"content-security-policy": API_POLICY, b"cache-control": b"no-store"}
+_OWN_CHOICE: Final = frozenset({b"content-security-policy", b"cache-control"})  # an answer may say these itself
 
 log, access = get_log("access"), AccessLog("access")
 
@@ -61,18 +72,14 @@ class EdgeMiddleware:
             await self._app(scope, receive, send)
             return
         start = perf_counter()
-        request_id = traceparent = None
-        origin = b""
-        for name, value in scope["headers"]:
-            if name == b"x-request-id":
-                request_id = value.decode("latin-1")
-            elif name == b"traceparent":
-                traceparent = value.decode("latin-1")
-            elif name == b"origin":
-                origin = value
-        record = RequestRecord(usable_request_id(request_id), traceparent or "")
+        headers = headers_of(scope)
+        request_id, origin = headers.get(b"x-request-id"), headers.get(b"origin", b"")
+        traceparent = headers.get(b"traceparent", b"").decode("latin-1")
+        record = RequestRecord(
+            new_request_id() if request_id is None else usable_request_id(request_id.decode("latin-1")), traceparent
+        )
         scope[SCOPE_KEY] = record
-        bind_call(CallContext(record.request_id, trace_id_of(traceparent)))
+        bind_call(CallContext(record.request_id, trace_id_of(traceparent) if traceparent else ""))
         answer = _Answer(send, record, self._cors.headers(origin) if origin else ())
         self._answering += 1
         try:
@@ -152,19 +159,19 @@ class _Answer:
     def __init__(self, send: Send, record: RequestRecord, cors_headers: tuple[Header, ...]) -> None:
         self._send, self.record, self._cors_headers, self.status = send, record, cors_headers, 0
 
-    async def __call__(self, message: Message) -> None:
+    def __call__(self, message: Message) -> Awaitable[None]:
         if message["type"] == "http.response.start":
             self.status = int(message["status"])
             message["headers"] = self._headers(message.get("headers", ()))
-        await self._send(message)
+        return self._send(message)
 
-    def _headers(self, own: Any) -> list[Header]:
-        headers: list[Header] = list(own)
-        names = {name for name, _ in headers}
-        headers += SECURITY_HEADERS
-        headers += [(name, value) for name, value in _OWN_CHOICE.items() if name not in names]
+    def _headers(self, own: Iterable[Header]) -> list[Header]:
+        headers: list[Header] = [*own]
+        chosen = [name for name, _ in headers if name in _OWN_CHOICE]
+        headers += EVERY_HEADER if not chosen else [each for each in EVERY_HEADER if each[0] not in chosen]
         headers.append((b"x-request-id", self.record.request_id.encode("latin-1")))
-        headers += self._cors_headers
+        if self._cors_headers:
+            headers += self._cors_headers
         allowance = self.record.allowance
         if allowance is not None:
             headers += (

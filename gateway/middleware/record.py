@@ -7,6 +7,7 @@ from starlette.types import Scope
 from gateway.limits import Allowance
 
 SCOPE_KEY = "zhike.record"
+HEADERS_KEY = "zhike.headers"
 UNROUTED = "unrouted"
 
 
@@ -29,3 +30,11 @@ def record_of(scope: Scope) -> RequestRecord:
     if record is None:
         scope[SCOPE_KEY] = record = RequestRecord("")
     return record
+
+
+def headers_of(scope: Scope) -> dict[bytes, bytes]:
+    """Return the headers of a request by their names; of one that came twice, the last."""
+    headers: dict[bytes, bytes] | None = scope.get(HEADERS_KEY)
+    if headers is None:
+        scope[HEADERS_KEY] = headers = dict(scope["headers"])
+    return headers

@@ -70,11 +70,11 @@ async def search(call: Call) -> Answer:
         filters=query["filter"],
         order_by=query["order_by"],
         facets=_facets(query["facets"]),
-        shopper=_shopper(call),
         format=AS_JSON,
         exact_spelling=query["exact_spelling"],
         synthetic=asker.synthetic or staff,  # what staff try out is no demand
     )
+    _name_shopper(request.shopper, call)
     return Answer((await SEARCH(call.parts.caller, request)).json)
 
 
@@ -93,7 +93,6 @@ async def recommend(call: Call) -> Answer:
     """Pass the finished JSON through."""
     request = prediction_service_pb2.PredictRequest(
         placement=call.path["placement"],
-        shopper=_shopper(call),
         product_ids=call.query["product_id"],
         page_size=call.query["page_size"],
         language=call.language,
@@ -101,6 +100,7 @@ async def recommend(call: Call) -> Answer:
         exclude_product_ids=call.query["exclude_product_id"],
         synthetic=call.principal.synthetic,
     )
+    _name_shopper(request.shopper, call)
     return Answer((await PREDICT(call.parts.caller, request)).json)
 
 
@@ -120,10 +120,10 @@ async def get_product(call: Call) -> Answer:
 
 async def get_cart(call: Call) -> Answer:
     """Pass the cart of the shopper through."""
-    shopper = _shopper(call)
-    if not shopper.identifiers:
+    request = prediction_service_pb2.GetCartRequest(language=call.language)
+    _name_shopper(request.shopper, call)
+    if not request.shopper.identifiers:
         raise InvalidArgumentError("whose cart? send X-Visitor-Id or identifier", field="identifier")
-    request = prediction_service_pb2.GetCartRequest(shopper=shopper, language=call.language)
     return Answer((await GET_CART(call.parts.caller, request)).json)
 
 
@@ -139,12 +139,11 @@ async def create_shopper_token(call: Call) -> Answer:
     )
 
 
-def _shopper(call: Call) -> identifier_pb2.Shopper:
-    staff = call.principal.role is Role.STAFF
-    identifiers = () if staff else call.shopper_identifiers()
-    return identifier_pb2.Shopper(
-        identifiers=identifiers, shop=call.shop, channel=call.principal.channel or DEFAULT_CHANNEL
-    )
+def _name_shopper(shopper: identifier_pb2.Shopper, call: Call) -> None:
+    """Say who asks, in place: a message made apart would be copied into the request."""
+    if call.principal.role is not Role.STAFF:
+        shopper.identifiers.extend(call.shopper_identifiers())
+    shopper.shop, shopper.channel = call.shop, call.principal.channel or DEFAULT_CHANNEL
 
 
 def _facets(text: str) -> list[str]:
