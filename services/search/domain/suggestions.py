@@ -63,27 +63,42 @@ class Phrase:
     price: Money | None = None
 
 
+class _Beginnings:
+    """Where a shopper may begin some texts, in order. Reading them out is most of the cost of a completion."""
+
+    __slots__ = ("inner", "keys", "places", "texts")
+
+    def __init__(self, texts: list[str]) -> None:
+        entries: list[tuple[str, int, bool]] = []
+        for place, text in enumerate(texts):
+            folded = fold(text)
+            entries.extend((folded[start:], place, start > 0) for start in _starts(folded))
+        entries.sort()
+        self.texts = texts
+        self.keys = [key for key, _, _ in entries]
+        self.places = np.array([place for _, place, _ in entries], dtype=np.int32)
+        self.inner = np.array([inner for _, _, inner in entries], dtype=bool)
+
+
 class Completion:
     """An immutable index over phrases. Building costs n log n in the beginnings of words.
+
+    Phrases come in groups; the beginnings of a group with the same texts as its like of ``like`` are taken over, for
+    then only weights moved.
 
     An entry is one beginning of one phrase. Entries stand in the order of their texts, so those of a prefix are a run;
     each knows its rank among all, so the best of a run are its smallest ranks.
     """
 
-    def __init__(self, phrases: Iterable[Phrase] = ()) -> None:
-        self._phrases = _bounded(phrases)
-        entries: list[tuple[str, int, bool]] = []
-        for place, phrase in enumerate(self._phrases):
-            folded = fold(phrase.text)
-            entries.extend((folded[start:], place, start > 0) for start in _starts(folded))
-        entries.sort()
-        self._keys = [key for key, _, _ in entries]
-        self._places = np.array([place for _, place, _ in entries], dtype=np.int32)
-        ranks = _ranks(self._phrases, self._places, np.array([inner for _, _, inner in entries], dtype=bool))
+    def __init__(self, *groups: Iterable[Phrase], like: "Completion | None" = None) -> None:
+        kept = _bounded([list(phrases) for phrases in groups])
+        self._phrases = [phrase for phrases in kept for phrase in phrases]
+        self._groups = _beginnings([[phrase.text for phrase in phrases] for phrases in kept], like)
+        self._keys, self._places, inner = _merged(self._groups)
+        ranks = _ranks(self._phrases, self._places, inner)
         # For each language the ranks in it, _UNFIT where the phrase is of the other one.
-        tags = np.array([phrase.language for phrase in self._phrases], dtype=object)[self._places]
         self._ranks = {
-            language: np.where((tags == "") | (tags == language), ranks, _UNFIT).astype(np.int32)
+            language: np.where(_fitting(self._phrases, language)[self._places], ranks, _UNFIT).astype(np.int32)
             for language in LANGUAGES
         }
         self._short: dict[tuple[str, str], list[Phrase]] = {}
@@ -124,6 +139,10 @@ class Completion:
             looked_at *= 8
 
 
+def _fitting(phrases: Sequence[Phrase], language: str) -> Bools:
+    return np.array([phrase.language in {"", language} for phrase in phrases], dtype=bool)
+
+
 def _ranks(phrases: Sequence[Phrase], places: Ints, inner: Bools) -> Ints:
     """Return the rank of each entry: the greatest score first, then the shorter text, then the text."""
     worth = np.array([phrase.weight * _KIND_WEIGHT[phrase.kind] for phrase in phrases], dtype=np.float64)
@@ -147,11 +166,31 @@ def _smallest(ranks: Ints, count: int) -> Ints:
     return fitting
 
 
-def _bounded(phrases: Iterable[Phrase]) -> Sequence[Phrase]:
-    kept = list(phrases)
-    if len(kept) <= PHRASES_LIMIT:
-        return kept
-    return heapq.nlargest(PHRASES_LIMIT, kept, key=lambda phrase: phrase.weight * _KIND_WEIGHT[phrase.kind])
+def _bounded(groups: list[list[Phrase]]) -> list[list[Phrase]]:
+    if sum(map(len, groups)) <= PHRASES_LIMIT:
+        return groups
+    together = (phrase for phrases in groups for phrase in phrases)
+    return [heapq.nlargest(PHRASES_LIMIT, together, key=lambda phrase: phrase.weight * _KIND_WEIGHT[phrase.kind])]
+
+
+def _beginnings(groups: list[list[str]], like: Completion | None) -> list[_Beginnings]:
+    before: list[_Beginnings] = [] if like is None else like._groups
+    return [
+        before[place] if place < len(before) and before[place].texts == texts else _Beginnings(texts)
+        for place, texts in enumerate(groups)
+    ]
+
+
+def _merged(groups: Sequence[_Beginnings]) -> tuple[list[str], Ints, Bools]:
+    """Return all keys in order, with the place of each entry's phrase among all and whether it begins inside it."""
+    if not groups:
+        return [], np.empty(0, dtype=np.int32), np.empty(0, dtype=bool)
+    keys = [key for group in groups for key in group.keys]
+    order = sorted(range(len(keys)), key=keys.__getitem__)  # runs in order already: linear
+    firsts = np.cumsum([0, *(len(group.texts) for group in groups)])
+    places = np.concatenate([group.places + first for group, first in zip(groups, firsts[:-1], strict=True)])
+    inner = np.concatenate([group.inner for group in groups])
+    return [keys[place] for place in order], places[order].astype(np.int32), inner[order]
 
 
 def _starts(folded: str) -> list[int]:

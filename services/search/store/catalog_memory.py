@@ -38,6 +38,7 @@ class CatalogMemory:
         self.price_bounds: tuple[int, ...] = ()
         self.currency = ""  # of most products
         self.dirty = False
+        self._built_from: tuple[list[Phrase], Mapping[str, float]] = ([], {})
 
     def __len__(self) -> int:
         return len(self._known)
@@ -60,10 +61,15 @@ class CatalogMemory:
             self._known[product.id] = now
 
     async def rebuild(self, queries: Iterable[Phrase], popularity: Mapping[str, float]) -> None:
-        """Build completions and price bounds anew from the catalogue, logged queries and popularity."""
-        self.dirty = False
-        known, logged = dict(self._known), list(queries)
-        built = await asyncio.to_thread(_built, known, logged, popularity)
+        """Build completions and price bounds anew from the catalogue, logged queries and popularity.
+
+        Nothing is done where none of them moved, and little where only weights did.
+        """
+        logged = list(queries)
+        if not self.dirty and self._built_from == (logged, popularity):
+            return
+        self.dirty, self._built_from = False, (logged, popularity)
+        built = await asyncio.to_thread(_built, dict(self._known), logged, popularity, like=self.completion)
         self.completion, self.price_bounds, self.currency = built
 
     def _words(self, known: _Known) -> list[str]:
@@ -76,13 +82,13 @@ def _spelled(known: _Known) -> list[str]:
 
 
 def _built(
-    known: Mapping[str, _Known], queries: list[Phrase], popularity: Mapping[str, float]
+    known: Mapping[str, _Known], queries: list[Phrase], popularity: Mapping[str, float], *, like: Completion
 ) -> tuple[Completion, tuple[int, ...], str]:
-    phrases = [*queries, *_named(known), *_titles(known, popularity)]
+    named = (*_named(known), *_titles(known, popularity))
     currencies = Counter(each.price.currency for each in known.values() if each.price is not None)
     currency = max(currencies, key=currencies.__getitem__, default="")
     prices = [each.price.amount_minor for each in known.values() if each.price and each.price.currency == currency]
-    return Completion(phrases), price_bounds(prices), currency
+    return Completion(queries, named, like=like), price_bounds(prices), currency
 
 
 def _named(known: Mapping[str, _Known]) -> Iterable[Phrase]:

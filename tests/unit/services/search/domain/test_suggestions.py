@@ -1,5 +1,7 @@
 """Completions by the beginning of any word, likeliest first, no text twice."""
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -123,3 +125,33 @@ def test_one_short_beginning_more_than_are_remembered_is_still_answered(monkeypa
     for beginning in ("t", "m", "t", "m"):
         assert len(completion.complete(beginning, "en")) == 1
     assert len(completion._short) == 1
+
+
+def test_a_completion_built_like_another_answers_as_one_built_anew() -> None:
+    queries = [Phrase("milk tea", QUERY, 3.0), Phrase("oat milk", QUERY, 1.0)]
+    titles = [
+        Phrase("Milk chocolate", PRODUCT, 1.0),
+        Phrase("Almond milk", PRODUCT, 2.0),
+        Phrase("milk tea", PRODUCT, 9),
+    ]
+    before = Completion(queries, titles)
+    heavier = [replace(title, weight=20.0 - title.weight) for title in titles]
+    for groups in (
+        (queries, heavier),
+        ([Phrase("new milk", QUERY, 5.0), *queries], heavier),
+        ([], titles),
+        (queries, titles[1:]),
+        (queries,),
+    ):
+        like = Completion(*groups, like=before)
+        anew = Completion([phrase for group in groups for phrase in group])
+        for prefix in ("m", "mi", "milk", "o", "tea", "c"):
+            assert like.complete(prefix, "en") == anew.complete(prefix, "en")
+
+
+def test_the_limit_holds_over_all_groups(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(suggestions, "PHRASES_LIMIT", 2)
+    small = Completion(
+        [Phrase("tea two", QUERY, 1.0)], [Phrase("tea one", PRODUCT, 1.0), Phrase("tea six", PRODUCT, 2.0)]
+    )
+    assert [phrase.text for phrase in small.complete("tea", "en")] == ["tea two", "tea six"]

@@ -1,0 +1,39 @@
+"""Completions are built again for what moved, and not for nothing."""
+
+from services.kits.text.segment import Segmenter
+from services.search.domain.product import product_from_json
+from services.search.domain.suggestions import Phrase, SuggestionKind
+from services.search.store.catalog_memory import CatalogMemory
+
+SEGMENTER = Segmenter()
+
+
+async def filled() -> CatalogMemory:
+    memory = CatalogMemory(SEGMENTER)
+    for product_id in ("a", "b"):
+        memory.put(product_from_json({"id": product_id, "title": {"en": f"Milk {product_id}"}}, shop="main"))
+    await memory.rebuild([], {})
+    return memory
+
+
+def titles(memory: CatalogMemory) -> list[str]:
+    return [phrase.text for phrase in memory.completion.complete("milk", "en")]
+
+
+async def test_where_nothing_moved_nothing_is_built() -> None:
+    memory = await filled()
+    before = memory.completion
+    await memory.rebuild([], {})
+    assert memory.completion is before
+
+
+async def test_a_query_a_product_and_a_weight_are_each_taken_in() -> None:
+    memory = await filled()
+    assert titles(memory) == ["Milk a", "Milk b"]
+    await memory.rebuild([], {"b": 100.0})
+    assert titles(memory) == ["Milk b", "Milk a"]
+    await memory.rebuild([Phrase("milk tea", SuggestionKind.QUERY, 1.0)], {"b": 100.0})
+    assert titles(memory) == ["milk tea", "Milk b", "Milk a"]
+    memory.put(product_from_json({"id": "c", "title": {"en": "Milk c"}}, shop="main"))
+    await memory.rebuild([Phrase("milk tea", SuggestionKind.QUERY, 1.0)], {"b": 100.0})
+    assert titles(memory) == ["milk tea", "Milk b", "Milk a", "Milk c"]
