@@ -22,6 +22,7 @@ from gateway.app import build_app
 from gateway.authentication import Authenticator
 from gateway.demo_shop.routes import DemoShop
 from gateway.endpoints import Parts
+from gateway.joined_writes import GatewayHttpProtocol
 from gateway.keys import KeyStore
 from gateway.limits import RateLimiter
 from gateway.metrics import GATEWAY_METRICS
@@ -154,7 +155,7 @@ def _uvicorn_config(app: ASGIApp, settings: GatewaySettings) -> uvicorn.Config:
     return uvicorn.Config(
         app,
         loop="uvloop",
-        http="httptools",
+        http=GatewayHttpProtocol,
         ws="none",
         lifespan="off",
         log_config=None,
