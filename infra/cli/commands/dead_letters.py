@@ -48,7 +48,7 @@ def list_letters(
     """List what waits for a redrive."""
     found = asyncio.run(_list(projection, payload=payload, limit=limit))
     if json:
-        output.print(orjson.dumps(found).decode(), markup=False)
+        output.print(orjson.dumps(found).decode(), markup=False, emoji=False)
         return
     for service in found["missing"]:
         people.print(f"[yellow]![/] {escape(t('letters.missing', service=service))}")
@@ -59,8 +59,8 @@ def list_letters(
     if payload:
         for letter in found["dead_letters"]:
             said = letter["event"] or {"event_problem": letter["event_problem"]}
-            output.print(f"{letter['id']}  {letter['message']}", markup=False)
-            output.print(f"  {orjson.dumps(said).decode()}", markup=False)
+            output.print(f"{letter['id']}  {letter['message']}", markup=False, emoji=False)
+            output.print(f"  {orjson.dumps(said).decode()}", markup=False, emoji=False)
     if found["more"]:
         people.print(t("letters.more", limit=limit), style="dim")
 
