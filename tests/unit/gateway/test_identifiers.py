@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.identifiers import LOGIN_LIMIT, normalise_identifier
+from gateway.identifiers import LOGIN_LIMIT, REMEMBERED_LIMIT, normalise_identifier
 from services.chassis.errors import InvalidArgumentError
 
 
@@ -31,6 +31,17 @@ def test_one_written_form(text: str, normal: str) -> None:
 def test_what_is_no_identifier_is_refused(text: str) -> None:
     with pytest.raises(InvalidArgumentError):
         normalise_identifier(text)
+
+
+def test_what_was_refused_once_is_refused_again_and_the_memory_is_bounded() -> None:
+    for _ in range(2):
+        with pytest.raises(InvalidArgumentError):
+            normalise_identifier("phone:1")
+    normalise_identifier.cache_clear()
+    for number in range(REMEMBERED_LIMIT + 1):
+        assert normalise_identifier(f"card: {number:06d}") == f"card:{number:06d}"
+    assert normalise_identifier.cache_info().currsize == REMEMBERED_LIMIT
+    assert normalise_identifier("card: 000000") == "card:000000"
 
 
 @given(st.text(max_size=60), st.sampled_from(["card", "login", "phone", "email", "visitor", "x"]))
