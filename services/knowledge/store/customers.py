@@ -133,7 +133,7 @@ class CustomerStore:
     async def own_label_among(self, product_ids: Iterable[str]) -> frozenset[str]:
         """Return which of the products are of the shop's own label."""
         found = await self._get_all(self._own_label.resolve(OWN_LABEL), list(dict.fromkeys(product_ids)))
-        return frozenset(found)
+        return frozenset(key for key, body in found.items() if _is_own_label(body))
 
     async def own_label(self) -> frozenset[str]:
         """Return all products of the shop's own label."""
@@ -141,7 +141,7 @@ class CustomerStore:
         after: str | None = None
         while True:
             page = await self._documents.scan(self._own_label.resolve(OWN_LABEL), after=after, limit=PAGE_LIMIT)
-            found.update(document.key for document in page.documents if live_body(document) is not None)
+            found.update(document.key for document in page.documents if _is_own_label(live_body(document)))
             after = page.next_after
             if after is None:
                 return frozenset(found)
@@ -229,3 +229,7 @@ class CustomerStore:
                 if body is not None:
                     found[key] = body
         return found
+
+
+def _is_own_label(body: Mapping[str, object] | None) -> bool:
+    return body is not None and body.get("own_label", True) is True

@@ -7,7 +7,7 @@ from typing import Any
 from services.chassis.documents.port import DocumentStore
 from services.chassis.eventlog.generations import Resolve
 from services.chassis.eventlog.port import Event
-from services.chassis.eventlog.projection import DELETE, Deletion, KeyedProjection
+from services.chassis.eventlog.projection import KeyedProjection
 from services.knowledge.domain.identifiers import EMAIL, PHONE, kind_of, own_customer_id
 from services.knowledge.domain.identity import LOGIN_EVENT, SAME_EVENT, Link
 from services.knowledge.domain.purchases import order_from_payload, order_key
@@ -145,10 +145,14 @@ def _product_keys(event: Event) -> Sequence[str]:
     return (event.subject,)
 
 
-def _fold_product(_key: str, body: Body | None, event: Event) -> Body | Deletion | None:
-    if _is_own_label(event.payload):
-        return {"product_id": event.subject}
-    return None if body is None else DELETE
+def _fold_product(_key: str, body: Body | None, event: Event) -> Body | None:
+    """Keep whether a product is of the own label, once it was; a redrive comes late and undoes no later version."""
+    version, own_label = int(event.payload.get("version") or 0), _is_own_label(event.payload)
+    if body is None and not own_label:
+        return None
+    if body is not None and version < int(body.get("version", 0)):
+        return None
+    return {"product_id": event.subject, "version": version, "own_label": own_label}
 
 
 def _is_own_label(product: Mapping[str, Any]) -> bool:

@@ -88,6 +88,15 @@ async def test_own_label_products_are_kept_while_they_are(world: World) -> None:
     assert await world.customers.own_label() == {"p-1"}
 
 
+async def test_a_version_that_comes_late_undoes_none_that_came_before_it(world: World) -> None:
+    await world.product("p-1", ["own-label"], version=3)
+    await world.product("p-1", [], version=2)  # set aside at first, redriven now
+    assert await world.customers.own_label() == {"p-1"}
+    await world.product("p-1", [], version=5)
+    await world.product("p-1", ["own-label"], version=4)
+    assert await world.customers.own_label() == await world.customers.own_label_among(["p-1"]) == frozenset()
+
+
 @pytest.mark.parametrize(
     ("log", "build", "collections"),
     [
