@@ -10,6 +10,7 @@ BENCHMARKS: tuple[tuple[str, ...], ...] = (
     ("documents",),
     ("eventlog",),
     ("calls",),
+    ("reads",),
     ("gateway",),
     ("search",),
     ("search_engine",),

@@ -1,5 +1,6 @@
 """A model version ready to answer: its arrays, lined up with the ledger's numbering and the shelf's present state."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -8,11 +9,13 @@ from services.recommendation.domain.catalog import Product
 from services.recommendation.domain.fold_in import ItemFactors, item_factors
 from services.recommendation.domain.interactions import Bools, Floats, Ints
 from services.recommendation.domain.model import Ranker
+from services.recommendation.domain.ranking import Head
 from services.recommendation.domain.repurchase import DEFAULT_INTERVAL_DAYS
 from services.recommendation.store.blobs import ModelArrays
 from services.recommendation.store.ledger import Ledger
 from services.recommendation.store.shelf import AISLE_LANGUAGE, Shelf
 
+ALIKE_LIMIT = 2_000  # products whose likes are kept ranked; about 9 kB each
 LEVELS = 3  # category levels that similarity looks at
 NO_CATEGORY = -1
 
@@ -44,6 +47,7 @@ class ServingModel:
         self._shelf: Shelf | None = None
         self._shelf_position = 0
         self._category_codes: dict[tuple[str, ...], int] = {}
+        self._alike: dict[int, Head] = {}
         self._columns = Columns(
             np.zeros(len(self), dtype=bool), np.full((LEVELS, len(self)), NO_CATEGORY, dtype=np.int32)
         )
@@ -77,6 +81,18 @@ class ServingModel:
         self._shelf, self._shelf_position = shelf, shelf.position
         return self._columns
 
+    def alike(self, place: int, ranked: Callable[[int], Head]) -> Head:
+        """Return what ``ranked`` makes of a place from this model and the category levels; kept until these change.
+
+        Call ``columns`` before, so that the changes of the shelf have been seen.
+        """
+        head = self._alike.get(place)
+        if head is None:
+            if len(self._alike) >= ALIKE_LIMIT:
+                self._alike.clear()
+            head = self._alike[place] = ranked(place)
+        return head
+
     def category_levels(self, product: Product) -> Ints:
         """Return the codes of a product's category levels, NO_CATEGORY where it has fewer: shape (LEVELS,)."""
         path = product.category(AISLE_LANGUAGE)[:LEVELS]
@@ -88,7 +104,10 @@ class ServingModel:
     def _see(self, place: int, product: Product | None) -> None:
         self._columns.sellable[place] = product is not None and product.sellable
         if product is not None:
-            self._columns.levels[:, place] = self.category_levels(product)
+            levels = self.category_levels(product)
+            if not np.array_equal(self._columns.levels[:, place], levels):
+                self._columns.levels[:, place] = levels
+                self._alike.clear()
 
     def _line_up(self, ledger: Ledger) -> None:
         if self._lined_up != (ledger, ledger.epoch):

@@ -8,9 +8,9 @@ from services.recommendation.domain.interactions import Floats, Ints
 from services.recommendation.domain.model import Ranker
 from services.recommendation.domain.neighbours import neighbour_scores
 from services.recommendation.domain.prediction import FallbackReason, Prediction, Request, Slot, Source
-from services.recommendation.domain.ranking import best
+from services.recommendation.domain.ranking import Head, best, head_of
 from services.recommendation.domain.reasons import Reason, ReasonCode
-from services.recommendation.store.serving import NO_CATEGORY, ServingModel
+from services.recommendation.store.serving import NO_CATEGORY, Columns, ServingModel
 from services.recommendation.store.shelf import AISLE_LANGUAGE
 from services.recommendation.store.world import World
 from services.recommendation.usecases.popular import filled_up, popular
@@ -18,6 +18,7 @@ from services.recommendation.usecases.popular import filled_up, popular
 # A product of the same most specific category ranks above all others of like taste: substitutes first, then what the
 # same people buy. Cosines lie in -1 … 1; the shares of common levels add up to CATEGORY_WEIGHT.
 CATEGORY_WEIGHT = 2.0
+HEAD_PLACES = 128  # ranked at first for each product: two pages of the longest, with some sold out
 
 
 def similar_items(world: World, request: Request) -> Prediction:
@@ -28,18 +29,15 @@ def similar_items(world: World, request: Request) -> Prediction:
         fallback = FallbackReason.NO_MODEL if model is None else FallbackReason.NO_HISTORY
         return _same_category(world, request, fallback)
     columns = model.columns(world.shelf)
-    nearness = _nearness(model, place)
-    share = _shared_categories(columns.levels, place)
-    scores = nearness + np.float32(CATEGORY_WEIGHT) * share
-    scores[(nearness <= 0) & (share < 1)] = -np.inf
-    scores[~columns.sellable] = -np.inf
-    _drop(scores, model, request)
+    head = model.alike(place, lambda like: head_of(_alikeness(model, columns, like), HEAD_PLACES))
+    found = _offered(world, head, request)
+    if len(found) < request.page_size and not head.complete:
+        found = _offered(world, head_of(_alikeness(model, columns, place), len(model)), request)
     source = Source.ALS if model.ranker is Ranker.ALS else Source.ITEM_TO_ITEM
-    slots = []
-    for found in best(scores, request.page_size).tolist():
-        product_id = model.product_ids[found]
-        reason = _likeness(world, product_id, anchor, request.language)
-        slots.append(Slot(product_id, float(scores[found]), reason, source))
+    slots = [
+        Slot(product_id, score, _likeness(world, product_id, anchor, request.language), source)
+        for product_id, score in found
+    ]
     prediction = Prediction(request.placement, tuple(slots), source)
     return (
         filled_up(world, request, prediction, request.product_ids)
@@ -74,6 +72,30 @@ def bought_together(world: World, request: Request) -> Prediction:
     if not slots:
         return popular(world, request, FallbackReason.NO_HISTORY)
     return Prediction(request.placement, tuple(slots), Source.EASE)
+
+
+def _offered(world: World, head: Head, request: Request) -> list[tuple[str, float]]:
+    """Return the first of a ranking that may be shown now, with their scores."""
+    assert world.model is not None
+    product_ids, sellable = world.model.product_ids, world.shelf.sellable
+    without = request.excluded.union(request.product_ids)
+    found: list[tuple[str, float]] = []
+    for place, score in zip(head.places, head.scores, strict=True):
+        product_id = product_ids[place]
+        if product_id not in without and sellable(product_id):
+            found.append((product_id, score))
+            if len(found) == request.page_size:
+                break
+    return found
+
+
+def _alikeness(model: ServingModel, columns: Columns, place: int) -> Floats:
+    """Return how like the one at ``place`` each product is, -inf where it is not: (n,)."""
+    nearness = _nearness(model, place)
+    share = _shared_categories(columns.levels, place)
+    scores: Floats = nearness + np.float32(CATEGORY_WEIGHT) * share
+    scores[(nearness <= 0) & (share < 1)] = -np.inf
+    return scores
 
 
 def _nearness(model: ServingModel, place: int) -> Floats:

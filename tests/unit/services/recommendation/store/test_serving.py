@@ -1,8 +1,11 @@
 """A model lined up with the ledger's numbers and the shelf's present state."""
 
 import numpy as np
+import pytest
 
 from services.recommendation.domain.model import Ranker
+from services.recommendation.domain.ranking import Head
+from services.recommendation.store import serving as serving_module
 from services.recommendation.store.ledger import Ledger
 from services.recommendation.store.serving import NO_CATEGORY, ServingModel
 from services.recommendation.store.shelf import Shelf
@@ -66,3 +69,26 @@ def test_categories_are_the_same_numbers_for_the_same_path() -> None:
 
 def test_an_empty_ledger_lines_up_with_nothing() -> None:
     assert len(serving().places_of_ledger(Ledger())) == 0
+
+
+def test_likes_are_ranked_once_until_a_category_changes_and_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(serving_module, "ALIKE_LIMIT", 3)
+    world, asked = shop_world(), list[int]()
+    model = world.model
+    assert model is not None
+
+    def ranked(place: int) -> Head:
+        asked.append(place)
+        return Head((place,), (1.0,), complete=True)
+
+    model.columns(world.shelf)
+    assert [model.alike(place, ranked).places for place in (0, 1, 0, 1)] == [(0,), (1,), (0,), (1,)]
+    world.shelf.apply(product_event(900, "p1", availability="out-of-stock"))
+    model.columns(world.shelf)
+    model.alike(0, ranked)
+    assert asked == [0, 1]
+    world.shelf.apply(product_event(901, "p1", categories=[{"en": "Garden"}]))
+    model.columns(world.shelf)
+    for place in (0, 1, 2, 3, 0):
+        model.alike(place, ranked)
+    assert asked == [0, 1, 0, 1, 2, 3, 0]

@@ -18,7 +18,7 @@ from services.recommendation.jobs.board import count_board
 from services.recommendation.store.ledger import Ledger
 from services.recommendation.store.serving import ServingModel
 from services.recommendation.store.world import World
-from services.recommendation.usecases import taste
+from services.recommendation.usecases import about_product, taste
 from services.recommendation.usecases.predict import ConsentRules, predict
 from services.recommendation.usecases.taste import Profiles
 from services.recommendation.wire import WrittenReasons, prediction_to_json
@@ -242,6 +242,26 @@ async def test_a_page_is_full_even_where_all_that_was_ranked_first_is_sold_out(
     for product_id in ids(wanted)[:3]:
         shop.product(product_id, availability="out-of-stock")
     assert ids(await shop.ask(page_size=1)) == ids(wanted)[3:4]
+
+
+@pytest.mark.parametrize("ranker", list(Ranker))
+async def test_likes_go_on_below_those_ranked_first(ranker: Ranker, monkeypatch: pytest.MonkeyPatch) -> None:
+    about = {"product_ids": ("p3",)}
+    wanted = await Shop(ranker).ask(Placement.SIMILAR_ITEMS, page_size=20, **about)
+    monkeypatch.setattr(about_product, "HEAD_PLACES", 2)
+    shop = Shop(ranker)
+    assert await shop.ask(Placement.SIMILAR_ITEMS, page_size=20, **about) == wanted
+    for product_id in ids(wanted)[:2]:
+        shop.product(product_id, availability="out-of-stock")
+    assert ids(await shop.ask(Placement.SIMILAR_ITEMS, page_size=1, **about)) == ids(wanted)[2:3]
+
+
+async def test_a_product_that_moves_to_another_category_is_another_like_at_once() -> None:
+    shop, about = Shop(), {"product_ids": ("p3",), "page_size": 3}
+    first = ids(await shop.ask(Placement.SIMILAR_ITEMS, **about))
+    for product_id in first:
+        shop.product(product_id, categories=[{"en": "Garden"}])
+    assert not set(first) & set(ids(await shop.ask(Placement.SIMILAR_ITEMS, **about)))
 
 
 async def test_a_change_of_somebody_else_leaves_a_profile_as_it_is() -> None:
