@@ -7,10 +7,10 @@ text often keeps it as read.
 
 import re
 from array import array
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Final
 
-from services.kits.text.fold import Folded, fold_with_offsets
+from services.kits.text.fold import fold_with_offsets
 from services.kits.text.language import HAN_RANGES, KANA_RANGES
 from services.kits.text.segment import ATOM, QueryWord
 from services.kits.text.stem import stem
@@ -59,19 +59,28 @@ class ReadText:
     def places_of(self, token: Token) -> Sequence[Span]:
         """Return where a token stands in the text."""
         if token.is_cjk:
-            return self._occurrences(token.text) if token.text in self._folded.text else ()
-        found = self._words(token.parted) if token.parted in self._atoms else []
+            start = self._folded.text.find(token.text)
+            return self._occurrences(token.text, start) if start >= 0 else ()
+        start = self._atoms.find(token.parted)
+        found = self._words(token.parted, start) if start >= 0 else []
         if token.text[0] in self._initials:
             found.extend(self._compounds(token.text))
         return found
 
-    def _occurrences(self, token: str) -> list[Span]:
-        folded: Folded = self._folded
-        return [folded.original_span(start, start + len(token)) for start in _found(token, folded.text)]
+    def _occurrences(self, token: str, start: int) -> list[Span]:
+        folded, size, found = self._folded, len(token), []
+        while start >= 0:
+            found.append((folded.starts[start], folded.ends[start + size - 1]))
+            start = folded.text.find(token, start + 1)
+        return found
 
-    def _words(self, parted: str) -> list[Span]:
-        places = (self._atoms.count(_SPACE, 0, start) for start in _found(parted, self._atoms))
-        return [(self._bounds[2 * place], self._bounds[2 * place + 1]) for place in places]
+    def _words(self, parted: str, start: int) -> list[Span]:
+        bounds, found = self._bounds, []
+        while start >= 0:
+            place = 2 * self._atoms.count(_SPACE, 0, start)
+            found.append((bounds[place], bounds[place + 1]))
+            start = self._atoms.find(parted, start + 1)
+        return found
 
     def _compounds(self, token: str) -> list[Span]:
         """Return where joined atoms together spell the token."""
@@ -126,18 +135,13 @@ def marked(text: str, spans: Sequence[Span], *, opening: str, closing: str) -> s
     return "".join((*pieces, text[position:]))
 
 
-def _found(part: str, text: str) -> Iterator[int]:
-    start = text.find(part)
-    while start >= 0:
-        yield start
-        start = text.find(part, start + 1)
-
-
 def _merged(spans: list[Span]) -> tuple[Span, ...]:
-    merged: list[Span] = []
-    for start, end in sorted(spans):
-        if merged and start <= merged[-1][1]:
-            merged[-1] = (merged[-1][0], max(end, merged[-1][1]))
-        else:
+    spans.sort()
+    merged = [spans[0]]
+    for start, end in spans[1:]:
+        last_start, last_end = merged[-1]
+        if start > last_end:
             merged.append((start, end))
+        elif end > last_end:
+            merged[-1] = (last_start, end)
     return tuple(merged)
