@@ -348,7 +348,7 @@ ENDPOINTS: Final = (
         status=HTTPStatus.ACCEPTED,
         headers=("Idempotency-Key",),
         answer_headers=("Location",),
-        problems=(HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT),
+        problems=(HTTPStatus.NOT_FOUND, HTTPStatus.UNPROCESSABLE_ENTITY),
     ),
     Endpoint(
         operation_id="getSystem",
