@@ -5,9 +5,11 @@
 Starts the platform on its real processes with a part of the demo shop, then, in rounds that take turns: FastAPI hello
 (its own process, same uvicorn, uvloop and httptools), recommendations for known customers, search, similar items,
 suggestions, a product, single events and batches of 500. Each line: requests a second, p50 and p99, CPU µs per request
-by process (psutil), the ratio of their sum to hello's, and the same without the engine's own time. Rate limits are off;
-keys, log and metrics are on. The load comes from a process of its own. Events are acknowledged durable; ``drain_s`` is
-how long the readers take to catch up afterwards. Run it alone: what else runs shows as context switches.
+by process (psutil), the ratio of their sum to hello's, and the same without the engine's own time, which the answers
+say (for each request its median, so that what was in the engine's way does not count). Rate limits are off; keys, log
+and metrics are on. The load comes from a process of its own; ``load`` is its share of a core. Events are acknowledged
+durable; ``drain_s`` is how long the readers take to catch up afterwards. Run it alone: what else runs shows as context
+switches.
 """
 
 import argparse
@@ -81,6 +83,7 @@ class Figure:
     cpu_us: Mapping[str, float]
     failed: int
     engine_us: float = 0.0
+    generator_share: float = 0.0
 
     @property
     def total_us(self) -> float:
@@ -202,21 +205,6 @@ class Bench:
         spent = {name: (cpu_s(process) - before[name]) / answered * 1e6 for name, process in processes.items()}
         return result, {name: round(us, 1) for name, us in spent.items() if us > 1.0}
 
-    def engine_us(self, load: Load) -> float:
-        """Return the mean, over the load's requests, of the least that the service says its engine took in three tries.
-
-        It is wall time, so it is taken one request at a time, outside of the load.
-        """
-        headers = self._as_visitor()
-        paths = sorted({request.split(" ", 2)[1] for request in load.requests})
-        least = [
-            min(self.api.get(path, headers=headers).json().get("engine_us", 0) for _ in range(3)) for path in paths
-        ]
-        return statistics.mean(least)
-
-    def _as_visitor(self) -> dict[str, str]:
-        return {"X-Visitor-Id": self.visitors[0]}
-
     def drain_s(self) -> float:
         """Return how long it takes until no reader has anything left."""
         start = time.monotonic()
@@ -233,7 +221,7 @@ def cpu_s(process: psutil.Process) -> float:
     return times.user + times.system
 
 
-def median_figure(runs: Sequence[tuple[LoadResult, dict[str, float]]], engine_us: float) -> Figure:
+def median_figure(runs: Sequence[tuple[LoadResult, dict[str, float]]]) -> Figure:
     names = {name for _, cpu in runs for name in cpu}
     middle = lambda values: round(statistics.median(values), 2)  # noqa: E731
     return Figure(
@@ -242,7 +230,8 @@ def median_figure(runs: Sequence[tuple[LoadResult, dict[str, float]]], engine_us
         p99_ms=middle([result.p99_ms for result, _ in runs]),
         cpu_us={name: middle([cpu.get(name, 0.0) for _, cpu in runs]) for name in sorted(names)},
         failed=sum(result.failed for result, _ in runs),
-        engine_us=round(engine_us, 1),
+        engine_us=middle([result.engine_us for result, _ in runs]),
+        generator_share=middle([result.generator_share for result, _ in runs]),
     )
 
 
@@ -258,8 +247,7 @@ def measure(bench: Bench, rounds: int) -> dict[str, Any]:
         for name, load in bench.event_loads().items():
             runs.setdefault(name, []).append(bench.measure(load))
             drains.append(bench.drain_s())
-    engines = {name: bench.engine_us(loads[name]) for name in ("search", "recommendation", "similar")}
-    figures = {name: median_figure(each, engines.get(name, 0.0)) for name, each in runs.items()}
+    figures = {name: median_figure(each) for name, each in runs.items()}
     for name, each in runs.items():
         failure = next((result.first_failure for result, _ in each if result.failed), "")
         if failure:
@@ -287,19 +275,21 @@ def as_json(figure: Figure, hello_us: float, *, events: int) -> dict[str, Any]:
         "ratio_to_hello": round(figure.total_us / hello_us, 2),
         "engine_us": figure.engine_us,
         "ratio_without_engine": round((figure.total_us - figure.engine_us) / hello_us, 2),
+        "generator_share": figure.generator_share,
         "failed": figure.failed,
         **({"events_per_s": round(figure.per_s * events)} if events else {}),
     }
 
 
 def show(result: Mapping[str, Any]) -> None:
-    print(f"{'':16}{'req/s':>9}{'p50 ms':>9}{'p99 ms':>9}{'CPU µs':>9}{'× hello':>9}{'− engine':>9}  by process")
+    print(f"{'':16}{'req/s':>9}{'p50 ms':>9}{'p99 ms':>9}{'CPU µs':>9}{'× hello':>9}{'− engine':>9}{'load':>6}  by")
     for name, each in result.items():
         if isinstance(each, dict):
             parts = ", ".join(f"{process} {us:.0f}" for process, us in each["cpu_us"].items())
             print(
                 f"{name:16}{each['per_s']:9.0f}{each['p50_ms']:9.2f}{each['p99_ms']:9.2f}{each['total_us']:9.0f}"
-                f"{each['ratio_to_hello']:9.2f}{each['ratio_without_engine']:9.2f}  {parts}"
+                f"{each['ratio_to_hello']:9.2f}{each['ratio_without_engine']:9.2f}"
+                f"{each['generator_share']:6.0%}  {parts}"
                 + (f"; {each['events_per_s']} events/s" if "events_per_s" in each else "")
                 + (f"; {each['failed']} failed" if each["failed"] else "")
             )

@@ -6,6 +6,8 @@ Content-Length are understood; anything but the expected status is counted as fa
 
 import asyncio
 import json
+import re
+import statistics
 import subprocess
 import sys
 import time
@@ -17,6 +19,8 @@ from urllib.parse import urlsplit
 import uvloop
 
 CONNECTIONS_LIMIT = 256
+ENGINE = b'"engine_us":'
+_DIGITS = re.compile(rb"\d+")
 
 
 @dataclass(frozen=True)
@@ -33,7 +37,11 @@ class Load:
 
 @dataclass(frozen=True)
 class LoadResult:
-    """What came back. Latencies are those of the counted part."""
+    """What came back. Latencies are those of the counted part.
+
+    ``engine_us``: the mean over the requests of the median that their answers say of their engine's time; 0 when they
+    say nothing. ``generator_share``: how much of one core this client itself took.
+    """
 
     requests: int
     failed: int
@@ -42,6 +50,8 @@ class LoadResult:
     p99_ms: float
     first_failure: str
     warmed: int = 0
+    engine_us: float = 0.0
+    generator_share: float = 0.0
 
     @property
     def per_s(self) -> float:
@@ -56,6 +66,7 @@ class _Connection(asyncio.Protocol):
         self._need = -1
         self._head_end = 0
         self._status = b""
+        self._request = b""
 
     def connection_made(self, transport: Any) -> None:
         self._transport = transport
@@ -75,7 +86,7 @@ class _Connection(asyncio.Protocol):
             self._need = end + 4 + length
             self._head_end = end + 4
         if len(buffer) >= self._need:
-            self._run.answered(self._status, bytes(buffer[self._head_end : self._need]), self._sent_at)
+            self._run.answered(self._request, self._status, bytes(buffer[self._head_end : self._need]), self._sent_at)
             del buffer[: self._need]
             self._need = -1
             self._next()
@@ -88,6 +99,7 @@ class _Connection(asyncio.Protocol):
         if request is None:
             self._transport.close()
             return
+        self._request = request
         self._sent_at = time.perf_counter()
         self._transport.write(request)
 
@@ -105,12 +117,17 @@ class _Run:
         self._last = self._from
         self.latencies: list[float] = []
         self.failed, self.first_failure, self.warmed = 0, "", 0
+        self._engines: dict[bytes, list[int]] = {}
 
     def take(self) -> bytes | None:
         return None if time.perf_counter() >= self._until else next(self._requests, None)
 
-    def answered(self, status: bytes, body: bytes, sent_at: float) -> None:
+    def answered(self, request: bytes, status: bytes, body: bytes, sent_at: float) -> None:
         now = time.perf_counter()
+        said = body.rfind(ENGINE)
+        if said >= 0:
+            engine_us = int(_DIGITS.match(body, said + len(ENGINE))[0])  # type: ignore[index]
+            self._engines.setdefault(request, []).append(engine_us)
         if sent_at >= self._from:
             self.latencies.append(now - sent_at)
             self._last = now
@@ -129,13 +146,25 @@ class _Run:
         parts = urlsplit(self._load.url)
         loop = asyncio.get_running_loop()
         assert 0 < self._load.connections <= CONNECTIONS_LIMIT
+        began, cpu_began_s = time.perf_counter(), time.process_time()
         for _ in range(self._load.connections):
             await loop.create_connection(lambda: _Connection(self), parts.hostname, parts.port)
         await self._done
         walls = sorted(self.latencies)
         at = lambda share: walls[min(len(walls) - 1, int(len(walls) * share))] * 1_000 if walls else 0.0  # noqa: E731
         duration_s = (self._last - self._from) or 1e-9
-        return LoadResult(len(walls), self.failed, duration_s, at(0.5), at(0.99), self.first_failure, self.warmed)
+        engines = [statistics.median(each) for each in self._engines.values()]
+        return LoadResult(
+            requests=len(walls),
+            failed=self.failed,
+            duration_s=duration_s,
+            p50_ms=at(0.5),
+            p99_ms=at(0.99),
+            first_failure=self.first_failure,
+            warmed=self.warmed,
+            engine_us=statistics.mean(engines) if engines else 0.0,
+            generator_share=(time.process_time() - cpu_began_s) / (time.perf_counter() - began),
+        )
 
 
 def http_request(method: str, path: str, headers: dict[str, str], body: str = "") -> str:

@@ -42,6 +42,7 @@ _RETRIED_REASONS = frozenset({"SERVICE_UNAVAILABLE", "NOT_READY", "DRAINING"})
 TRANSPORT_OPTIONS: tuple[tuple[str, int], ...] = (
     ("grpc.http2.bdp_probe", 0),
     ("grpc.http2.lookahead_bytes", 1024 * 1024),
+    ("grpc.http2.max_frame_size", 1024 * 1024),  # messages of many answers in one piece instead of in 16 KiB each
     ("grpc.max_send_message_length", MESSAGE_LIMIT_BYTES),
     ("grpc.max_receive_message_length", MESSAGE_LIMIT_BYTES),
 )
