@@ -1,11 +1,12 @@
 """What product search costs inside its service, and whether simulated shoppers find what they mean.
 
-    python -m benchmarks.search_engine [--json]
+    python -m benchmarks.search_engine [--parts] [--json]
 
 The demo shop's catalogue (5,927 products of Complete Journey) at 1/16, 1/4 and whole, then 16 times over, with queries
 drawn from the demo's simulator: they are simulated, and what each should find is known because it was made from it.
 Times are of one process without gRPC and gateway (benchmarks.gateway has those): reading the request's texts, the
 engine, the answer as JSON bytes. ``visible_ms`` is a price edit from the call to the first search that shows it.
+``search_parts_cpu_us`` (alone with --parts): the CPU of one search by part, see benchmarks.search_parts.
 """
 
 import argparse
@@ -24,6 +25,7 @@ from zoneinfo import ZoneInfo
 import numpy as np
 import orjson
 
+from benchmarks.search_parts import parts_cpu_us
 from infra.demo.catalog import build_catalog
 from infra.demo.extra import data_folder
 from infra.demo.products import product_json
@@ -182,6 +184,20 @@ async def found_shares(bench: Bench, simulated: QuerySet, ids: Sequence[str]) ->
     }
 
 
+async def measure_parts() -> dict[str, Any]:
+    """Return the CPU by part on the whole catalogue, and nothing else."""
+    rng = np.random.default_rng(SEED)
+    items = build_catalog(read_shop_year(data_folder()), rng=rng)
+    products = [product_from_json(product_json(item), shop="demo") for item in items]
+    sampled = [Query(query.text, query.language, 24) for query in build_queries(items, rng=rng).sample(rng, SAMPLES)]
+    with tempfile.TemporaryDirectory(prefix="zhike-bench-") as folder:
+        bench, follower, close = await open_bench(Path(folder), Segmenter())
+        await load(bench, follower, products)
+        parts = await parts_cpu_us(bench.searching, sampled, Path(folder) / "logs")
+        await close()
+    return {"search_parts_cpu_us": parts}
+
+
 async def measure() -> dict[str, Any]:
     rng = np.random.default_rng(SEED)
     items = build_catalog(read_shop_year(data_folder()), rng=rng)
@@ -209,6 +225,8 @@ async def measure() -> dict[str, Any]:
                 "visible_ms": await visible_ms(bench, [each.id for each in catalogue[:EDITS]]),
             }
             if name == "whole":
+                logs = Path(folder) / "logs"
+                figures["search_parts_cpu_us"] = await parts_cpu_us(bench.searching, sampled, logs)
                 figures["simulated"] = await found_shares(bench, simulated, [item.id for item in items])
             await close()
     return figures
@@ -217,8 +235,9 @@ async def measure() -> dict[str, Any]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--json", action="store_true", help="print one line of JSON, last")
+    parser.add_argument("--parts", action="store_true", help="only the CPU of one search by part (half a minute)")
     arguments = parser.parse_args()
-    figures = asyncio.run(measure())
+    figures = asyncio.run(measure_parts() if arguments.parts else measure())
     print(json.dumps(figures) if arguments.json else json.dumps(figures, indent=2))
 
 

@@ -12,7 +12,7 @@ import tantivy
 
 from services.chassis.recent import Recent
 
-KEPT_BYTES: Final = 16 * 1024 * 1024  # of payloads
+KEPT_BYTES: Final = 24 * 1024 * 1024  # 8,500 products of the demo shop
 _OVERHEAD_BYTES: Final = 256  # of a remembered entry beside its payload
 
 Stored = tuple[str, bytes]  # id and payload

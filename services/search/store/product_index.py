@@ -78,7 +78,9 @@ SCHEMA: Final = IndexSchema(
     ),
 )
 LANGUAGES: Final = ("zh", "en")
-SHOWN_KEPT_BYTES: Final = 48 * 1024 * 1024  # payloads and what was read from them; the index keeps many of the former
+SHOWN_KEPT_BYTES: Final = (
+    32 * 1024 * 1024
+)  # of a language: payloads, most of which the index keeps too, and what they say
 _SHOWN_OVERHEAD_BYTES: Final = 1_024
 _LENGTHS: Final = Struct("<5I")
 WORD_FIELDS: Final = ("title", "brand_text", "category_text", "detail")
@@ -184,9 +186,7 @@ class ShownProducts:
 
     def __init__(self, kept_bytes: int = SHOWN_KEPT_BYTES) -> None:
         # The payload is the key: what says something else is another key, whatever index or state it came from.
-        self._kept: Mapping[str, Recent[bytes, ShownProduct]] = {
-            language: Recent(kept_bytes // len(LANGUAGES)) for language in LANGUAGES
-        }
+        self._kept: Mapping[str, Recent[bytes, ShownProduct]] = {language: Recent(kept_bytes) for language in LANGUAGES}
 
     def shown(self, payload: bytes, language: str) -> ShownProduct:
         """Return what the product of a hit shows in ``language``."""
