@@ -6,6 +6,7 @@ line of another kind, so a file stays in order; a process that is killed loses t
 """
 
 import asyncio
+import contextlib
 import time
 from typing import Any, Final, TextIO
 
@@ -52,6 +53,11 @@ class LineWriter:
                 self.flush()
             else:
                 self._flush_is_due = True
+
+    def close(self) -> None:
+        """Write what waits, at the process's end; a stream that is closed already takes nothing more."""
+        with contextlib.suppress(ValueError):
+            self.flush()
 
     def _flush_when_due(self) -> None:
         self._flush_is_due = False

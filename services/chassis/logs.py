@@ -114,7 +114,7 @@ def configure_logs(
     writer = LineWriter(target, wait_s=FLUSH_S if for_good else 0.0)
     _access = AccessLines(service, writer) if as_json and minimum <= logging.INFO else None
     if for_good:
-        atexit.register(writer.flush)
+        atexit.register(writer.close)
     if as_json:
         processors += [structlog.processors.format_exc_info, _render_json]
     else:

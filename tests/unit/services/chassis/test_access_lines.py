@@ -57,6 +57,16 @@ async def test_no_more_than_the_limit_waits() -> None:
     assert target.writes == 1 and len(target.getvalue()) == WAITING_LIMIT_BYTES
 
 
+async def test_at_the_end_what_waits_is_written_and_a_closed_stream_is_left_alone() -> None:
+    target = Counted()
+    writer = LineWriter(target, wait_s=60)
+    writer.write_soon(b"last\n")
+    writer.close()
+    assert target.getvalue() == "last\n"
+    target.close()
+    writer.close()
+
+
 def test_without_an_event_loop_nothing_waits() -> None:
     target = Counted()
     LineWriter(target, wait_s=60).write_soon("知客\n".encode())
