@@ -1,4 +1,4 @@
-"""The calling end: what is called while a message is on its way goes with the next one.
+"""The calling end: what is called while a message is on its way, or the service at work, goes with the next one.
 
 A stream that breaks fails every call on it that is not answered: only methods that may be called twice use it. The next
 call opens another stream, which waits for the server inside the call's own deadline, as a unary call does.
@@ -22,6 +22,9 @@ REQUEST_LIMIT_BYTES = 256 * 1024  # a larger one would hold the others up: it is
 MESSAGE_CALLS_LIMIT = 256
 MESSAGE_BYTES_LIMIT = 1024 * 1024
 UNANSWERED_LIMIT = 4_000
+# While the service is at work, further calls wait so long for company, or until its next answer: it has enough to do,
+# and a message costs as much as dozens of calls. A call alone waits for nothing.
+GATHER_S = 0.001
 RETRY_AFTER_S = 1
 END = grpc.aio.EOF  # type: ignore[attr-defined]  # the stubs leave it out
 
@@ -87,6 +90,7 @@ class _Exchange:
         self._unanswered: dict[int, asyncio.Future[pb.StreamedAnswer]] = {}
         self._last_id = 0
         self._filled = asyncio.Event()
+        self._gathering: asyncio.Future[None] | None = None
         self._tasks = (
             asyncio.create_task(self._write(), name=f"calls to {service}"),
             asyncio.create_task(self._read(), name=f"answers of {service}"),
@@ -137,6 +141,7 @@ class _Exchange:
             while True:
                 await self._filled.wait()
                 self._filled.clear()
+                await self._gather()
                 while self._queue or self._cancelled:
                     message = self._message()
                     if message.calls or message.cancelled_ids:
@@ -146,10 +151,24 @@ class _Exchange:
         except asyncio.InvalidStateError:  # the stream is over; what it ended with is read below
             return
 
+    async def _gather(self) -> None:
+        """Let those along that come with the call that woke the writer; see GATHER_S."""
+        await asyncio.sleep(0)
+        if len(self._unanswered) > len(self._queue):
+            self._gathering = self._loop.create_future()
+            timer = self._loop.call_later(GATHER_S, self._stop_gathering)
+            await self._gathering
+            timer.cancel()
+
+    def _stop_gathering(self) -> None:
+        if self._gathering is not None and not self._gathering.done():
+            self._gathering.set_result(None)
+
     async def _read(self) -> None:
         unanswered = self._unanswered
         try:
             while (message := await self._rpc.read()) is not END:
+                self._stop_gathering()
                 for answer in message.answers:
                     future = unanswered.get(answer.id)
                     if future is not None and not future.done():
