@@ -5,6 +5,7 @@ import json
 import signal
 import time
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from typing import Any
 
 import httpx
@@ -150,7 +151,7 @@ def _shop(developer: Developer) -> None:
         {
             "id": f"e-{number}",
             "type": kind,
-            "time": "2026-11-23T10:00:00Z",
+            "time": datetime.now(UTC).isoformat(),
             "visitor_id": VISITOR,
             "products": [{"id": "p-1", "quantity": 2}],
         }
@@ -213,6 +214,16 @@ def _operate(developer: Developer) -> None:
         json={},
     )
     developer.finish(rebuilt)
+    letters = developer.call("GET", "/v1/system/{service}/dead-letters", path="/v1/system/recommendation/dead-letters")
+    assert letters["dead_letters"] == []
+    redriven = developer.call(
+        "POST",
+        "/v1/system/{service}/projections/{projection}/dead-letters:redrive",
+        path=f"/v1/system/recommendation/projections/{reader['projection']}/dead-letters:redrive",
+        status=202,
+        json={},
+    )
+    developer.finish(redriven)
     trained = developer.call("POST", "/v1/models:train", status=202, json={"engine": "local", "dry_run": True})
     developer.finish(trained)
     models = developer.call("GET", "/v1/models")["models"]
