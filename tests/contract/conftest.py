@@ -1,38 +1,77 @@
 """The adapters of the documents port. A new adapter adds one entry here and every suite runs on it."""
 
-from collections.abc import AsyncIterator, Callable
+import hashlib
+import os
+from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import pymongo
 import pytest
 
 from services.chassis.documents.memory import MemoryDocuments
+from services.chassis.documents.mongo import MongoDocuments, database_name
 from services.chassis.documents.port import DocumentStore
 from services.chassis.documents.sqlite import SqliteDocuments
+from tests.conftest import missing
+
+MONGODB_VARIABLE = "ZHIKE_TEST_MONGODB"
+
+_opened_databases: set[str] = set()
 
 
 @dataclass(frozen=True)
 class DocumentsAdapter:
-    """How a test opens a store. ``durable``: what was acknowledged is there after closing and opening again."""
+    """How a test opens a store. ``durable``: what was acknowledged is there after closing and opening again.
+
+    ``shared``: several may be open on one folder, as replicas are.
+    """
 
     name: str
     open: Callable[[Path], DocumentStore]
     durable: bool
+    shared: bool = False
+
+
+def mongodb_address() -> str:
+    """Return the address of the server that the tests may use, or skip the test."""
+    address = os.environ.get(MONGODB_VARIABLE, "")
+    if not address:
+        missing(f"a MongoDB (or a server of its protocol) that {MONGODB_VARIABLE} names")
+    return address
+
+
+def open_mongo(folder: Path) -> MongoDocuments:
+    """Open a store on the database that belongs to the folder; it is dropped after the test."""
+    address = mongodb_address()
+    service = "t" + hashlib.sha256(str(folder).encode()).hexdigest()[:24]
+    _opened_databases.add(database_name(address, service))
+    return MongoDocuments.open(address, service)
 
 
 DOCUMENTS_ADAPTERS = (
     DocumentsAdapter("memory", lambda folder: MemoryDocuments(), durable=False),
     DocumentsAdapter("sqlite", lambda folder: SqliteDocuments.open(folder / "documents.sqlite"), durable=True),
+    DocumentsAdapter("mongodb", open_mongo, durable=True, shared=True),
 )
 
 
-@pytest.fixture(params=DOCUMENTS_ADAPTERS, ids=lambda adapter: adapter.name)
+def _parameter(adapter: DocumentsAdapter) -> object:
+    return pytest.param(adapter, marks=[pytest.mark.real] if adapter.shared else [], id=adapter.name)
+
+
+@pytest.fixture(params=[_parameter(each) for each in DOCUMENTS_ADAPTERS])
 def documents_adapter(request: pytest.FixtureRequest) -> DocumentsAdapter:
     return request.param
 
 
-@pytest.fixture(params=[each for each in DOCUMENTS_ADAPTERS if each.durable], ids=lambda adapter: adapter.name)
+@pytest.fixture(params=[_parameter(each) for each in DOCUMENTS_ADAPTERS if each.durable])
 def durable_documents_adapter(request: pytest.FixtureRequest) -> DocumentsAdapter:
+    return request.param
+
+
+@pytest.fixture(params=[_parameter(each) for each in DOCUMENTS_ADAPTERS if each.shared])
+def shared_documents_adapter(request: pytest.FixtureRequest) -> DocumentsAdapter:
     return request.param
 
 
@@ -41,3 +80,13 @@ async def documents(documents_adapter: DocumentsAdapter, tmp_path: Path) -> Asyn
     store = documents_adapter.open(tmp_path)
     yield store
     await store.close()
+
+
+@pytest.fixture(autouse=True)
+def _leave_no_databases() -> Iterator[None]:
+    """Drop what the test created on a server that may be somebody's own."""
+    yield
+    if _opened_databases:
+        with pymongo.MongoClient(mongodb_address(), serverSelectionTimeoutMS=10_000) as client:
+            while _opened_databases:
+                client.drop_database(_opened_databases.pop())
