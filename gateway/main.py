@@ -34,7 +34,7 @@ from services.chassis.clock import SystemClock
 from services.chassis.errors import ZhikeError
 from services.chassis.logs import configure_logs, get_log
 from services.chassis.metrics import CHASSIS_METRICS, Metrics, stop_serving
-from services.chassis.server import EXIT_SETTINGS, EXIT_START, StartError
+from services.chassis.server import EXIT_SETTINGS, EXIT_START, StartError, collect_traces
 from services.chassis.settings import SettingsError, load_settings
 
 SERVICE: Final = "gateway"
@@ -60,6 +60,7 @@ async def built(settings: GatewaySettings) -> AsyncIterator[Gateway]:
     """Open the store, make the secrets on first use, and assemble; close everything at the end of the block."""
     async with AsyncExitStack() as stack:
         clock, metrics = SystemClock(), Metrics((CHASSIS_METRICS, GATEWAY_METRICS))
+        collect_traces(stack, settings, SERVICE, metrics)
         adapters = await open_adapters(settings, SERVICE)
         stack.push_async_callback(adapters.close)
         clients = Clients(settings, metrics, chance=Random())

@@ -32,12 +32,14 @@ from services.chassis.logs import (
     get_log,
     log_defect,
     new_request_id,
-    trace_id_of,
     usable_request_id,
+    usable_traceparent,
 )
 from services.chassis.metrics import Metrics
+from services.chassis.traces import Span, Traces, active_traces
 
 IN_FLIGHT_LIMIT: Final = 1_000  # requests at once; more would only wait for the services' own bounds
+FIRST_FAILURE: Final = 500  # a 4xx is the caller's
 CLIENT_CLOSED: Final = 499  # nginx's number for a client that did not wait; only in the log
 API_POLICY: Final = b"default-src 'none'; frame-ancestors 'none'"
 EVERY_HEADER: Final[tuple[Header, ...]] = (
@@ -65,6 +67,7 @@ class EdgeMiddleware:
         self._seconds = metrics.histogram("zhike_http_seconds")
         self._refused = metrics.counter("zhike_http_refused_total")
         metrics.gauge("zhike_http_in_flight").set_function(lambda: self._answering)
+        self._traces = active_traces()
         self._counters: dict[tuple[str, str, int], tuple[Callable[[], None], Callable[[float], None]]] = {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -76,17 +79,29 @@ class EdgeMiddleware:
         request_id, origin = headers.get(b"x-request-id"), headers.get(b"origin", b"")
         traceparent = headers.get(b"traceparent", b"").decode("latin-1")
         record = RequestRecord(
-            new_request_id() if request_id is None else usable_request_id(request_id.decode("latin-1")), traceparent
+            new_request_id() if request_id is None else usable_request_id(request_id.decode("latin-1")),
+            usable_traceparent(traceparent) if traceparent else "",
         )
         scope[SCOPE_KEY] = record
-        bind_call(CallContext(record.request_id, trace_id_of(traceparent) if traceparent else ""))
+        span = None if self._traces is None else self._begin_span(self._traces, scope["path"], record)
+        bind_call(CallContext(record.request_id, record.traceparent))
         answer = _Answer(send, record, self._cors.headers(origin) if origin else ())
         self._answering += 1
         try:
             await self._answer(scope, receive, answer, origin)
         finally:
             self._answering -= 1
-            self._close(scope["method"], record, answer.status or CLIENT_CLOSED, perf_counter() - start)
+            status = answer.status or CLIENT_CLOSED
+            self._close(scope["method"], record, status, perf_counter() - start)
+            if span is not None:
+                _end_span(span, scope["method"], record, status)
+
+    def _begin_span(self, traces: Traces, path: str, record: RequestRecord) -> Span | None:
+        """Begin the span of a request that is recorded; what the request causes is in it."""
+        span = None if path in _PROBES else traces.enter("", record.traceparent)
+        if span is not None:
+            record.traceparent = span.traceparent
+        return span
 
     async def _answer(self, scope: Scope, receive: Receive, answer: "_Answer", origin: bytes) -> None:
         try:
@@ -193,6 +208,21 @@ def validation_error(error: RequestValidationError) -> FieldsInvalidError:
     """Translate what FastAPI's own validation found."""
     found = [FieldError(".".join(map(str, each["loc"][1:])), str(each["msg"])) for each in error.errors()]
     return FieldsInvalidError(found or [FieldError("", "the request is malformed")])
+
+
+def _end_span(span: Span, method: str, record: RequestRecord, status: int) -> None:
+    """The route is known at the end alone: it names the span, for the path may hold an identifier."""
+    method = method if method in _METHODS else "OTHER"
+    span.name = f"{method} {record.route}"
+    said: dict[str, str | int] = {
+        "http.request.method": method,
+        "http.route": record.route,
+        "http.response.status_code": status,
+        "zhike.request_id": record.request_id,
+    }
+    if record.reason:
+        said["error.type"] = record.reason
+    span.end(said, failed=status >= FIRST_FAILURE)
 
 
 def _is_preflight(scope: Scope) -> bool:

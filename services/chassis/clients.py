@@ -11,7 +11,6 @@ RemoteError with the reason that the other side gave.
 
 import asyncio
 import random
-import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from types import ModuleType
@@ -24,10 +23,11 @@ from grpc import ChannelConnectivity, StatusCode
 from services.chassis.callstream.client import REQUEST_LIMIT_BYTES, Asked, CallFailedError, CallStream
 from services.chassis.errors import ErrorKind
 from services.chassis.interceptors import MORE_METADATA, REQUEST_ID_HEADER, TRACE_HEADER
-from services.chassis.logs import bound_call
+from services.chassis.logs import CallContext, bind_call, bound_call
 from services.chassis.metrics import Metrics
 from services.chassis.settings import ChassisSettings
 from services.chassis.status import RemoteError, error_from_rpc
+from services.chassis.traces import Span, SpanKind, Traces, active_traces
 
 MESSAGE_LIMIT_BYTES = 16 * 1024 * 1024
 RETRY_LIMIT = 2  # further attempts of an idempotent call
@@ -114,6 +114,7 @@ class Clients:
         self._channels: dict[str, grpc.aio.Channel] = {}
         self._streams: dict[str, CallStream] = {}
         self._prepared: dict[Method[Any, Any], tuple[Any, Any]] = {}
+        self._traces = active_traces()
 
     async def call(self, method: Method[RequestT, ResponseT], request: RequestT, *, timeout_ms: int) -> ResponseT:
         """Call once, or again after a lost connection where the method allows it. Raises RemoteError."""
@@ -196,6 +197,8 @@ class Clients:
 
     def _prepare(self, method: Method[Any, Any]) -> tuple[Any, Any]:
         invoke = self._coalesced(method) if method.coalesced else self._alone(method)
+        if self._traces is not None:
+            invoke = _traced(invoke, method, self._traces)
         prepared = (invoke, self._calls.labels(method.path[1:], "OK").inc)
         self._prepared[method] = prepared
         return prepared
@@ -269,6 +272,42 @@ class Clients:
         return failure
 
 
+def _traced(
+    invoke: Callable[[RequestT, float], Awaitable[ResponseT]], method: Method[RequestT, ResponseT], traces: Traces
+) -> Callable[[RequestT, float], Awaitable[ResponseT]]:
+    """Return ``invoke`` with a span around each attempt that a recorded call makes."""
+    rpc = method.path[1:]
+    service, _, name = rpc.partition("/")
+    said = {"rpc.system": "grpc", "rpc.service": service, "rpc.method": name}
+
+    def end(span: Span, code: StatusCode) -> None:
+        number: int = code.value[0]
+        span.end({**said, "rpc.grpc.status_code": number}, failed=code is not StatusCode.OK)
+
+    async def call(request: RequestT, end_time: float) -> ResponseT:
+        caller = bound_call()
+        span = None if caller is None else traces.child(rpc, SpanKind.CLIENT, caller.traceparent)
+        if caller is None or span is None:
+            return await invoke(request, end_time)
+        bind_call(CallContext(caller.request_id, span.traceparent, caller.rpc))
+        code = StatusCode.CANCELLED
+        try:
+            response = await invoke(request, end_time)
+            code = StatusCode.OK
+        except CallFailedError as error:
+            code = error.code
+            raise
+        except grpc.aio.AioRpcError as error:
+            code = error.code()
+            raise
+        finally:
+            bind_call(caller)
+            end(span, code)
+        return response
+
+    return call
+
+
 def _seconds(timeout_ms: int) -> float:
     if not 0 < timeout_ms <= TIMEOUT_LIMIT_MS:
         raise ValueError(f"timeout_ms must lie in 1..{TIMEOUT_LIMIT_MS}, not {timeout_ms}")
@@ -289,6 +328,4 @@ def _call_ids() -> tuple[str, str]:
     call = bound_call()
     if call is None:
         return "", ""
-    if not call.trace_id:
-        return call.request_id, ""
-    return call.request_id, f"00-{call.trace_id}-{secrets.token_hex(8)}-01"
+    return call.request_id, call.traceparent

@@ -23,11 +23,12 @@ from services.chassis.logs import (
     get_log,
     log_defect,
     new_request_id,
-    trace_id_of,
     usable_request_id,
+    usable_traceparent,
 )
 from services.chassis.metrics import Metrics
 from services.chassis.status import CODES, grpc_status
+from services.chassis.traces import Span, SpanKind, active_traces
 
 REQUEST_ID_HEADER = "x-request-id"
 TRACE_HEADER = "traceparent"
@@ -35,6 +36,7 @@ MORE_METADATA = ("x-more", "1")  # the initial metadata by which a server asks f
 DEADLINE_FLOOR_S = 0.002  # less time than this cannot carry an answer back
 READY_MARGIN_S = 0.05  # of a deadline is kept to say "not ready" before it passes
 NOT_READY_WAIT_LIMIT_S = 10.0
+FAILURES = frozenset({"DATA_LOSS", "DEADLINE_EXCEEDED", "INTERNAL", "UNAVAILABLE", "UNIMPLEMENTED", "UNKNOWN"})
 UNTOUCHED_METHODS = frozenset({"/grpc.health.v1.Health/Check"})
 # Answered before the process is ready: readers elsewhere catch up from it, an operator asks what it waits for.
 # The calls on a call stream wait each for itself.
@@ -107,6 +109,7 @@ class CallInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]  # 
         self._errors = metrics.counter("zhike_rpc_errors_total")
         self._in_flight = metrics.gauge("zhike_rpc_in_flight")
         self._handlers: dict[str, Any] = {}
+        self._traces = active_traces()
 
     async def intercept_service(
         self,
@@ -140,10 +143,12 @@ class CallInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]  # 
         """Return the handler of a call with one answer, with what happens around it."""
         rpc, early, gate, in_flight = method[1:], method.startswith(EARLY_PREFIXES), self._gate, self._in_flight
         count_ok, observe = self._calls.labels(rpc, "OK").inc, self._seconds.labels(rpc).observe
+        begin_span = None if self._traces is None else self._begin_span
 
         async def unary(request: Any, context: Any) -> Any:
             start = perf_counter()
             call = _bind(rpc, context)
+            span = None if begin_span is None else begin_span(call)
             in_flight.inc()
             try:
                 remaining_s = _checked_deadline(context)
@@ -154,9 +159,11 @@ class CallInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]  # 
                 count_ok()
                 observe(elapsed_s)
                 access.info("call answered", code="OK", ms=round(elapsed_s * 1_000, 2))
+                if span is not None:
+                    _end_span(span, call, "OK")
                 return response
             except BaseException as error:  # noqa: BLE001 - mapped or re-raised by _refuse, never swallowed
-                await self._refuse(error, rpc, call, context, start=start)
+                await self._refuse(error, call, context, start=start, span=span)
             finally:
                 in_flight.dec()
 
@@ -185,6 +192,7 @@ class CallInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]  # 
         rpc, start, gate, task = method[1:], perf_counter(), self._gate, asyncio.current_task()
         assert task is not None
         call = _bind(rpc, context)
+        span = None if self._traces is None else self._begin_span(call)
         gate.streams.add(task)
         self._in_flight.inc()
         try:
@@ -195,37 +203,50 @@ class CallInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]  # 
             yield
             self._calls.labels(rpc, "OK").inc()
             log.info("stream ended", code="OK", ms=_ms_since(start))
+            if span is not None:
+                _end_span(span, call, "OK")
         except GeneratorExit:
             raise
         except BaseException as error:  # noqa: BLE001 - mapped or re-raised by _refuse, never swallowed
             if isinstance(error, asyncio.CancelledError) and gate.draining:
                 task.uncancel()
                 error = DrainingError("this process stops", retry_after_s=1)
-            await self._refuse(error, rpc, call, context, start=start)
+            await self._refuse(error, call, context, start=start, span=span)
         finally:
             gate.streams.discard(task)
             self._in_flight.dec()
 
+    def _begin_span(self, call: CallContext) -> Span | None:
+        """Begin the span of a call that is recorded, and let what the call does be in it."""
+        assert self._traces is not None
+        span = self._traces.child(call.rpc, SpanKind.SERVER, call.traceparent)
+        if span is not None:
+            bind_call(CallContext(call.request_id, span.traceparent, call.rpc))
+        return span
+
     async def _refuse(
-        self, error: BaseException, rpc: str, call: CallContext, context: Any, *, start: float
+        self, error: BaseException, call: CallContext, context: Any, *, start: float, span: Span | None
     ) -> NoReturn:
         """End the call with the status of ``error``; cancellations and the handler's own aborts go on as they are."""
         if isinstance(error, (asyncio.CancelledError, grpc.aio.AbortError)):
             remaining_s = context.time_remaining()
             late = remaining_s is not None and remaining_s <= 0
             code = context.code() or ("DEADLINE_EXCEEDED" if late else "CANCELLED")
-            self._count(rpc, getattr(code, "name", str(code)), "", start)
+            self._count(call, getattr(code, "name", str(code)), "", start=start, span=span)
             raise error
         if not isinstance(error, Exception):
             raise error
         if not isinstance(error, ZhikeError):
             log_defect(log, "handler failed", error)
             error = InternalError("internal error")
-        self._count(rpc, CODES[error.kind].name, error.reason, start)
+        self._count(call, CODES[error.kind].name, error.reason, start=start, span=span)
         await context.abort_with_status(grpc_status(error, service=self._service, request_id=call.request_id))
         raise AssertionError("abort_with_status returned")
 
-    def _count(self, rpc: str, code: str, reason: str, start: float) -> None:
+    def _count(self, call: CallContext, code: str, reason: str, *, start: float, span: Span | None) -> None:
+        rpc = call.rpc
+        if span is not None:
+            _end_span(span, call, code, reason)
         self._calls.labels(rpc, code).inc()
         self._seconds.labels(rpc).observe(perf_counter() - start)
         if reason:
@@ -257,15 +278,30 @@ def _asking_for_more(handle: Any) -> Callable[[Any, Any], Awaitable[Any]]:
 
 def _bind(rpc: str, context: Any) -> CallContext:
     """Set the context of the call. gRPC runs every call in a task of its own, so nothing has to be reset."""
-    request_id = trace_id = ""
+    request_id = traceparent = ""
     for key, value in context.invocation_metadata():
         if key == REQUEST_ID_HEADER:
             request_id = usable_request_id(value)
         elif key == TRACE_HEADER:
-            trace_id = trace_id_of(value)
-    call = CallContext(request_id or new_request_id(), trace_id, rpc)
+            traceparent = usable_traceparent(value)
+    call = CallContext(request_id or new_request_id(), traceparent, rpc)
     bind_call(call)
     return call
+
+
+def _end_span(span: Span, call: CallContext, code: str, reason: str = "") -> None:
+    service, _, name = call.rpc.partition("/")
+    said: dict[str, str | int] = {
+        "rpc.system": "grpc",
+        "rpc.service": service,
+        "rpc.method": name,
+        "zhike.request_id": call.request_id,
+    }
+    if code in grpc.StatusCode.__members__:
+        said["rpc.grpc.status_code"] = grpc.StatusCode[code].value[0]
+    if reason:
+        said["error.type"] = reason
+    span.end(said, failed=code in FAILURES)
 
 
 def _checked_deadline(context: Any) -> float:

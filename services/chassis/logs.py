@@ -8,6 +8,7 @@ each answered call leaves goes by a shorter way (access_lines.py).
 import atexit
 import io
 import logging
+import re
 import secrets
 import sys
 import traceback
@@ -35,6 +36,10 @@ PERSONAL_FIELDS = frozenset(
     }
 )
 HIDDEN = "[hidden]"
+TRACEPARENT_LENGTH = 55
+_TRACEPARENT = re.compile(  # version, trace, span, flags; neither id is all zeros
+    r"(?!ff)[0-9a-f]{2}-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}", re.ASCII
+)
 STACK_LIMIT = 12  # innermost frames of a defect's stack
 
 EventDict = MutableMapping[str, Any]
@@ -42,11 +47,19 @@ EventDict = MutableMapping[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class CallContext:
-    """Which call a piece of work belongs to. ``trace_id``: 32 hex digits, "" without a trace."""
+    """Which call a piece of work belongs to.
+
+    ``traceparent``: a usable one, which calls made meanwhile are sent with; "" without a trace.
+    """
 
     request_id: str
-    trace_id: str = ""
+    traceparent: str = ""
     rpc: str = ""
+
+    @property
+    def trace_id(self) -> str:
+        """The trace's id, 32 hex digits, "" without a trace."""
+        return self.traceparent[3:35]
 
 
 _CALL: ContextVar[CallContext | None] = ContextVar("zhike_call", default=None)
@@ -75,14 +88,17 @@ def usable_request_id(text: str | bytes | None) -> str:
     return new_request_id()
 
 
-def trace_id_of(traceparent: str | bytes | None) -> str:
-    """Return the trace id inside a W3C ``traceparent``, "" when it is absent or malformed."""
-    if not isinstance(traceparent, str):
+def usable_traceparent(text: str | bytes | None) -> str:
+    """Return a W3C ``traceparent`` in the form that is sent on, "" when it is absent or malformed.
+
+    Of a later version than 00 the four fields are taken that every version has.
+    """
+    if not isinstance(text, str) or _TRACEPARENT.match(text) is None:
         return ""
-    parts = traceparent.split("-")
-    if len(parts) < 4 or len(parts[1]) != 32 or parts[1].strip("0123456789abcdef") or not parts[1].strip("0"):
-        return ""
-    return parts[1]
+    if len(text) == TRACEPARENT_LENGTH:
+        return text if text.startswith("00") else f"00{text[2:]}"
+    is_later = not text.startswith("00") and text[TRACEPARENT_LENGTH] == "-"
+    return f"00{text[2:TRACEPARENT_LENGTH]}" if is_later else ""
 
 
 def configure_logs(

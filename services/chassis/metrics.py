@@ -108,6 +108,12 @@ CHASSIS_METRICS: tuple[Metric, ...] = (
         MetricKind.GAUGE,
         "How late the event loop last woke up.",
     ),
+    Metric(
+        "zhike_trace_spans_total",
+        MetricKind.COUNTER,
+        "Spans that reached the collector (exported) or did not (failed).",
+        ("result",),
+    ),
 )
 
 

@@ -324,7 +324,8 @@ class Operations:
 
     async def _run(self, kind: str, running: _Running) -> None:
         run, call = running.run, bound_call()
-        bind_call(CallContext(call.request_id if call else run.id, call.trace_id if call else "", f"operation/{kind}"))
+        caller = call or CallContext(run.id)
+        bind_call(CallContext(caller.request_id, caller.traceparent, f"operation/{kind}"))
         try:
             async with self._leases.while_held(_lease_name(run.id)):
                 failure = await self._work(kind, running)

@@ -83,6 +83,7 @@ from services.chassis.operations import Operations, Worker
 from services.chassis.operations_servicer import OperationsServicer
 from services.chassis.settings import ChassisSettings, SettingsError, load_settings
 from services.chassis.system_servicer import ReaderFace, SystemServicer, rebuild_kind
+from services.chassis.traces import install_traces
 
 CONCURRENT_CALLS_LIMIT = 2_000
 LOOP_LAG_INTERVAL_S = 1.0
@@ -245,6 +246,7 @@ async def running(
     """Start a service in this event loop and stop it at the end of the block. Tests use it as run_service does."""
     async with AsyncExitStack() as stack:
         metrics = Metrics((CHASSIS_METRICS, EVENTLOG_METRICS))
+        collect_traces(stack, settings, name, metrics)
         adapters = await open_adapters(settings, name)
         stack.push_async_callback(adapters.close)
         runtime = _runtime(name, settings, adapters, metrics, clock=clock or SystemClock(), chance=chance or Random())
@@ -259,6 +261,25 @@ async def running(
             await event_log.open()
         stack.push_async_callback(runtime.operations.close)
         yield await _serve(stack, runtime, service)
+
+
+def collect_traces(stack: AsyncExitStack, settings: ChassisSettings, name: str, metrics: Metrics) -> None:
+    """Have what is built from now on make spans, until ``stack`` closes; without an endpoint nothing is loaded."""
+    if not settings.traces_endpoint:
+        return
+    from services.chassis.traces_export import open_traces  # half a second and 20 MB that most processes never need
+
+    traces, sink = open_traces(
+        settings.traces_endpoint,
+        service=name,
+        instance=f"{os.getpid()}",
+        ratio=settings.traces_ratio,
+        chance=Random(),
+        spans=metrics.counter("zhike_trace_spans_total"),
+    )
+    install_traces(traces)
+    stack.push_async_callback(sink.close)
+    stack.callback(install_traces, None)
 
 
 def _runtime(

@@ -42,6 +42,12 @@ def _is_search_index(value: str) -> str:
     raise ValueError("must be tantivy or the http(s):// address of an Elasticsearch")
 
 
+def _is_collector(value: str) -> str:
+    if value and not value.startswith(("http://", "https://")):
+        raise ValueError("must be the http(s):// address of an OpenTelemetry collector")
+    return value
+
+
 def _is_address(value: str) -> str:
     host, _, port = value.rpartition(":")
     if value and not (host and port.isdecimal() and 0 < int(port) < 65_536):
@@ -71,14 +77,16 @@ class ChassisSettings(BaseSettings):
     metrics_port: Port = Field(0, description="Private port of /metrics; 0 takes a free one.")
     documents: Annotated[str, AfterValidator(_is_document_store)] = Field(
         "sqlite",
-        description='Document store: "sqlite" or, for tests, "memory"; mongodb://… is for a later profile.',
+        description='Document store: "sqlite", a mongodb:// address (a database for each service, any number of replicas) '
+        'or, for tests, "memory".',
     )
     search_index: Annotated[str, AfterValidator(_is_search_index)] = Field(
         "tantivy",
         description='Search index: "tantivy"; an Elasticsearch (http(s)://…) is for a later profile.',
     )
     artifacts: Literal["local", "gridfs"] = Field(
-        "local", description='Blob store: "local" files; "gridfs" is for a later profile.'
+        "local",
+        description='Blob store: "local" files or, beside documents on MongoDB, "gridfs", which replicas share.',
     )
     log_partitions: int | None = Field(
         None,
@@ -102,6 +110,17 @@ class ChassisSettings(BaseSettings):
         ge=0,
         le=600_000,
         description="How long calls in flight may last after the drain.",
+    )
+    traces_endpoint: Annotated[str, AfterValidator(_is_collector)] = Field(
+        "",
+        description="OpenTelemetry collector that takes traces (OTLP over HTTP), http(s)://host:4318; "
+        "empty: no traces are made.",
+    )
+    traces_ratio: float = Field(
+        1.0,
+        ge=0,
+        le=1,
+        description="Share of the requests without a traceparent that are traced; one with it follows its flag.",
     )
     knowledge_address: Address = Field("", description='Where knowledge answers, "host:port".')
     search_address: Address = Field("", description='Where search answers, "host:port".')

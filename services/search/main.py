@@ -31,6 +31,7 @@ from services.search.jobs.indexing import (
     ProductIndexer,
 )
 from services.search.jobs.log_mining import SEARCHES_LOG, LogMiner, miner_projection
+from services.search.jobs.search_links import SearchLinks
 from services.search.jobs.search_log import SearchLog
 from services.search.servicer.products import IMPORT_KIND, ProductPorts, ProductServicer
 from services.search.servicer.searches import QueryInsightServicer, SearchServicer
@@ -88,6 +89,7 @@ class Search:
             runtime.clock,
             rng=runtime.chance,
             metrics=runtime.metrics,
+            links=SearchLinks(runtime.event_log(SEARCHES_LOG), secret),
         )
         self.insights = QueryInsights(self.mined, runtime.clock, settings.zone)
         self.follower = CatalogFollower(self.store, self.memory, self.popularity, self.insights.suggestions)

@@ -14,7 +14,9 @@ from services.chassis.errors import ZhikeError
 from services.chassis.eventlog.backoff import Backoff, is_passing
 from services.chassis.eventlog.dead_letters import DeadLetters
 from services.chassis.eventlog.port import Event
+from services.chassis.eventlog.reader_spans import Links, ReaderSpans
 from services.chassis.metrics import Metrics
+from services.chassis.traces import active_traces
 
 log = structlog.get_logger(__name__)
 
@@ -53,6 +55,7 @@ class Applier:
         rng: Random,
         metrics: Metrics,
         patience: Patience,
+        links: Links | None = None,
     ) -> None:
         self._projection = projection
         self._dead_letters = dead_letters
@@ -63,6 +66,10 @@ class Applier:
         self._retries = metrics.counter("zhike_reader_retries_total").labels(**labels)
         self._set_aside = metrics.counter("zhike_reader_dead_letters_total").labels(**labels)
         self._log = log.bind(projection=projection.name, log=log_name)
+        traces = active_traces()
+        self._spans: ReaderSpans | None = None
+        if traces is not None:
+            self._spans = ReaderSpans(traces, projection=projection.name, log_name=log_name, links=links)
 
     async def apply(self, events: Sequence[Event]) -> None:
         """Return when every event is applied, set aside, or a redrive that this projection does not need.
@@ -70,6 +77,14 @@ class Applier:
         What was set aside once stays so, also when it is read again by code that could apply it: only its redrive
         counts, or the two together would count twice.
         """
+        if self._spans is None:
+            await self._apply(events)
+            return
+        start_ns = self._spans.now_ns()
+        await self._apply(events)
+        await self._spans.note(events, start_ns, aside=self._aside or ())
+
+    async def _apply(self, events: Sequence[Event]) -> None:
         if self._aside is None:
             name = self._projection.name
             self._aside = await self.ask_until_there(partial(self._dead_letters.keys, name))

@@ -39,6 +39,7 @@ from services.chassis.eventlog.record import (
     partition_of,
 )
 from services.chassis.metrics import Metrics
+from services.chassis.traces import SpanKind, active_traces
 
 MARK_INTERVAL_S = 0.5  # rule 12: a subscription says at least this often where the log stands
 POLL_INTERVAL_S = 0.25  # how soon another replica's append is seen; this process's own wake at once
@@ -68,6 +69,7 @@ class DocumentsLog:
         self._clock = clock
         self._rng = rng
         self._appended = None if metrics is None else metrics.counter("zhike_log_appended_events_total")
+        self._traces = active_traces()
         self._poll_interval_s = poll_interval_s
         self._generation = ""
         self._changed = asyncio.Event()
@@ -103,7 +105,15 @@ class DocumentsLog:
             raise InvalidArgumentError(f"an append takes 1 to {APPEND_LIMIT} events", field="events")
         recorded_time_us = micros_from_time(self._clock.now())
         entries = [self._entry(event, recorded_time_us) for event in events]
-        await self._write(entries)
+        if self._traces is None:
+            await self._write(entries)
+        else:
+            said: dict[str, str | int] = {
+                "messaging.destination.name": self.name,
+                "messaging.batch.message_count": len(entries),
+            }
+            with self._traces.around(f"append {self.name}", SpanKind.PRODUCER, said):
+                await self._write(entries)
         self._count(entries)
         return tuple(
             Verdict(status=entry.status, key=entry.key, partition=entry.body["partition"], seq=entry.seq)
@@ -134,6 +144,12 @@ class DocumentsLog:
         """Return the event of a place and identity. Raises NotFoundError: a restored log may hold another there."""
         document = await self._document_at(partition, seq, key)
         return event_from_body(document.key, document.body)
+
+    async def events_named(self, shop: str, owner: str, client_event_ids: Sequence[str]) -> tuple[Event, ...]:
+        """Return those of these events of one writer that are stored; at most READ_LIMIT ids."""
+        keys = [event_key(self.name, shop, owner, each) for each in client_event_ids[:READ_LIMIT]]
+        found = await self._documents.get_many(EVENTS, keys)
+        return tuple(event_from_body(key, found[key].body) for key in keys if key in found)
 
     async def read(self, partition: int, *, after: int, limit: int = READ_LIMIT) -> tuple[Event, ...]:
         """As EventLog.read. Where the number after+1 is missing for good, what follows the hole is returned."""

@@ -26,6 +26,7 @@ from services.chassis.eventlog.port import APPEND_LIMIT, EventLog, NewEvent, Ver
 from services.chassis.eventlog.record import micros_from_time, time_from_micros
 from services.chassis.logs import get_log
 from services.chassis.metrics import Metrics
+from services.chassis.traces import current_trace
 
 OUTBOX = "outbox"  # reserved fields of a document with an outbox
 PENDING = "pending"
@@ -209,7 +210,7 @@ def _entry(version: int, place: int, event: OutboxEvent) -> dict[str, Any]:
         "subject": event.subject,
         "payload": dict(event.payload),
         "schema_version": event.schema_version,
-        "trace": event.trace,
+        "trace": event.trace or current_trace(),
         "synthetic": event.synthetic,
     }
 

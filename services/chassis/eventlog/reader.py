@@ -22,6 +22,7 @@ from services.chassis.eventlog.dead_letters import DeadLetters, LetterBox
 from services.chassis.eventlog.errors import LogHoleError
 from services.chassis.eventlog.freshness import Freshness
 from services.chassis.eventlog.port import Batch, Event, EventSource, GenerationMismatchError, Head
+from services.chassis.eventlog.reader_spans import Links
 from services.chassis.metrics import Metrics
 
 log = structlog.get_logger(__name__)
@@ -51,6 +52,7 @@ class Reader:
         metrics: Metrics,
         cursors: Cursors | None = None,
         timing: ReaderTiming | None = None,
+        links: Links | None = None,
     ) -> None:
         self.projection_name = projection.name
         self.log_name = source.name
@@ -69,6 +71,7 @@ class Reader:
             rng=rng,
             metrics=metrics,
             patience=self._timing.patience,
+            links=links,
         )
         self._freshness = Freshness(clock)
         self._generation = ""

@@ -18,6 +18,7 @@ from services.chassis.eventlog.dead_letters import DeadLetters, LetterBox
 from services.chassis.eventlog.generations import Generations, Resolve
 from services.chassis.eventlog.port import EventSource, GenerationMismatchError, Head
 from services.chassis.eventlog.reader import Reader, ReaderTiming
+from services.chassis.eventlog.reader_spans import Links
 from services.chassis.eventlog.running import all_of, first_end, running, set_of
 from services.chassis.logs import get_log
 from services.chassis.metrics import Metrics
@@ -51,6 +52,7 @@ class RebuildableProjection:
         rng: Random,
         metrics: Metrics,
         timing: ReaderTiming | None = None,
+        links: Links | None = None,
         retire_after_s: float = RETIRE_AFTER_S,
     ) -> None:
         self.name = generations.projection
@@ -62,6 +64,7 @@ class RebuildableProjection:
         self._rng = rng
         self._metrics = metrics
         self._timing = timing
+        self._links = links
         self._retire_after_s = retire_after_s
         self._opened = False
         self._rebuilding = asyncio.Lock()
@@ -176,6 +179,7 @@ class RebuildableProjection:
                 rng=self._rng,
                 metrics=self._metrics,
                 timing=self._timing,
+                links=self._links,
             )
             for source in self._sources
         )

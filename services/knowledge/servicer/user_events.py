@@ -11,6 +11,7 @@ from zhike.type.v1 import import_pb2
 from services.chassis.clock import Clock
 from services.chassis.eventlog.port import EventLog
 from services.chassis.metrics import Metrics
+from services.chassis.traces import current_trace
 from services.knowledge.domain.identifiers import parse_identifier
 from services.knowledge.domain.import_plan import EVENTS, ORDERS
 from services.knowledge.domain.user_events import IntakeRules
@@ -37,7 +38,7 @@ class UserEventServicer(user_event_service_pb2_grpc.UserEventServiceServicer):
             default_channel=request.default_channel or DEFAULT_CHANNEL,
             allowed=frozenset(parse_identifier(each) for each in request.only_identifiers) or None,
         )
-        writer = Writer(request.owner, request.synthetic, request.trace)
+        writer = Writer(request.owner, request.synthetic, current_trace() or request.trace)
         verdict = await write_user_events(self._log, read_batch(request.json), rules, writer)
         self._count(verdict)
         return pb.WriteUserEventsResponse(

@@ -13,6 +13,7 @@ from prometheus_client import Counter
 from services.chassis.errors import ErrorKind, ZhikeError
 from services.chassis.eventlog.port import APPEND_LIMIT, EventLog, NewEvent
 from services.chassis.logs import get_log
+from services.chassis.traces import current_trace
 from services.search.jobs.log_mining import SERVED
 from services.search.usecases.searching import Served
 
@@ -30,7 +31,7 @@ class SearchLog:
     def __init__(self, event_log: EventLog, lost: Counter) -> None:
         self._event_log = event_log
         self._lost = lost
-        self._queue: deque[Served] = deque()
+        self._queue: deque[tuple[Served, str]] = deque()  # with the trace of the search
         self._filled = asyncio.Event()
 
     def note(self, served: Served) -> None:
@@ -38,7 +39,7 @@ class SearchLog:
         if len(self._queue) >= QUEUE_LIMIT:
             self._lost.inc()
             return
-        self._queue.append(served)
+        self._queue.append((served, current_trace()))
         self._filled.set()
 
     async def run(self) -> None:
@@ -58,17 +59,17 @@ class SearchLog:
         """Write all that waits; what could not be written stays in the queue."""
         while self._queue:
             batch = [self._queue[place] for place in range(min(APPEND_LIMIT, len(self._queue)))]
-            await self._event_log.append([event_of(served) for served in batch])
+            await self._event_log.append([event_of(*each) for each in batch])
             for _ in batch:
                 self._queue.popleft()
         self._filled.clear()
 
 
-def event_of(served: Served) -> NewEvent:
+def event_of(served: Served, trace: str = "") -> NewEvent:
     """Return the event of one shown page; its id names the search and the page."""
     identifiers = served.shopper.identifiers
     return NewEvent(
-        client_event_id=f"{served.search_id}/{served.first_position}",
+        client_event_id=page_id(served.search_id, served.first_position),
         owner=OWNER,
         type=SERVED,
         occurred_time=served.time,
@@ -76,5 +77,11 @@ def event_of(served: Served) -> NewEvent:
         channel=served.shopper.channel,
         subject=identifiers[0] if identifiers else f"search:{served.search_id}",
         payload=served.payload,
+        trace=trace,
         synthetic=served.synthetic,
     )
+
+
+def page_id(search_id: str, first_position: int) -> str:
+    """Return the id under which the log keeps a page of a search; the first page begins at position 1."""
+    return f"{search_id}/{first_position}"

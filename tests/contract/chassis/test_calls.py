@@ -125,7 +125,7 @@ async def test_an_unknown_method_is_unimplemented(echo: Echo) -> None:
 
 
 async def test_request_id_and_trace_go_along_a_call(echo: Echo) -> None:
-    bind_call(CallContext("r-1", "0af7651916cd43dd8448eb211c80319c"))
+    bind_call(CallContext("r-1", "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"))
     seen = await echo.clients.call(method("Seen"), TEXT, timeout_ms=5_000)
     assert seen.value == f"r-1 0af7651916cd43dd8448eb211c80319c {SERVICE}/Seen"
 

@@ -11,6 +11,7 @@ from services.chassis.logs import (
     HIDDEN,
     PERSONAL_FIELDS,
     REQUEST_ID_LIMIT,
+    TRACEPARENT_LENGTH,
     AccessLog,
     CallContext,
     bind_call,
@@ -18,8 +19,8 @@ from services.chassis.logs import (
     get_log,
     log_defect,
     reset_logs,
-    trace_id_of,
     usable_request_id,
+    usable_traceparent,
 )
 
 TRACE = "0af7651916cd43dd8448eb211c80319c"
@@ -47,7 +48,7 @@ def parsed(lines: StringIO) -> list[dict[str, object]]:
 
 async def test_a_line_carries_service_time_level_and_call(configure: Callable[..., StringIO]) -> None:
     lines = configure()
-    bind_call(CallContext("r-1", TRACE, "zhike.search.v1.SearchService/Search"))
+    bind_call(CallContext("r-1", f"00-{TRACE}-b7ad6b7169203331-01", "zhike.search.v1.SearchService/Search"))
     get_log("relay").info("orders relayed", count=3, place="杭州")
     (line,) = parsed(lines)
     assert line["event"] == "orders relayed" and line["count"] == 3 and line["place"] == "杭州"
@@ -126,18 +127,28 @@ def test_a_usable_request_id_is_kept_and_any_other_replaced() -> None:
         (f"00-{'0' * 32}-b7ad6b7169203331-01", ""),
         (f"00-{TRACE.upper()}-b7ad6b7169203331-01", ""),
         (f"00-{TRACE[:-1]}-b7ad6b7169203331-01", ""),
+        (f"00-{TRACE}-b7ad6b7169203331-01-more", ""),
+        (f"cc-{TRACE}-b7ad6b7169203331-01", TRACE),
+        (f"cc-{TRACE}-b7ad6b7169203331-01-what a later version adds", TRACE),
+        (f"cc-{TRACE}-b7ad6b7169203331-01x", ""),
+        (f"ff-{TRACE}-b7ad6b7169203331-01", ""),
+        (f"00-{TRACE}-{'0' * 16}-01", ""),
+        (f"00-{TRACE}-b7ad6b7169203331-01\n", ""),
+        (f"00-{TRACE}-知客", ""),
         ("00", ""),
         (None, ""),
         (b"00", ""),
     ],
 )
 def test_a_trace_is_read_from_a_well_formed_traceparent_only(traceparent: str | None, trace: str) -> None:
-    assert trace_id_of(traceparent) == trace
+    usable = usable_traceparent(traceparent)
+    assert CallContext("r-1", usable).trace_id == trace
+    assert len(usable) == (TRACEPARENT_LENGTH if trace else 0)
 
 
 async def test_the_line_of_a_call_looks_like_every_other(configure: Callable[..., StringIO]) -> None:
     lines = configure()
-    bind_call(CallContext("r-1", TRACE, "zhike.search.v1.SearchService/Search"))
+    bind_call(CallContext("r-1", f"00-{TRACE}-b7ad6b7169203331-01", "zhike.search.v1.SearchService/Search"))
     get_log("calls").info("call answered", code="OK", ms=1.25)
     AccessLog("calls").info("call answered", code="OK", ms=1.25)
     slow, fast = parsed(lines)
