@@ -5,9 +5,11 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed-dev
 RUN_STAMP := $(VENV)/.installed-run
 PYTEST := $(BIN)/python -m pytest
+# What starts the real servers that ZHIKE_TEST_* do not name already, runs a command beside them and stops them.
+REAL := infra/mongodb/with-mongodb.sh
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-unit test-journeys test-browser pictures bench fmt lint proto openapi docs clean
+.PHONY: help run test test-unit test-journeys test-real test-browser pictures bench fmt lint proto openapi docs clean
 
 help:  ## list the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -29,15 +31,18 @@ run: $(RUN_STAMP)  ## install and start everything on the embedded default with 
 
 test: $(STAMP)  ## install and pass the checks and tests, journeys on the real processes included
 	$(MAKE) --no-print-directory lint
-	$(PYTEST) -n 2 tests/unit tests/architecture --disable-socket --allow-unix-socket
-	$(PYTEST) -n 2 tests/contract
-	$(PYTEST) tests/journeys
+	$(PYTEST) -n 2 -m "not real" tests/unit tests/architecture --disable-socket --allow-unix-socket
+	$(PYTEST) -n 2 -m "not real" tests/contract
+	$(PYTEST) -m "not real" tests/journeys
 
 test-unit: $(STAMP)  ## the fast tests without sockets
-	$(PYTEST) -n 2 tests/unit tests/architecture --disable-socket --allow-unix-socket
+	$(PYTEST) -n 2 -m "not real" tests/unit tests/architecture --disable-socket --allow-unix-socket
 
 test-journeys: $(STAMP)  ## the journeys on the real processes
-	$(PYTEST) tests/journeys
+	$(PYTEST) -m "not real" tests/journeys
+
+test-real: $(STAMP)  ## what needs real servers (docs/operator.md says how they are found)
+	$(REAL) $(PYTEST) -n 2 -m real tests/contract tests/journeys
 
 test-browser: $(STAMP)  ## the pages in a headless browser (needs chromium-headless-shell)
 	$(PYTEST) tests/browser

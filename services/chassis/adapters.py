@@ -5,18 +5,24 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
+from services.chassis.artifacts.gridfs import GridFsArtifacts
 from services.chassis.artifacts.local import LocalArtifacts
 from services.chassis.artifacts.port import ArtifactStore
 from services.chassis.documents.lock import StoreLock
 from services.chassis.documents.memory import MemoryDocuments
-from services.chassis.documents.port import DocumentStore
+from services.chassis.documents.mongo import MongoDocuments
+from services.chassis.documents.port import DocumentFormError, DocumentStore
 from services.chassis.documents.sqlite import SqliteDocuments
 from services.chassis.settings import ChassisSettings, SettingsError, variable
 
 
 @dataclass(frozen=True, slots=True)
 class Adapters:
-    """The opened ports of one process. ``folder``: its own place for files, held by ``lock``."""
+    """The opened ports of one process. ``folder``: its own place for files, held by ``lock``.
+
+    Embedded, the lock keeps a second process off the store; on MongoDB it keeps one off this folder alone (local
+    indexes and copies), and replicas on one machine take a data directory each.
+    """
 
     folder: Path
     documents: DocumentStore
@@ -31,7 +37,7 @@ class Adapters:
 
 
 async def open_adapters(settings: ChassisSettings, service: str) -> Adapters:
-    """Lock the service's data directory and open its stores.
+    """Lock the service's data directory and open its stores. MongoDB is reached with the first operation.
 
     Raises StoreInUseError (another process has it), SettingsError (an adapter that this version does not have),
     StoreUnavailableError.
@@ -41,19 +47,22 @@ async def open_adapters(settings: ChassisSettings, service: str) -> Adapters:
     async with AsyncExitStack() as opened:
         lock = await asyncio.to_thread(_lock, folder)
         opened.callback(lock.release)
-        documents = _open_documents(settings, folder)
+        documents = _open_documents(settings, folder, service)
         opened.push_async_callback(documents.close)
-        artifacts = LocalArtifacts(folder / "artifacts")
-        await artifacts.open()
+        artifacts = await _open_artifacts(settings, folder, documents)
         opened.pop_all()
     return Adapters(folder=folder, documents=documents, artifacts=artifacts, lock=lock)
 
 
 def _refuse_absent(settings: ChassisSettings) -> None:
-    """The distributed profile's adapters come with a later version; say so instead of starting on another store."""
-    for field, here in (("documents", {"sqlite", "memory"}), ("artifacts", {"local"}), ("search_index", {"tantivy"})):
-        if getattr(settings, field) not in here:
-            raise SettingsError(f"{variable(field)}: this version has only {' and '.join(sorted(here))}")
+    """Say what cannot be, instead of starting on another store."""
+    if settings.search_index != "tantivy":
+        raise SettingsError(f"{variable('search_index')}: this version has only tantivy")
+    if settings.artifacts == "gridfs" and settings.embedded:
+        raise SettingsError(
+            f"{variable('artifacts')}: gridfs lies in the documents' MongoDB, so {variable('documents')} must be a "
+            "mongodb:// address"
+        )
 
 
 def _lock(folder: Path) -> StoreLock:
@@ -61,7 +70,22 @@ def _lock(folder: Path) -> StoreLock:
     return StoreLock.acquire(folder / "process.lock")
 
 
-def _open_documents(settings: ChassisSettings, folder: Path) -> DocumentStore:
+def _open_documents(settings: ChassisSettings, folder: Path, service: str) -> DocumentStore:
     if settings.documents == "memory":
         return MemoryDocuments()
-    return SqliteDocuments.open(folder / "documents.sqlite")
+    if settings.embedded:
+        return SqliteDocuments.open(folder / "documents.sqlite")
+    try:
+        return MongoDocuments.open(settings.documents, service)
+    except DocumentFormError as error:
+        raise SettingsError(f"{variable('documents')}: {error.message}") from error
+
+
+async def _open_artifacts(settings: ChassisSettings, folder: Path, documents: DocumentStore) -> ArtifactStore:
+    if settings.artifacts == "gridfs" and isinstance(documents, MongoDocuments):
+        remote = GridFsArtifacts(documents, folder / "artifacts")
+        await remote.open()
+        return remote
+    local = LocalArtifacts(folder / "artifacts")
+    await local.open()
+    return local

@@ -8,6 +8,7 @@ that is StoreUnavailableError and may or may not have taken effect, which is wha
 """
 
 import asyncio
+import warnings
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -125,8 +126,11 @@ class MongoDocuments:
             options: dict[str, Any] = {
                 option: value for option, value in CLIENT_OPTIONS.items() if option.lower() not in given
             }
-            client: Any = AsyncIOMotorClient(address, appname=f"zhike-{service}", retryWrites=True, **options)
-        except (ConfigurationError, ValueError) as error:  # the text of the error may hold the password
+            with warnings.catch_warnings():
+                # The driver only warns of an option that it cannot read, and goes on without (say) tls.
+                warnings.simplefilter("error", UserWarning)
+                client: Any = AsyncIOMotorClient(address, appname=f"zhike-{service}", retryWrites=True, **options)
+        except (ConfigurationError, ValueError, UserWarning) as error:  # the text of the error may hold the password
             raise DocumentFormError(f"not the address of a MongoDB: {type(error).__name__}") from None
         return cls(client, name)
 

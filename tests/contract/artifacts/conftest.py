@@ -5,17 +5,26 @@ from pathlib import Path
 
 import pytest
 
+from services.chassis.artifacts.gridfs import GridFsArtifacts
 from services.chassis.artifacts.local import LocalArtifacts
 from services.chassis.artifacts.port import ArtifactStore
+from tests.contract.conftest import open_mongo
 
 LIMIT_BYTES = 3 * 1024 * 1024
 
 
-@pytest.fixture(params=["local"])
+@pytest.fixture(params=["local", pytest.param("gridfs", marks=pytest.mark.real)])
 async def artifacts(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[ArtifactStore]:
     """An empty store whose blobs hold at most LIMIT_BYTES."""
-    assert request.param == "local"
-    store = LocalArtifacts(tmp_path / "artifacts", limit_bytes=LIMIT_BYTES)
-    await store.open()
-    yield store
-    await store.close()
+    if request.param == "local":
+        local = LocalArtifacts(tmp_path / "artifacts", limit_bytes=LIMIT_BYTES)
+        await local.open()
+        yield local
+        await local.close()
+        return
+    documents = open_mongo(tmp_path)
+    remote = GridFsArtifacts(documents, tmp_path / "artifacts", limit_bytes=LIMIT_BYTES)
+    await remote.open()
+    yield remote
+    await remote.close()
+    await documents.close()

@@ -7,11 +7,15 @@ import pytest
 from services.chassis.adapters import open_adapters
 from services.chassis.documents.lock import StoreInUseError
 from services.chassis.documents.memory import MemoryDocuments
+from services.chassis.documents.mongo import MongoDocuments
 from services.chassis.documents.sqlite import SqliteDocuments
 from services.chassis.settings import ChassisSettings, SettingsError
 
 
-@pytest.mark.parametrize(("documents", "adapter"), [("sqlite", SqliteDocuments), ("memory", MemoryDocuments)])
+@pytest.mark.parametrize(
+    ("documents", "adapter"),
+    [("sqlite", SqliteDocuments), ("memory", MemoryDocuments), ("mongodb://db.invalid/shop", MongoDocuments)],
+)
 async def test_the_named_store_is_opened_in_the_services_own_folder(
     tmp_path: Path, documents: str, adapter: type
 ) -> None:
@@ -24,14 +28,35 @@ async def test_the_named_store_is_opened_in_the_services_own_folder(
 
 @pytest.mark.parametrize(
     ("field", "value"),
-    [("documents", "mongodb://db"), ("artifacts", "gridfs"), ("search_index", "https://search:9200")],
+    [("artifacts", "gridfs"), ("search_index", "https://search:9200")],
 )
-async def test_an_adapter_of_a_later_version_is_a_clear_error_before_anything_is_opened(
+async def test_an_adapter_that_cannot_be_opened_is_a_clear_error_before_anything_is(
     tmp_path: Path, field: str, value: str
 ) -> None:
     with pytest.raises(SettingsError, match=f"ZHIKE_{field.upper()}"):
         await open_adapters(ChassisSettings(data=tmp_path / "data", **{field: value}), "search")
     assert not (tmp_path / "data").exists()
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "mongodb://",
+        "mongodb://name:pass@word@db",
+        "mongodb://db:port",
+        "mongodb://db/a b",
+        "mongodb://db/" + "x" * 63,
+        "mongodb://db/?w=none&tls=perhaps",
+    ],
+)
+async def test_an_address_that_names_no_database_is_a_clear_error_that_does_not_repeat_it(
+    tmp_path: Path, address: str
+) -> None:
+    with pytest.raises(SettingsError, match="ZHIKE_DOCUMENTS: not the address of a MongoDB") as caught:
+        await open_adapters(ChassisSettings(data=tmp_path, documents=address), "search")
+    assert "pass@word" not in caught.value.message
+    adapters = await open_adapters(ChassisSettings(data=tmp_path), "search")  # nothing was left locked
+    await adapters.close()
 
 
 async def test_a_folder_is_opened_once_at_a_time_and_again_after_it_was_closed(tmp_path: Path) -> None:
