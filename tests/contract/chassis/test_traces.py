@@ -1,17 +1,28 @@
 """Calls between processes, unary and on a call stream, are in the trace of the request that made them."""
 
+import asyncio
 from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from threading import Thread
 
 import pytest
 from google.protobuf.wrappers_pb2 import StringValue
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.trace import SpanKind
 from opentelemetry.trace.status import StatusCode
 
+from services.chassis.clients import Clients
 from services.chassis.logs import CallContext, bind_call
+from services.chassis.metrics import Metrics
+from services.chassis.server import Runtime, Service, running
+from services.chassis.settings import ChassisSettings
 from services.chassis.status import RemoteError
-from tests.contract.chassis.conftest import Echo
+from services.chassis.traces import active_traces
+from tests.contract.chassis.conftest import Echo, settings_in
 from tests.contract.chassis.test_calls import TEXT
-from tests.fakes.echo_service import SERVICE, method
+from tests.fakes.echo_service import SERVICE, EchoServicer, add_echo_servicer, method
 from tests.fakes.spans import CollectedSpans, collected_spans, is_child
 
 RECORDED = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
@@ -101,3 +112,60 @@ async def test_a_stream_is_a_span_of_the_request_that_opened_it(spans: Collected
         pass
     await spans.until(lambda collected: collected.all())
     assert spans.one(f"{SERVICE}/Count").kind is SpanKind.SERVER
+
+
+@contextmanager
+def collector() -> Iterator[tuple[str, list[ExportTraceServiceRequest]]]:
+    """A collector of our own: its address and what it was sent."""
+    taken: list[ExportTraceServiceRequest] = []
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            assert self.path == "/v1/traces"
+            taken.append(ExportTraceServiceRequest.FromString(self.rfile.read(int(self.headers["Content-Length"]))))
+            self.send_response(200)
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None:
+            return
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    thread = Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}", taken
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
+
+
+async def call_a_process_with(endpoint: str, folder: Path) -> None:
+    """Start a process that sends its spans there, call it once in a recorded trace, stop it."""
+
+    async def build(_: Runtime[ChassisSettings]) -> Service:
+        return Service(servicers=[(add_echo_servicer, EchoServicer())])
+
+    async with running("search", settings_in(folder, traces_endpoint=endpoint), build) as process:
+        await process.become_ready()
+        clients = Clients(ChassisSettings(search_address=process.address), Metrics())
+        work_for(RECORDED)
+        await clients.call(method("Echo"), TEXT, timeout_ms=5_000)
+        await clients.close()
+    assert active_traces() is None
+
+
+async def test_a_process_sends_its_spans_to_the_collector_before_it_ends(tmp_path: Path) -> None:
+    with collector() as (endpoint, taken):
+        await call_a_process_with(endpoint, tmp_path)
+    (resource,) = [each for request in taken for each in request.resource_spans]
+    said = {pair.key: pair.value.string_value for pair in resource.resource.attributes}
+    assert (said["service.namespace"], said["service.name"]) == ("zhike", "search")
+    spans = resource.scope_spans[0].spans
+    assert sorted(span.kind for span in spans) == [SpanKind.SERVER.value + 1, SpanKind.CLIENT.value + 1]
+    assert {span.trace_id.hex() for span in spans} == {RECORDED[3:35]}
+
+
+async def test_a_collector_that_is_away_fails_no_call_and_holds_no_stop_up(tmp_path: Path) -> None:
+    async with asyncio.timeout(20):
+        await call_a_process_with("http://127.0.0.1:1", tmp_path)
