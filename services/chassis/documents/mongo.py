@@ -99,6 +99,7 @@ class MongoDocuments:
     """Keeps the DocumentStore port. For one event loop; several stores on one database are several replicas."""
 
     def __init__(self, client: Any, database_name: str) -> None:
+        self.database_name = database_name
         self._client = client
         self._database = client.get_database(
             database_name,

@@ -30,10 +30,9 @@ def unavailable(error: PyMongoError) -> StoreUnavailableError:
 def cause_of(error: PyMongoError) -> str:
     """Return one name for what happened: the server's own where it sent one, else the driver's."""
     if isinstance(error, OperationFailure) and not isinstance(error, ConnectionFailure):
-        concern = _write_concern_error(error)
-        code = concern.get("code", error.code)
-        name = concern.get("codeName") or (error.details or {}).get("codeName") or _CODE_NAMES.get(code or 0)
-        return str(name or f"{type(error).__name__} {code}")
+        told = _write_concern_error(error) or _refused_write(error) or error.details or {}
+        code = told.get("code", error.code)
+        return str(told.get("codeName") or _CODE_NAMES.get(code or 0) or f"{type(error).__name__} {code}")
     return type(error).__name__
 
 
@@ -50,15 +49,19 @@ def duplicate(error: PyMongoError) -> Mapping[str, Any] | None:
     """
     if not isinstance(error, OperationFailure) or _write_concern_error(error):
         return None
-    details: Mapping[str, Any] = error.details or {}
-    if isinstance(error, BulkWriteError):
-        details = next(iter(details.get("writeErrors", ())), {})
+    details = _refused_write(error) or error.details or {}
     return details if details.get("code") == DUPLICATE_KEY else None
 
 
 def is_missing_index(error: PyMongoError) -> bool:
     """Tell whether a hinted index is not there: the collection was dropped by another replica."""
     return isinstance(error, OperationFailure) and error.code == BAD_VALUE and "hint" in str(error)
+
+
+def _refused_write(error: OperationFailure) -> Mapping[str, Any]:
+    """Return the write of a batch at which the server stopped; empty for an error of another form."""
+    refused = (error.details or {}).get("writeErrors") if isinstance(error, BulkWriteError) else ()
+    return next(iter(refused or ()), {})
 
 
 def _write_concern_error(error: OperationFailure) -> Mapping[str, Any]:
