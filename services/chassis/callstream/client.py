@@ -5,7 +5,7 @@ call opens another stream, which waits for the server inside the call's own dead
 """
 
 import asyncio
-from collections import deque
+from collections import OrderedDict
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,6 +22,9 @@ REQUEST_LIMIT_BYTES = 256 * 1024  # a larger one would hold the others up: it is
 MESSAGE_CALLS_LIMIT = 256
 MESSAGE_BYTES_LIMIT = 1024 * 1024
 UNANSWERED_LIMIT = 4_000
+# Sent and not yet ended: fewer than the server takes at once (servicer.OPEN_CALLS_LIMIT), so that we never stop its
+# reading. What it does not read gets neither its deadline nor its cancellation: it would work for nobody.
+SENT_LIMIT = 900
 # While the service is at work, further calls wait so long for company, or until its next answer: it has enough to do,
 # and a message costs as much as dozens of calls. A call alone waits for nothing.
 GATHER_S = 0.001
@@ -73,6 +76,11 @@ class CallStream:
             raise CallFailedError(code_of(status), error_from_status(status, service=self._service))
         return answer.response
 
+    @property
+    def waiting(self) -> int:
+        """How many calls are kept to be sent."""
+        return 0 if self._exchange is None else self._exchange.waiting
+
     def close(self) -> None:
         """End the stream; calls on it, and later ones, fail."""
         self._is_closed = True
@@ -85,7 +93,7 @@ class _Exchange:
 
     def __init__(self, rpc: Any, service: str) -> None:
         self._rpc, self._service, self._loop = rpc, service, asyncio.get_running_loop()
-        self._queue: deque[tuple[int, Asked]] = deque()
+        self._queue: OrderedDict[int, Asked] = OrderedDict()  # not sent; each is one of the unanswered
         self._cancelled: list[int] = []
         self._unanswered: dict[int, asyncio.Future[pb.StreamedAnswer]] = {}
         self._last_id = 0
@@ -97,6 +105,10 @@ class _Exchange:
         )
         self.is_broken = False
 
+    @property
+    def waiting(self) -> int:
+        return len(self._queue)
+
     async def call(self, asked: Asked) -> pb.StreamedAnswer:
         unanswered = self._unanswered
         if len(unanswered) >= UNANSWERED_LIMIT:
@@ -105,17 +117,21 @@ class _Exchange:
         call_id, future = self._last_id, self._loop.create_future()
         unanswered[call_id] = future
         timer = self._loop.call_at(asked.end, self._expire, call_id)
-        self._queue.append((call_id, asked))
+        self._queue[call_id] = asked
         self._filled.set()
         try:
             answer: pb.StreamedAnswer = await future
         except asyncio.CancelledError:
-            self._cancelled.append(call_id)
-            self._filled.set()
+            if call_id not in self._queue:
+                self._cancelled.append(call_id)
+                self._filled.set()
             raise
         finally:
             timer.cancel()
             unanswered.pop(call_id, None)
+            self._queue.pop(call_id, None)
+            if self._queue:
+                self._filled.set()  # there may be room for what waits
         return answer
 
     def end(self, error: CallFailedError) -> None:
@@ -142,10 +158,10 @@ class _Exchange:
                 await self._filled.wait()
                 self._filled.clear()
                 await self._gather()
-                while self._queue or self._cancelled:
+                message = self._message()
+                while message.calls or message.cancelled_ids:
+                    await self._rpc.write(message)
                     message = self._message()
-                    if message.calls or message.cancelled_ids:
-                        await self._rpc.write(message)
         except grpc.aio.AioRpcError as error:
             self.end(CallFailedError(error.code(), error_from_rpc(error, service=self._service)))
         except asyncio.InvalidStateError:  # the stream is over; what it ended with is read below
@@ -167,7 +183,7 @@ class _Exchange:
     async def _read(self) -> None:
         unanswered = self._unanswered
         try:
-            while (message := await self._rpc.read()) is not END:
+            while (message := await self._rpc.read()) is not END and message is not None:  # None: unreadable
                 self._stop_gathering()
                 for answer in message.answers:
                     future = unanswered.get(answer.id)
@@ -178,24 +194,24 @@ class _Exchange:
             self.end(CallFailedError(error.code(), error_from_rpc(error, service=self._service)))
 
     def _message(self) -> pb.ExchangeRequest:
-        """Return what waits, as much as one message holds; without the calls that nobody waits for any more."""
+        """Return what waits, as much as one message holds and the server has room for."""
         message, size, now = pb.ExchangeRequest(), 0, self._loop.time()
         if self._cancelled:
             message.cancelled_ids.extend(self._cancelled)
             self._cancelled.clear()
-        queue, unanswered = self._queue, self._unanswered
-        while queue and size < MESSAGE_BYTES_LIMIT and len(message.calls) < MESSAGE_CALLS_LIMIT:
-            call_id, asked = queue.popleft()
-            if call_id in unanswered:
-                message.calls.add(
-                    id=call_id,
-                    method=asked.path,
-                    request=asked.request,
-                    timeout_us=max(0, int((asked.end - now) * 1_000_000)),
-                    request_id=asked.request_id,
-                    traceparent=asked.traceparent,
-                )
-                size += len(asked.request)
+        queue = self._queue
+        room = min(MESSAGE_CALLS_LIMIT, SENT_LIMIT - (len(self._unanswered) - len(queue)))
+        while queue and size < MESSAGE_BYTES_LIMIT and len(message.calls) < room:
+            call_id, asked = queue.popitem(last=False)
+            message.calls.add(
+                id=call_id,
+                method=asked.path,
+                request=asked.request,
+                timeout_us=max(0, int((asked.end - now) * 1_000_000)),
+                request_id=asked.request_id,
+                traceparent=asked.traceparent,
+            )
+            size += len(asked.request)
         return message
 
 

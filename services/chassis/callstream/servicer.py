@@ -24,7 +24,7 @@ from services.chassis.status import STATUS_METADATA
 OPEN_CALLS_LIMIT = 1_000  # begun or not yet answered; nothing more is read before there are fewer
 MESSAGE_BYTES_LIMIT = 1024 * 1024
 END = grpc.aio.EOF  # type: ignore[attr-defined]  # the stubs leave it out
-RESPONSE_LIMIT_BYTES = 15 * 1024 * 1024  # with its envelope below what a channel takes
+RESPONSE_LIMIT_BYTES = 14 * 1024 * 1024  # with a message of others around it below what a channel takes
 
 
 class _Refused(grpc.aio.AbortError):
@@ -159,9 +159,11 @@ class _Exchange:
 
     async def _read(self) -> None:
         while (message := await self._context.read()) is not END:
-            if self._is_over:
+            if self._is_over or message is None:  # None: unreadable
                 return
             for call in message.calls:
+                if call.id in self._calls:  # an id names one call; a second task under it could not be ended
+                    continue
                 self._calls[call.id] = task = self._loop.create_task(self._answer(call))
                 task.add_done_callback(partial(self._forget, call.id))  # also one that is cancelled before it begins
             for call_id in message.cancelled_ids:
@@ -179,7 +181,7 @@ class _Exchange:
                 message, size = pb.ExchangeResponse(), 0
                 while answers and size < MESSAGE_BYTES_LIMIT:
                     answer = answers.popleft()
-                    size += len(answer.response)
+                    size += len(answer.response) + len(answer.status)
                     message.answers.append(answer)
                 await self._context.write(message)
             self._room.set()

@@ -13,6 +13,7 @@ from zhike.chassis.v1 import call_stream_service_pb2 as pb
 
 from services.chassis.callstream import client as client_end
 from services.chassis.callstream import servicer as serving_end
+from services.chassis.callstream.client import Asked, CallFailedError, CallStream
 from services.chassis.clients import Clients
 from services.chassis.errors import ErrorKind
 from services.chassis.logs import CallContext, bind_call
@@ -164,10 +165,105 @@ async def test_more_calls_than_the_server_takes_at_once_wait_and_are_all_answere
         asyncio.ensure_future(echo.clients.call(WAIT, StringValue(value=str(number)), timeout_ms=20_000))
         for number in range(serving_end.OPEN_CALLS_LIMIT + 300)
     ]
-    await until(lambda: (sample(echo.process.runtime.metrics, "zhike_rpc_in_flight") or 0) >= 1_000)
+    await until(lambda: (sample(echo.process.runtime.metrics, "zhike_rpc_in_flight") or 0) >= client_end.SENT_LIMIT)
     echo.servicer.release.set()
     answers = await asyncio.gather(*waiting)
     assert [answer.value for answer in answers] == [str(number) for number in range(len(waiting))]
+
+
+async def test_a_server_with_as_many_calls_as_it_takes_begins_no_other_before_one_ends(echo: Echo) -> None:
+    stream = open_exchange(echo)
+    calls = [a_call(number, "Wait") for number in range(1, serving_end.OPEN_CALLS_LIMIT + 1)]
+    await stream.write(pb.ExchangeRequest(calls=calls))
+    await stream.write(pb.ExchangeRequest(calls=[a_call(7_000)]))
+    await echo.servicer.started.wait()
+    await asyncio.sleep(0.1)
+    assert echo.servicer.calls == 0
+    await echo.clients.call(ECHO, TEXT, timeout_ms=5_000)  # of another stream
+    echo.servicer.release.set()
+    await until(lambda: echo.servicer.calls == 2)
+    stream.cancel()
+
+
+async def test_calls_that_are_given_up_hold_up_none_that_come_after(echo: Echo) -> None:
+    waiting = [
+        asyncio.ensure_future(echo.clients.call(WAIT, TEXT, timeout_ms=60_000))
+        for _ in range(serving_end.OPEN_CALLS_LIMIT + 300)
+    ]
+    served = echo.process.runtime.metrics
+    await until(lambda: (sample(served, "zhike_rpc_in_flight") or 0) >= client_end.SENT_LIMIT)
+    for call in waiting:
+        call.cancel()
+    assert await echo.clients.call(ECHO, TEXT, timeout_ms=5_000) == TEXT
+    await until(lambda: sample(served, "zhike_rpc_in_flight") == 1)  # the stream itself
+    assert all(call.cancelled() for call in waiting)
+
+
+async def test_calls_whose_time_is_over_are_not_begun_after_it(echo: Echo) -> None:
+    late = [
+        asyncio.ensure_future(echo.clients.call(WAIT, TEXT, timeout_ms=1_000))
+        for _ in range(client_end.UNANSWERED_LIMIT)
+    ]
+    failures = await asyncio.gather(*late, return_exceptions=True)
+    assert {failure.kind for failure in failures} == {ErrorKind.DEADLINE}
+    assert await echo.clients.call(ECHO, TEXT, timeout_ms=5_000) == TEXT
+    served = echo.process.runtime.metrics
+    begun = sample(served, "zhike_rpc_calls_total", rpc=f"{SERVICE}/Wait", code="DEADLINE_EXCEEDED")
+    assert begun < 2 * client_end.SENT_LIMIT  # a message of the last moment is on its way
+
+
+async def test_calls_to_a_service_that_is_down_leave_nothing_waiting() -> None:
+    nobody = Clients(ChassisSettings(search_address="127.0.0.1:1"), Metrics())
+    stream = CallStream(nobody.channel("search"), "search")
+    loop = asyncio.get_running_loop()
+    for _ in range(3):
+        late = [stream.call(Asked("/a/B", b"x", loop.time() + 0.05, "", "")) for _ in range(1_000)]
+        assert all(isinstance(each, CallFailedError) for each in await asyncio.gather(*late, return_exceptions=True))
+        left = [asyncio.ensure_future(stream.call(Asked("/a/B", b"x", loop.time() + 60, "", ""))) for _ in range(1_000)]
+        await asyncio.sleep(0.01)
+        for call in left:
+            call.cancel()
+        await asyncio.gather(*left, return_exceptions=True)
+        assert stream.waiting == 0
+    stream.close()
+    await nobody.close()
+
+
+async def test_an_id_that_comes_again_while_its_call_is_open_is_one_call(echo: Echo) -> None:
+    stream = open_exchange(echo)
+    await stream.write(pb.ExchangeRequest(calls=[a_call(1, "Wait", timeout_us=4_000_000_000) for _ in range(50)]))
+    served = echo.process.runtime.metrics
+    await echo.servicer.started.wait()
+    await asyncio.sleep(0.05)
+    assert sample(served, "zhike_rpc_in_flight") == 2
+    stream.cancel()
+    await until(lambda: sample(served, "zhike_rpc_in_flight") == 0)
+
+
+async def test_answers_that_cannot_be_read_end_the_stream_and_the_next_call_opens_another() -> None:
+    opened = 0
+
+    async def exchange(_: object, context: grpc.aio.ServicerContext) -> None:
+        nonlocal opened
+        opened += 1
+        await context.read()
+        await context.write(b"\xff\xff")
+        await asyncio.Event().wait()
+
+    server = grpc.aio.server()
+    handlers = {"Exchange": grpc.stream_stream_rpc_method_handler(exchange)}
+    server.add_generic_rpc_handlers(
+        (grpc.method_handlers_generic_handler("zhike.chassis.v1.CallStreamService", handlers),)
+    )
+    port = server.add_insecure_port("127.0.0.1:0")
+    await server.start()
+    clients = Clients(ChassisSettings(search_address=f"127.0.0.1:{port}"), Metrics())
+    with pytest.raises(RemoteError) as caught:
+        await clients.call(ECHO, TEXT, timeout_ms=20_000)
+    assert (caught.value.kind, caught.value.reason) == (ErrorKind.UNAVAILABLE, "SERVICE_UNAVAILABLE")
+    assert opened == 3  # the call and its two repetitions
+    await clients.close()
+    await server.stop(None)
 
 
 async def test_one_call_more_than_may_wait_is_refused_with_a_time_to_try_again(echo: Echo) -> None:
