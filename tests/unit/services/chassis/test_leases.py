@@ -1,14 +1,13 @@
-"""A lease spares replicas double work: one holder while all goes well, another once the holder is silent."""
+"""Work under a lease: it is renewed while the body runs, and a lease that is lost ends the body."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
-from datetime import timedelta
 
 import pytest
 
 from services.chassis.documents.memory import MemoryDocuments
 from services.chassis.documents.port import RevisionMismatchError, StoreUnavailableError
-from services.chassis.leases import ASK_INTERVAL_S, LEASES, TTL_S, Lease, LeaseLostError, Leases
+from services.chassis.leases import ASK_INTERVAL_S, LEASES, TTL_S, LeaseLostError, Leases
 from tests.fakes.clock import ManualClock
 
 Replica = Callable[..., Leases]
@@ -20,16 +19,11 @@ class FlakyDocuments(MemoryDocuments):
     def __init__(self) -> None:
         super().__init__()
         self.away = False
-        self.replaces = 0
 
     async def get(self, collection, key):
         if self.away:
             raise StoreUnavailableError("away")
         return await super().get(collection, key)
-
-    async def replace(self, collection, key, body, *, expected_revision):
-        self.replaces += 1
-        return await super().replace(collection, key, body, expected_revision=expected_revision)
 
 
 @pytest.fixture
@@ -50,87 +44,6 @@ def replica(documents: FlakyDocuments, clock: ManualClock) -> Replica:
         return Leases(documents, its_clock, holder_id, exclusive=exclusive, sleep=its_clock.sleep)
 
     return make
-
-
-async def test_a_free_lease_is_taken_and_a_held_one_is_refused(replica: Replica) -> None:
-    first, second = replica("a"), replica("b")
-    assert await first.acquire("train") == Lease("train", "a", 1)
-    assert await second.acquire("train") is None
-    assert await first.acquire("train") is None, "the same process has it already"
-    assert await second.acquire("mine") is not None, "another name is another lease"
-
-
-async def test_of_two_that_ask_at_once_for_a_new_lease_one_gets_it(replica: Replica) -> None:
-    leases = await asyncio.gather(*(replica(f"r{number}").acquire("train") for number in range(20)))
-    assert sum(lease is not None for lease in leases) == 1
-
-
-async def test_a_silent_holder_is_replaced_after_the_ttl_since_the_last_change_that_was_seen(
-    replica: Replica, clock: ManualClock
-) -> None:
-    holder, observer = replica("a"), replica("b")
-    lease = await holder.acquire("train")
-    assert lease is not None
-    assert await observer.acquire("train") is None
-    clock.advance(TTL_S - 0.25)
-    assert await observer.acquire("train") is None
-    assert await holder.renew(lease)
-    clock.advance(0.5)
-    assert await observer.acquire("train") is None, "the change starts the wait anew"
-    clock.advance(TTL_S - 0.25)
-    assert await observer.acquire("train") is None
-    clock.advance(0.25)
-    assert await observer.acquire("train") == Lease("train", "b", 2)
-    assert not await holder.renew(lease), "the old holder learns it at its next renewal"
-
-
-async def test_of_many_observers_of_a_silent_holder_one_takes_over(replica: Replica, clock: ManualClock) -> None:
-    await replica("dead").acquire("train")
-    observers = [replica(f"r{number}") for number in range(20)]
-    assert await asyncio.gather(*(each.acquire("train") for each in observers)) == [None] * 20
-    clock.advance(TTL_S)
-    taken = [lease for lease in await asyncio.gather(*(each.acquire("train") for each in observers)) if lease]
-    assert [lease.term for lease in taken] == [2]
-
-
-async def test_wall_clocks_minutes_apart_change_nothing(documents: FlakyDocuments, replica: Replica) -> None:
-    its_clock, other = ManualClock(), ManualClock(monotonic=5_000.0)
-    other.step_wall(timedelta(minutes=10).total_seconds())
-    holder, observer = replica("a", its_clock=its_clock), replica("b", its_clock=other)
-    lease = await holder.acquire("train")
-    assert lease is not None
-    for _ in range(5):
-        assert await observer.acquire("train") is None
-        other.advance(TTL_S - 1)
-        other.step_wall(-3_600)
-        assert await holder.renew(lease)
-    assert "time" not in str((await documents.get(LEASES, "train")).body)  # type: ignore[union-attr]
-
-
-async def test_a_released_lease_is_free_at_once_and_its_revision_only_grows(
-    documents: FlakyDocuments, replica: Replica
-) -> None:
-    holder, observer = replica("a"), replica("b")
-    lease = await holder.acquire("train")
-    assert lease is not None
-    await holder.release(lease)
-    assert await observer.acquire("train") == Lease("train", "b", 2)
-    await holder.release(lease)
-    document = await documents.get(LEASES, "train")
-    assert document is not None
-    assert (document.body["holder_id"], document.revision) == ("b", 3), "a late release takes nothing from the next"
-
-
-async def test_embedded_a_predecessors_lease_is_taken_at_once_and_needs_no_renewal(
-    documents: FlakyDocuments, replica: Replica
-) -> None:
-    assert await replica("killed", exclusive=True).acquire("train") is not None
-    successor = replica("new", exclusive=True)
-    lease = await successor.acquire("train")
-    assert lease == Lease("train", "new", 2)
-    written = documents.replaces
-    assert await successor.renew(lease)
-    assert documents.replaces == written
 
 
 async def test_the_body_runs_while_held_and_the_lease_is_free_after_it(replica: Replica, clock: ManualClock) -> None:
@@ -236,27 +149,3 @@ async def test_waiting_goes_on_while_the_store_is_away(
     await clock.run_for(ASK_INTERVAL_S)
     await task
     assert done.is_set()
-
-
-async def test_two_holders_at_once_change_nothing_in_the_result(documents: FlakyDocuments, replica: Replica) -> None:
-    """A paused holder goes on beside its successor; the compare and set on what they save lets one of them through."""
-    await documents.insert(LEASES, "result", {"total": 0, "applied": 0})
-
-    async def apply_next() -> bool:
-        document = await documents.get(LEASES, "result")
-        assert document is not None
-        await asyncio.sleep(0)  # both have read the same state
-        body = {"total": document.body["total"] + 10, "applied": document.body["applied"] + 1}
-        try:
-            await documents.replace(LEASES, "result", body, expected_revision=document.revision)
-        except RevisionMismatchError:
-            return False
-        return True
-
-    paused, successor = replica("a"), replica("b", exclusive=True)
-    assert await paused.acquire("train") is not None
-    assert await successor.acquire("train") is not None
-    assert sorted(await asyncio.gather(apply_next(), apply_next())) == [False, True]
-    document = await documents.get(LEASES, "result")
-    assert document is not None
-    assert document.body == {"total": 10, "applied": 1}

@@ -6,7 +6,6 @@ from typing import Any
 
 import pytest
 
-from services.chassis.documents.memory import MemoryDocuments
 from services.chassis.documents.port import Collection, DocumentStore, KeyTakenError, StoreUnavailableError
 from services.chassis.errors import ErrorKind, InvalidArgumentError
 from services.chassis.idempotency import (
@@ -51,21 +50,15 @@ class Cases:
 
 
 @pytest.fixture
-async def documents() -> MemoryDocuments:
-    store = MemoryDocuments()
-    await store.declare(CASES)
-    return store
-
-
-@pytest.fixture
-async def creates(documents: MemoryDocuments) -> IdempotentCreates:
+async def creates(documents: DocumentStore) -> IdempotentCreates:
+    await documents.declare(CASES)
     records = IdempotentCreates(documents)
     await records.open()
     return records
 
 
 @pytest.fixture
-def cases(documents: MemoryDocuments) -> Cases:
+def cases(documents: DocumentStore) -> Cases:
     return Cases(documents)
 
 
@@ -129,7 +122,7 @@ async def test_a_crash_after_the_creation_and_before_the_answer_is_made_good_by_
 @pytest.mark.parametrize("point", [CrashPoint.BEFORE, CrashPoint.AFTER])
 @pytest.mark.parametrize("crash_at", [1, 2, 3])
 async def test_a_crash_at_any_write_leaves_one_resource_and_one_answer(
-    documents: MemoryDocuments, creates: IdempotentCreates, crash_at: int, point: CrashPoint
+    documents: DocumentStore, creates: IdempotentCreates, crash_at: int, point: CrashPoint
 ) -> None:
     """The writes are: the reservation, the resource, the answer."""
     dying = CrashingDocuments(documents, crash_at=crash_at, point=point)
@@ -154,7 +147,7 @@ async def test_a_refused_create_leaves_the_key_free_for_a_corrected_body(
 
 
 async def test_a_deleted_resource_stays_deleted_and_keeps_no_answer(
-    creates: IdempotentCreates, cases: Cases, documents: MemoryDocuments
+    creates: IdempotentCreates, cases: Cases, documents: DocumentStore
 ) -> None:
     created = await creates.run(request(), cases.create)
     await documents.delete(CASES, created.resource_id)
