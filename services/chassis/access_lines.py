@@ -3,6 +3,8 @@
 It is the one line that is written thousands of times a second; the chain and a system call for each cost more than the
 rest of what happens around a call (benchmarks/calls.py). Lines wait at most FLUSH_S, and never longer than the next
 line of another kind, so a file stays in order; a process that is killed loses those that wait. They promise nothing.
+Lines for which the disk has no room are lost too, and those of a pipe that nobody reads any more: a call that is
+answered must not fail for its line.
 """
 
 import asyncio
@@ -29,7 +31,7 @@ class LineWriter:
         """Write now, after what waits."""
         if self._waiting:
             self.flush()
-        self._target.write(text)
+        self._put(text)
 
     def flush(self) -> None:
         """Write what waits; also what a stream of its own would hold back."""
@@ -37,8 +39,9 @@ class LineWriter:
             text = b"".join(self._waiting).decode()
             self._waiting.clear()
             self._bytes = 0
-            self._target.write(text)
-        self._target.flush()
+            self._put(text)
+        with contextlib.suppress(OSError):
+            self._target.flush()
 
     def write_soon(self, line: bytes) -> None:
         """Write with others, within ``wait_s``."""
@@ -58,6 +61,10 @@ class LineWriter:
         """Write what waits, at the process's end; a stream that is closed already takes nothing more."""
         with contextlib.suppress(ValueError):
             self.flush()
+
+    def _put(self, text: str) -> None:
+        with contextlib.suppress(OSError):
+            self._target.write(text)
 
     def _flush_when_due(self) -> None:
         self._flush_is_due = False

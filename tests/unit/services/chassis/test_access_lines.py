@@ -1,11 +1,13 @@
 """Lines of calls are written a few at a time, in order with the others, none longer than a moment."""
 
 import asyncio
+from errno import ENOSPC
 from io import StringIO
 
 import orjson
 
 from services.chassis.access_lines import WAITING_LIMIT_BYTES, AccessLines, LineWriter
+from services.chassis.logs import AccessLog, configure_logs, get_log, reset_logs
 
 
 class Counted(StringIO):
@@ -18,6 +20,48 @@ class Counted(StringIO):
     def write(self, text: str) -> int:
         self.writes += 1
         return super().write(text)
+
+
+class Full(StringIO):
+    """A file on a disk without room, or a pipe whose reader has gone."""
+
+    is_full = True
+
+    def write(self, text: str) -> int:
+        self._check()
+        return super().write(text)
+
+    def flush(self) -> None:
+        self._check()
+        super().flush()
+
+    def _check(self) -> None:
+        if self.is_full:
+            raise OSError(ENOSPC, "No space left on device")
+
+
+async def test_lines_without_room_are_lost_without_a_word_and_later_ones_are_written() -> None:
+    target = Full()
+    writer = LineWriter(target, wait_s=60)
+    writer.write("lost\n")
+    writer.flush()
+    for _ in range(3):
+        writer.write_soon(b"x" * WAITING_LIMIT_BYTES)  # each more than may wait
+    writer.write_soon(b"lost with it\n")
+    writer.write("lost\n")
+    target.is_full = False
+    writer.write_soon(b"first\n")
+    writer.write("second\n")
+    assert target.getvalue() == "first\nsecond\n"
+
+
+def test_work_goes_on_where_no_line_can_be_written() -> None:
+    try:
+        configure_logs("search", log_format="json", stream=Full(), for_good=False)
+        get_log("tests").error("something broke")
+        AccessLog("tests").info("call answered", code="OK")
+    finally:
+        reset_logs()
 
 
 async def test_lines_that_come_together_are_written_together() -> None:
