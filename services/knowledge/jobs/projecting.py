@@ -127,5 +127,7 @@ def build_own_label(documents: DocumentStore) -> Callable[[str, Resolve], Projec
 
 
 def _company(event: Event) -> tuple[str, ...]:
+    if event.synthetic:  # joins nobody
+        return ()
     identifiers = event.payload["identifiers"]
     return tuple(identifiers) if len(identifiers) > 1 else ()

@@ -67,11 +67,15 @@ class World:
                 self.positions[name] = events[-1].seq
 
     async def write(
-        self, *forms: UserEventForm | RefusedForm, allowed: Sequence[str] = (), owner: str = "key"
+        self,
+        *forms: UserEventForm | RefusedForm,
+        allowed: Sequence[str] = (),
+        owner: str = "key",
+        synthetic: bool = False,
     ) -> BatchVerdict:
         """Take events in, and let the readers follow."""
         rules = IntakeRules(self.clock.now(), SHOP, "web", frozenset(allowed) or None)
-        verdict = await write_user_events(self.logs[USER_EVENTS], forms, rules, Writer(owner))
+        verdict = await write_user_events(self.logs[USER_EVENTS], forms, rules, Writer(owner, synthetic))
         await self.settle()
         return verdict
 

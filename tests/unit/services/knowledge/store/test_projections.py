@@ -77,6 +77,18 @@ async def test_an_anonymous_order_is_kept_and_makes_nobody(world: World) -> None
     assert await bodies(world, ACTIVITY) == {}
 
 
+async def test_what_a_load_test_does_counts_in_no_profile_and_joins_nobody(world: World) -> None:
+    await world.write(purchase("real", world, "1001", products=[ProductForm("p-1", 3, YEN)]))
+    before = [await bodies(world, each) for each in (ORDERS, ACTIVITY)]
+    published = await world.published()
+    login = event_form("l", world.clock.now(), type="login", products=[], identifiers=[CARD, LOGIN])
+    verdict = await world.write(purchase("load", world, "1001"), purchase("more", world, "2"), login, synthetic=True)
+    assert verdict.count("stored") == 3
+    assert [await bodies(world, each) for each in (ORDERS, ACTIVITY)] == before
+    assert await world.published() == published
+    assert (await world.customer(CARD)).purchases.spend_minor == 3_000
+
+
 async def test_own_label_products_are_kept_while_they_are(world: World) -> None:
     await world.product("p-1", ["own-label"])
     await world.product("p-2", ["organic"])

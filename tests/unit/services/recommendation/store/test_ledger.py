@@ -133,6 +133,15 @@ def test_load_tests_and_simulated_visits_train_nothing_but_serve_their_own_visit
     assert len(ledger.history(ledger.actor_places(["card:1"]))) == 3
 
 
+def test_a_load_tests_order_takes_back_no_customers_order_of_the_same_number() -> None:
+    real = user_event(1, subject="card:1", products=[("p1", 1)], order=BOOKS)
+    load = user_event(2, subject="card:9", products=[("p9", 1)], order=BOOKS, synthetic=True)
+    for events in ([real, load], [load, real]):
+        ledger = ledger_of(events)
+        assert bought_by(ledger, "card:1") == ["p1"]
+        assert ledger.purchases == 1
+
+
 def test_purchases_at_the_till_are_told_apart() -> None:
     ledger = ledger_of([user_event(1, channel="store"), user_event(2, channel="web")])
     assert [bool(flags & Flag.TILL) for flags in ledger.history((0,)).flags.tolist()] == [True, False]
