@@ -10,12 +10,14 @@ import numpy as np
 import orjson
 from numpy.typing import NDArray
 
-from services.chassis.searchindex.port import CURSOR_LIMIT_CHARACTERS, RERANK_WINDOW, Boost, IndexCursorError
+from services.chassis.searchindex.checks import LONG_MAXIMUM, LONG_MINIMUM
+from services.chassis.searchindex.port import CURSOR_LIMIT_CHARACTERS, RERANK_WINDOW, Boost, IndexCursorError, Sort
 
 Head = tuple[int, int, float]  # 1 outside the window, -tier, -score
 Key = tuple[int, int, float, str]  # a head and the id
 _PREFIX_BYTES: Final = 8
 _KEY_PARTS: Final = 4
+_SORT_PARTS: Final = 2
 
 
 def boosted(
@@ -118,3 +120,28 @@ def decode_relevance_key(cursor: str) -> Key:
         if isinstance(window, int) and isinstance(tier, int) and isinstance(score, float) and isinstance(entry_id, str):
             return window, tier, score, entry_id
     raise IndexCursorError("cursor belongs to another query")
+
+
+def sort_kind(sort: Sort) -> str:
+    """Return the kind of a cursor in the order of ``sort``."""
+    return f"sort:{sort.field}:{'desc' if sort.descending else 'asc'}"
+
+
+def decode_sort_key(cursor: str, sort: Sort) -> tuple[int | None, str]:
+    """Return the value (None: missing) and the id of a cursor in the order of ``sort``. Raises IndexCursorError."""
+    position = decode_cursor(cursor, sort_kind(sort))
+    if len(position) == _SORT_PARTS:
+        value, entry_id = position
+        if isinstance(entry_id, str) and (
+            value is None or (isinstance(value, int) and LONG_MINIMUM <= value <= LONG_MAXIMUM)
+        ):
+            return value, entry_id
+    raise IndexCursorError("cursor belongs to another query")
+
+
+def decode_browse_key(cursor: str) -> str:
+    """Return the id of a cursor in the order of ids. Raises IndexCursorError."""
+    position = decode_cursor(cursor, "id")
+    if len(position) != 1 or not isinstance(position[0], str):
+        raise IndexCursorError("cursor belongs to another query")
+    return position[0]

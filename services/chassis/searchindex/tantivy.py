@@ -32,7 +32,8 @@ from services.chassis.searchindex.port import (
 from services.chassis.searchindex.tantivy_branch import Branch
 from services.chassis.searchindex.tantivy_query import QueryCompiler
 from services.chassis.searchindex.tantivy_search import Reading
-from services.chassis.searchindex.tantivy_walks import Walks, brought_up_to_date, parted, with_number
+from services.chassis.searchindex.tantivy_state import State
+from services.chassis.searchindex.walks import Walks, brought_up_to_date, parted, with_number
 
 # Up to here a search takes about a millisecond, most of it Python that a thread would not spare the loop
 # (benchmarks/search_engine.py); above it the engine's own part grows and leaves the event loop. It releases the GIL.
@@ -50,7 +51,7 @@ class _Index:
     compiler: QueryCompiler | None = None
     live: str | None = None
     branches: dict[str, Branch] = field(default_factory=dict)
-    walks: Walks = field(kw_only=True)
+    walks: Walks[State] = field(kw_only=True)
 
 
 class TantivySearchIndex:

@@ -14,23 +14,23 @@ from services.chassis.searchindex.port import (
     Bucket,
     Facet,
     Hit,
-    IndexCursorError,
     IndexPage,
     IndexQuery,
     Sort,
 )
 from services.chassis.searchindex.ranking import (
     boosted,
-    decode_cursor,
+    decode_browse_key,
     decode_relevance_key,
+    decode_sort_key,
     encode_cursor,
     relevance_page,
+    sort_kind,
 )
 from services.chassis.searchindex.tantivy_query import TIER_SCORE, QueryCompiler, aggregation, buckets
 from services.chassis.searchindex.tantivy_state import State
 
 NEAR_DEPTH = 1_000  # hits looked at for a page beyond the window, before all RELEVANCE_DEPTH are
-_SORT_PARTS = 2
 
 
 class Reading:
@@ -83,26 +83,21 @@ class Reading:
 
     def _browsed_page(self, query: IndexQuery) -> tuple[list[Hit], int, str | None]:
         matching = self._compiler.matching(query)
-        after_id = ""
-        if query.after:
-            position = decode_cursor(query.after, "id")
-            if len(position) != 1 or not isinstance(position[0], str):
-                raise IndexCursorError("cursor belongs to another query")
-            after_id = position[0]
+        after_id = decode_browse_key(query.after) if query.after else ""
         total = _count(self._searcher.search(matching, limit=1))
         addresses = self._by_id(matching, after_id, query.limit + 1, total)
         hits = [self._hit(address) for address in addresses[: query.limit]]
         return hits, total, encode_cursor("id", hits[-1].id) if len(addresses) > query.limit else None
 
     def _sorted_page(self, query: IndexQuery, sort: Sort) -> tuple[list[Hit], int, str | None]:
-        kind = f"sort:{sort.field}:{'desc' if sort.descending else 'asc'}"
+        kind = sort_kind(sort)
         matching = self._compiler.matching(query)
         total = _count(self._searcher.search(matching, limit=1))
         wanted = query.limit + 1
         found: list[tuple[int | None, tantivy.DocAddress]] = []
         beyond: tantivy.Query | None = matching
         if query.after:
-            value, after_id = _sort_position(query.after, kind)
+            value, after_id = decode_sort_key(query.after, sort)
             found += [(value, address) for address in self._tied(matching, sort.field, value, after_id, wanted)]
             beyond = (
                 None
@@ -253,15 +248,6 @@ def _without_cut_run(
     while end > RERANK_WINDOW and hits[end - 1][0] == hits[depth][0]:
         end -= 1
     return hits[:end]
-
-
-def _sort_position(cursor: str, kind: str) -> tuple[int | None, str]:
-    position = decode_cursor(cursor, kind)
-    if len(position) == _SORT_PARTS:
-        value, entry_id = position
-        if (value is None or isinstance(value, int)) and isinstance(entry_id, str):
-            return value, entry_id
-    raise IndexCursorError("cursor belongs to another query")
 
 
 def _count(found: tantivy.SearchResult) -> int:

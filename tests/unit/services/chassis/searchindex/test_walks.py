@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from services.chassis.searchindex.port import Hit, IndexPage
-from services.chassis.searchindex.tantivy_walks import HOLD_S, STATES_LIMIT, Walks, brought_up_to_date
+from services.chassis.searchindex.walks import HOLD_S, STATES_LIMIT, Walks, brought_up_to_date
 from tests.fakes.clock import ManualClock
 
 
@@ -15,7 +15,7 @@ def clock() -> ManualClock:
 
 
 @pytest.fixture
-def walks(clock: ManualClock) -> Walks:
+def walks(clock: ManualClock) -> Walks[Any]:
     return Walks(clock)
 
 
@@ -23,7 +23,7 @@ def state() -> Any:
     return object()
 
 
-def test_a_state_has_one_number_as_long_as_it_is_the_newest(walks: Walks) -> None:
+def test_a_state_has_one_number_as_long_as_it_is_the_newest(walks: Walks[Any]) -> None:
     one, two = state(), state()
     assert walks.hold(one, 0) == walks.hold(one, 0) == 1
     assert walks.hold(two, 0) == 2
@@ -31,14 +31,14 @@ def test_a_state_has_one_number_as_long_as_it_is_the_newest(walks: Walks) -> Non
     assert walks.state(2, one) is two
 
 
-def test_a_page_read_later_from_an_old_state_keeps_its_number(walks: Walks) -> None:
+def test_a_page_read_later_from_an_old_state_keeps_its_number(walks: Walks[Any]) -> None:
     one, two = state(), state()
     walks.hold(one, 0)
     walks.hold(two, 0)
     assert walks.hold(one, 1) == 1
 
 
-def test_a_state_that_nobody_reads_is_let_go(walks: Walks, clock: ManualClock) -> None:
+def test_a_state_that_nobody_reads_is_let_go(walks: Walks[Any], clock: ManualClock) -> None:
     one, two = state(), state()
     walks.hold(one, 0)
     clock.advance(HOLD_S + 1)
@@ -47,7 +47,7 @@ def test_a_state_that_nobody_reads_is_let_go(walks: Walks, clock: ManualClock) -
     assert len(walks) == 1
 
 
-def test_reading_on_holds_it_longer(walks: Walks, clock: ManualClock) -> None:
+def test_reading_on_holds_it_longer(walks: Walks[Any], clock: ManualClock) -> None:
     one, two = state(), state()
     number = walks.hold(one, 0)
     for _ in range(5):
@@ -56,7 +56,7 @@ def test_reading_on_holds_it_longer(walks: Walks, clock: ManualClock) -> None:
         assert walks.hold(one, number) == number
 
 
-def test_no_more_are_held_than_the_bound_and_the_longest_unread_goes_first(walks: Walks) -> None:
+def test_no_more_are_held_than_the_bound_and_the_longest_unread_goes_first(walks: Walks[Any]) -> None:
     states = [state() for _ in range(STATES_LIMIT + 1)]
     for each in states[:-1]:
         walks.hold(each, 0)
@@ -68,7 +68,7 @@ def test_no_more_are_held_than_the_bound_and_the_longest_unread_goes_first(walks
     assert walks.state(2, newest) is newest
 
 
-def test_a_number_from_another_process_names_no_state_of_this_one(walks: Walks) -> None:
+def test_a_number_from_another_process_names_no_state_of_this_one(walks: Walks[Any]) -> None:
     newest = state()
     assert walks.state(77, newest) is newest
     assert walks.hold(newest, 77) == 1
