@@ -31,6 +31,7 @@ from gateway.tokens import OPERATOR_FILE, SECRET_FILE, OperatorToken, ShopperTok
 from services.chassis.adapters import open_adapters
 from services.chassis.clients import Clients
 from services.chassis.clock import SystemClock
+from services.chassis.documents.measured import STORE_METRICS, MeasuredDocuments
 from services.chassis.errors import ZhikeError
 from services.chassis.logs import configure_logs, get_log
 from services.chassis.metrics import CHASSIS_METRICS, Metrics, stop_serving
@@ -59,13 +60,13 @@ class Gateway:
 async def built(settings: GatewaySettings) -> AsyncIterator[Gateway]:
     """Open the store, make the secrets on first use, and assemble; close everything at the end of the block."""
     async with AsyncExitStack() as stack:
-        clock, metrics = SystemClock(), Metrics((CHASSIS_METRICS, GATEWAY_METRICS))
+        clock, metrics = SystemClock(), Metrics((CHASSIS_METRICS, GATEWAY_METRICS, STORE_METRICS))
         collect_traces(stack, settings, SERVICE, metrics)
         adapters = await open_adapters(settings, SERVICE)
         stack.push_async_callback(adapters.close)
         clients = Clients(settings, metrics, chance=Random())
         stack.push_async_callback(clients.close)
-        keys = KeyStore(adapters.documents, clock)
+        keys = KeyStore(MeasuredDocuments(adapters.documents, metrics), clock)
         await keys.open()
         data = settings.data.absolute()
         tokens = ShopperTokens(load_secrets(adapters.folder / SECRET_FILE), clock)

@@ -67,6 +67,7 @@ from services.chassis.artifacts.port import ArtifactStore
 from services.chassis.callstream.servicer import CallStreamServicer, StreamedMethods
 from services.chassis.clients import TRANSPORT_OPTIONS, Clients
 from services.chassis.clock import Clock, SystemClock
+from services.chassis.documents.measured import STORE_METRICS, MeasuredDocuments
 from services.chassis.documents.port import DocumentStore
 from services.chassis.errors import ErrorKind, ZhikeError
 from services.chassis.eventlog.documents_log import DocumentsLog
@@ -245,7 +246,7 @@ async def running(
 ) -> AsyncIterator[Running[SettingsT]]:
     """Start a service in this event loop and stop it at the end of the block. Tests use it as run_service does."""
     async with AsyncExitStack() as stack:
-        metrics = Metrics((CHASSIS_METRICS, EVENTLOG_METRICS))
+        metrics = Metrics((CHASSIS_METRICS, EVENTLOG_METRICS, STORE_METRICS))
         collect_traces(stack, settings, name, metrics)
         adapters = await open_adapters(settings, name)
         stack.push_async_callback(adapters.close)
@@ -285,7 +286,7 @@ def collect_traces(stack: AsyncExitStack, settings: ChassisSettings, name: str, 
 def _runtime(
     name: str, settings: SettingsT, adapters: Adapters, metrics: Metrics, *, clock: Clock, chance: Random
 ) -> Runtime[SettingsT]:
-    documents, artifacts = adapters.documents, adapters.artifacts
+    documents, artifacts = MeasuredDocuments(adapters.documents, metrics), adapters.artifacts
     instance = f"{name}-{SystemRandom().getrandbits(64):016x}"
     leases = Leases(documents, clock, instance, exclusive=settings.embedded)
     return Runtime(

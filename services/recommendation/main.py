@@ -15,6 +15,7 @@ from services.chassis.jobs import Job, JobKind
 from services.chassis.server import Runtime, Service, run_service
 from services.recommendation.jobs.board import BoardKeeper
 from services.recommendation.jobs.followed import SAVE_CHECK_INTERVAL_S, Followed
+from services.recommendation.jobs.model_numbers import NUMBERS_INTERVAL_S, ModelNumbers
 from services.recommendation.jobs.regular_training import RegularTraining
 from services.recommendation.jobs.trainer import Command, Trainer, TrainerOptions
 from services.recommendation.servicer import TRAIN_KIND, ModelServicer, PredictionServicer
@@ -158,6 +159,8 @@ def _jobs(
         for copy in copies.all()
     ]
     jobs.append(Job("popular-board", board.refresh, replica, every_s=settings.board_interval_ms / 1_000))
+    numbers = ModelNumbers(models, world, runtime.clock, runtime.metrics)
+    jobs.append(Job("model-numbers", numbers.refresh, replica, every_s=NUMBERS_INTERVAL_S))
     jobs.append(Job("model-in-force", in_force.refresh, replica, every_s=MODEL_WATCH_INTERVAL_S))
     if settings.train_every_hours:
         every = timedelta(hours=settings.train_every_hours)

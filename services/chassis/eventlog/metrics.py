@@ -20,6 +20,12 @@ EVENTLOG_METRICS: tuple[Metric, ...] = (
         _READER,
     ),
     Metric(
+        "zhike_reader_staleness_seconds",
+        MetricKind.GAUGE,
+        "Time since the reader last stood at the log's end; only while it reads in this process.",
+        _READER,
+    ),
+    Metric(
         "zhike_reader_hole",
         MetricKind.GAUGE,
         "1 while a missing number stops the reader; it is never skipped.",

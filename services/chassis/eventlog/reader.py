@@ -5,6 +5,7 @@ the projection's documents recognise.
 """
 
 import asyncio
+import contextlib
 from collections.abc import Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field
@@ -86,6 +87,7 @@ class Reader:
         self._hole = metrics.gauge("zhike_reader_hole").labels(**labels)
         self._lag_events = metrics.gauge("zhike_reader_lag_events").labels(**labels)
         self._lag_seconds = metrics.gauge("zhike_reader_lag_seconds").labels(**labels)
+        self._staleness = metrics.gauge("zhike_reader_staleness_seconds")
         self._log = log.bind(projection=projection.name, log=source.name)
 
     @property
@@ -105,6 +107,15 @@ class Reader:
 
     async def run(self) -> None:
         """Follow the log until cancelled. Raises GenerationMismatchError: the projection must be rebuilt (rule 7)."""
+        labels = (self.projection_name, self.log_name)
+        self._staleness.labels(*labels).set_function(self.staleness_s)
+        try:
+            await self._run()
+        finally:
+            with contextlib.suppress(KeyError):
+                self._staleness.remove(*labels)  # who no longer reads grows no staler
+
+    async def _run(self) -> None:
         await self._applier.ask_until_there(self._load)
         attempt = 0
         while True:

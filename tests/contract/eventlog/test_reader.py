@@ -460,3 +460,18 @@ async def test_a_second_holder_never_moves_a_cursor_back(documents):
     await behind.save("log", 0, generation="g", seq=12)
     await ahead.save("log", 0, generation="g", seq=11)
     assert (await ahead.load("log")).seqs == {0: 12}
+
+
+async def test_staleness_is_shown_while_a_reader_reads_and_no_longer(log, subjects):
+    metrics = Metrics([EVENTLOG_METRICS])
+    reader = make_reader(log, subjects, metrics=metrics)
+
+    def shown():
+        labels = {"projection": reader.projection_name, "log": log.name}
+        return metrics.registry.get_sample_value("zhike_reader_staleness_seconds", labels)
+
+    assert shown() is None
+    async with running(reader):
+        await reader.caught_up()
+        assert shown() == pytest.approx(reader.staleness_s(), abs=1)
+    assert shown() is None
