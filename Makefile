@@ -6,7 +6,7 @@ STAMP := $(VENV)/.installed-dev
 RUN_STAMP := $(VENV)/.installed-run
 PYTEST := $(BIN)/python -m pytest
 # What starts the real servers that ZHIKE_TEST_* do not name already, runs a command beside them and stops them.
-REAL := infra/mongodb/with-mongodb.sh
+REAL := infra/mongodb/with-mongodb.sh infra/elasticsearch/with-elasticsearch.sh
 
 .DEFAULT_GOAL := help
 .PHONY: help run test test-unit test-journeys test-real test-browser pictures bench fmt lint proto openapi docs clean

@@ -21,7 +21,8 @@ pid_file=$state/node.pid
 port_file=$state/http.port
 
 say() { printf 'elasticsearch: %s\n' "$*" >&2; }
-give_up() { say "$*"; exit 69; }
+lacks() { say "$*"; exit 69; }  # something that this machine does not have
+give_up() { say "$*"; exit 70; }
 
 alive() { [ -s "$pid_file" ] && kill -0 "$(cat "$pid_file")" 2>/dev/null; }
 
@@ -37,17 +38,17 @@ find_java() {
   [ "${version%%.*}" -lt 9 ] || least=21
   java_home=${ES_JAVA_HOME:-${JAVA_HOME:-}}
   if [ -z "$java_home" ]; then
-    found=$(command -v java) || give_up "no Java here: install a JDK $least or newer, or set ES_JAVA_HOME"
+    found=$(command -v java) || lacks "no Java here: install a JDK $least or newer, or set ES_JAVA_HOME"
     java_home=$(dirname "$(dirname "$(readlink -f "$found")")")
   fi
-  [ -x "$java_home/bin/java" ] || give_up "no java in $java_home/bin: set ES_JAVA_HOME to a JDK $least or newer"
+  [ -x "$java_home/bin/java" ] || lacks "no java in $java_home/bin: set ES_JAVA_HOME to a JDK $least or newer"
   found=$(env -u JAVA_TOOL_OPTIONS "$java_home/bin/java" -version 2>&1 | sed -n '1s/[^"]*"\([0-9]*\).*/\1/p')
-  [ "${found:-0}" -ge "$least" ] || give_up "version $version needs Java $least or newer; $java_home is ${found:-unreadable}"
+  [ "${found:-0}" -ge "$least" ] || lacks "version $version needs Java $least or newer; $java_home is ${found:-unreadable}"
 }
 
 fetch() {
   [ -x "$distribution/bin/elasticsearch" ] && return
-  command -v mvn >/dev/null || give_up "no Maven here: install it, or unpack version $version as $distribution"
+  command -v mvn >/dev/null || lacks "no Maven here: install it, or unpack version $version as $distribution"
   mkdir -p "$parts"
   exec 9>"$parts/elasticsearch.lock"
   flock 9
@@ -94,7 +95,7 @@ choose_user() {  # it refuses to run as root: take a user namespace, or a plain 
     chown -R 1000:1000 "$state"
     as_user=(setpriv --reuid=1000 --regid=1000 --clear-groups)
   else
-    give_up "it does not run as root, and neither unshare nor setpriv works here: start it as another user"
+    lacks "it does not run as root, and neither unshare nor setpriv works here: start it as another user"
   fi
 }
 
@@ -133,7 +134,7 @@ end() {  # end SIGNAL: and wait, for at most 30 s; then it has no choice
 
 case $action in
 start)
-  command -v curl >/dev/null || give_up "no curl here: it tells when the node is ready"
+  command -v curl >/dev/null || lacks "no curl here: it tells when the node is ready"
   if ! alive; then
     find_java
     fetch

@@ -8,11 +8,15 @@ from pathlib import Path
 from services.chassis.artifacts.gridfs import GridFsArtifacts
 from services.chassis.artifacts.local import LocalArtifacts
 from services.chassis.artifacts.port import ArtifactStore
+from services.chassis.clock import Clock
 from services.chassis.documents.lock import StoreLock
 from services.chassis.documents.memory import MemoryDocuments
 from services.chassis.documents.mongo import MongoDocuments
 from services.chassis.documents.port import DocumentFormError, DocumentStore
 from services.chassis.documents.sqlite import SqliteDocuments
+from services.chassis.searchindex.elastic import ElasticSearchIndex, Server
+from services.chassis.searchindex.port import SearchIndex
+from services.chassis.searchindex.tantivy import TantivySearchIndex
 from services.chassis.settings import ChassisSettings, SettingsError, variable
 
 
@@ -56,8 +60,8 @@ async def open_adapters(settings: ChassisSettings, service: str) -> Adapters:
 
 def _refuse_absent(settings: ChassisSettings) -> None:
     """Say what cannot be, instead of starting on another store."""
-    if settings.search_index != "tantivy":
-        raise SettingsError(f"{variable('search_index')}: this version has only tantivy")
+    if settings.search_index_ca is not None and not settings.search_index_ca.is_file():
+        raise SettingsError(f"{variable('search_index_ca')}: there is no such file")
     if settings.artifacts == "gridfs" and settings.embedded:
         raise SettingsError(
             f"{variable('artifacts')}: gridfs lies in the documents' MongoDB, so {variable('documents')} must be a "
@@ -79,6 +83,22 @@ def _open_documents(settings: ChassisSettings, folder: Path, service: str) -> Do
         return MongoDocuments.open(settings.documents, service)
     except DocumentFormError as error:
         raise SettingsError(f"{variable('documents')}: {error.message}") from error
+
+
+def open_search_index(settings: ChassisSettings, folder: Path, service: str, clock: Clock) -> SearchIndex:
+    """Return the search index of a service: directories under ``folder``, or indexes of its own on Elasticsearch.
+
+    Elasticsearch is reached with the first operation. Raises SettingsError.
+    """
+    if settings.search_index == "tantivy":
+        return TantivySearchIndex(folder, clock=clock)
+    try:
+        server = Server(settings.search_index, api_key=settings.search_index_api_key, ca_file=settings.search_index_ca)
+    except (ValueError, OSError) as error:
+        # Its words may repeat a password that stands in the address.
+        problem = "must be http(s)://host:port, with readable certificates and one kind of credentials"
+        raise SettingsError(f"{variable('search_index')}: {problem}") from error
+    return ElasticSearchIndex(server, prefix=f"{settings.search_index_prefix}-{service}", clock=clock)
 
 
 async def _open_artifacts(settings: ChassisSettings, folder: Path, documents: DocumentStore) -> ArtifactStore:

@@ -5,6 +5,7 @@ in the code reads the environment.
 """
 
 import os
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar, get_origin
@@ -42,6 +43,12 @@ def _is_search_index(value: str) -> str:
     raise ValueError("must be tantivy or the http(s):// address of an Elasticsearch")
 
 
+def _is_index_prefix(value: str) -> str:
+    if re.fullmatch(r"[a-z][a-z0-9-]{0,63}", value):
+        return value
+    raise ValueError("must be 1 to 64 lower-case letters, digits and -, and begin with a letter")
+
+
 def _is_collector(value: str) -> str:
     if value and not value.startswith(("http://", "https://")):
         raise ValueError("must be the http(s):// address of an OpenTelemetry collector")
@@ -77,12 +84,23 @@ class ChassisSettings(BaseSettings):
     metrics_port: Port = Field(0, description="Private port of /metrics; 0 takes a free one.")
     documents: Annotated[str, AfterValidator(_is_document_store)] = Field(
         "sqlite",
-        description='Document store: "sqlite", a mongodb:// address (a database for each service, any number of replicas) '
-        'or, for tests, "memory".',
+        description='Document store: "sqlite", a mongodb:// address (a database for each service, any number of '
+        'replicas) or, for tests, "memory".',
     )
     search_index: Annotated[str, AfterValidator(_is_search_index)] = Field(
         "tantivy",
-        description='Search index: "tantivy"; an Elasticsearch (http(s)://…) is for a later profile.',
+        description='Search index: "tantivy" in files, or the address of an Elasticsearch 8.19 or 9, '
+        "http(s)://host:port, which replicas share.",
+    )
+    search_index_prefix: Annotated[str, AfterValidator(_is_index_prefix)] = Field(
+        "zhike",
+        description="How the names of this deployment's indexes on Elasticsearch begin: lower-case letters, digits, -.",
+    )
+    search_index_api_key: str = Field(
+        "", repr=False, description="API key for Elasticsearch; or a name and password stand in its address."
+    )
+    search_index_ca: Path | None = Field(
+        None, description="File with the certificates that Elasticsearch's must be signed by; unset: the system's."
     )
     artifacts: Literal["local", "gridfs"] = Field(
         "local",

@@ -7,6 +7,7 @@ from typing import Final
 
 from zhike.search.v1 import product_service_pb2_grpc, query_insight_service_pb2_grpc, search_service_pb2_grpc
 
+from services.chassis.adapters import open_search_index
 from services.chassis.eventlog.applier import Projection
 from services.chassis.eventlog.cursors import Cursors, DocumentCursors, MemoryCursors
 from services.chassis.eventlog.documents_log import DocumentsLog
@@ -19,8 +20,7 @@ from services.chassis.jobs import Job, JobKind
 from services.chassis.logs import get_log
 from services.chassis.metrics import Metric, MetricKind
 from services.chassis.operation_run import OperationRun
-from services.chassis.searchindex.port import SearchIndex
-from services.chassis.searchindex.tantivy import TantivySearchIndex
+from services.chassis.searchindex.port import BranchConflictError, IndexUnavailableError, SearchIndex
 from services.chassis.server import Runtime, Service, run_service
 from services.kits.text.segment import Segmenter
 from services.search.jobs.indexing import (
@@ -51,6 +51,7 @@ SETTLE_LIMIT_S: Final = 30.0
 SETTLE_INTERVAL_S: Final = 0.02
 GENERATION_INTERVAL_S: Final = 1.0
 SECRET_BYTES: Final = 32
+INDEX_RETRY_S: Final = 1.0
 
 SEARCH_METRICS: Final = (
     Metric(
@@ -71,7 +72,7 @@ class Search:
         self.search_log = SearchLog(
             runtime.event_log(SEARCHES_LOG), runtime.metrics.counter("zhike_search_log_lost_total")
         )
-        self.engine: SearchIndex = TantivySearchIndex(runtime.folder / "index")
+        self.engine: SearchIndex = open_search_index(settings, runtime.folder / "index", "search", runtime.clock)
         segmenter = Segmenter()
         self.store = ProductStore(runtime.documents)
         self.index = ProductIndex(self.engine, segmenter)
@@ -112,7 +113,7 @@ class Search:
         """Return when every answer can be given: mined numbers known, index filled, memory loaded."""
         await self.mining.open()
         self.popularity.take(await self.mined.popularity())
-        await self.indexer.ensure()
+        await self._await_index()
         await self._load_memory()
         self._prepared.set()
 
@@ -193,6 +194,15 @@ class Search:
             Job("completions", self.refresh_memory, every, every_s=MEMORY_INTERVAL_S),
             Job("suggested-queries", self.refresh_suggestions, every, every_s=REFRESH_INTERVAL_S),
         )
+
+    async def _await_index(self) -> None:
+        """Return when the index answers; one that is away, or that another replica fills, is asked again."""
+        while True:
+            try:
+                return await self.indexer.ensure()
+            except (IndexUnavailableError, BranchConflictError) as error:
+                log.warning("waiting for the search index", reason=error.reason, message=error.message)
+            await asyncio.sleep(INDEX_RETRY_S)
 
     async def _load_memory(self) -> None:
         """Read the catalogue into memory; the reader goes on from where the log stood before that."""

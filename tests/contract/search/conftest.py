@@ -27,6 +27,7 @@ from services.chassis.server import Running, Runtime, Service, running
 from services.chassis.settings import ChassisSettings
 from services.search.main import build
 from services.search.settings import SearchSettings
+from tests.fakes.elastic import REAL, elastic_address, new_prefix, remove_indexes
 
 TIMEOUT_S = 10.0
 CHUNK_BYTES = 100
@@ -134,13 +135,26 @@ async def knowledge(tmp_path: Path) -> AsyncIterator[Running[ChassisSettings]]:
         yield process
 
 
+@pytest.fixture(params=["tantivy", REAL])
+async def search_index(request: pytest.FixtureRequest) -> AsyncIterator[dict[str, str]]:
+    """The settings of the index that search keeps its products in."""
+    if request.param == "tantivy":
+        yield {}
+        return
+    prefix = new_prefix()
+    yield {"search_index": elastic_address(), "search_index_prefix": prefix}
+    await remove_indexes(prefix)
+
+
 @pytest.fixture
-def open_shop_of(tmp_path: Path) -> Callable[[str], Any]:
+def open_shop_of(tmp_path: Path, search_index: dict[str, str]) -> Callable[[str], Any]:
     """Start search on the test's directory with the knowledge of an address."""
 
     @asynccontextmanager
     async def opened(knowledge_address: str) -> AsyncIterator[Shop]:
-        settings = SearchSettings(data=tmp_path, documents="sqlite", drain_ms=0, knowledge_address=knowledge_address)
+        settings = SearchSettings(
+            data=tmp_path, documents="sqlite", drain_ms=0, knowledge_address=knowledge_address, **search_index
+        )
         async with running("search", settings, build) as process:
             clients = Clients(ChassisSettings(search_address=process.address), Metrics())
             await process.become_ready()

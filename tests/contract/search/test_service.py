@@ -17,6 +17,7 @@ from services.chassis.eventlog.port import NewEvent
 from services.chassis.server import Running
 from services.chassis.settings import ChassisSettings
 from tests.contract.search.conftest import OpenShop, Shop, soon
+from tests.fakes.elastic import remove_indexes
 from tests.fakes.events import stored_events
 
 ROWS = (
@@ -100,11 +101,16 @@ async def test_all_is_there_after_a_restart(open_shop: OpenShop) -> None:
         await soon(lambda: shop.ids("", filters=["price:6100..6101"]), lambda ids: ids == ["milk"])
 
 
-async def test_an_index_that_is_gone_is_filled_before_the_service_is_ready(open_shop: OpenShop, tmp_path: Path) -> None:
+async def test_an_index_that_is_gone_is_filled_before_the_service_is_ready(
+    open_shop: OpenShop, tmp_path: Path, search_index: dict[str, str]
+) -> None:
     async with open_shop() as shop:
         await stocked(shop)
         await shop.update(priced("milk", 61), "price")
-    shutil.rmtree(tmp_path / "search" / "index")
+    if search_index:
+        await remove_indexes(search_index["search_index_prefix"])
+    else:
+        shutil.rmtree(tmp_path / "search" / "index")
     async with open_shop() as shop:
         assert await shop.ids("", filters=["price:6100..6101"]) == ["milk"]
 

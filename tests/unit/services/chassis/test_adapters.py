@@ -4,12 +4,15 @@ from pathlib import Path
 
 import pytest
 
-from services.chassis.adapters import open_adapters
+from services.chassis.adapters import open_adapters, open_search_index
+from services.chassis.clock import SystemClock
 from services.chassis.documents.lock import StoreInUseError
 from services.chassis.documents.memory import MemoryDocuments
 from services.chassis.documents.mongo import MongoDocuments
 from services.chassis.documents.sqlite import SqliteDocuments
-from services.chassis.settings import ChassisSettings, SettingsError
+from services.chassis.searchindex.elastic import ElasticSearchIndex
+from services.chassis.searchindex.tantivy import TantivySearchIndex
+from services.chassis.settings import ChassisSettings, SettingsError, load_settings
 
 
 @pytest.mark.parametrize(
@@ -28,10 +31,10 @@ async def test_the_named_store_is_opened_in_the_services_own_folder(
 
 @pytest.mark.parametrize(
     ("field", "value"),
-    [("artifacts", "gridfs"), ("search_index", "https://search:9200")],
+    [("artifacts", "gridfs"), ("search_index_ca", Path("nowhere"))],
 )
 async def test_an_adapter_that_cannot_be_opened_is_a_clear_error_before_anything_is(
-    tmp_path: Path, field: str, value: str
+    tmp_path: Path, field: str, value: object
 ) -> None:
     with pytest.raises(SettingsError, match=f"ZHIKE_{field.upper()}"):
         await open_adapters(ChassisSettings(data=tmp_path / "data", **{field: value}), "search")
@@ -80,3 +83,26 @@ async def test_a_store_that_cannot_be_opened_leaves_no_lock(tmp_path: Path) -> N
         await open_adapters(settings, "search")
     obstacle.unlink()
     await (await open_adapters(settings, "search")).close()
+
+
+@pytest.mark.parametrize(
+    ("address", "adapter"),
+    [("tantivy", TantivySearchIndex), ("http://reader:secret@search.invalid:9200", ElasticSearchIndex)],
+)
+async def test_the_named_search_index_is_opened(tmp_path: Path, address: str, adapter: type) -> None:
+    index = open_search_index(ChassisSettings(search_index=address), tmp_path, "search", SystemClock())
+    assert isinstance(index, adapter)
+    await index.close()
+
+
+@pytest.mark.parametrize("address", ["http://", "http://name:secret@search", "http://search:port"])
+def test_an_address_of_no_search_server_is_a_clear_error_that_does_not_repeat_it(tmp_path: Path, address: str) -> None:
+    with pytest.raises(SettingsError, match="ZHIKE_SEARCH_INDEX: must be") as caught:
+        open_search_index(ChassisSettings(search_index=address), tmp_path, "search", SystemClock())
+    assert "secret" not in caught.value.message
+
+
+@pytest.mark.parametrize("prefix", ["", "Zhike", "1zhike", "zhike*", "a,b", "z" * 65])
+def test_a_prefix_that_no_index_may_have_is_refused(prefix: str) -> None:
+    with pytest.raises(SettingsError, match="ZHIKE_SEARCH_INDEX_PREFIX"):
+        load_settings(ChassisSettings, "search", {"ZHIKE_SEARCH_INDEX_PREFIX": prefix or " "})
