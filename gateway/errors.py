@@ -36,6 +36,7 @@ STATUSES: Final[Mapping[ErrorKind, HTTPStatus]] = {
 # HTTP has a status of its own for these, whoever says them.
 STATUSES_BY_REASON: Final[Mapping[str, HTTPStatus]] = {
     "BODY_TOO_LARGE": HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+    "HEAD_TOO_LARGE": HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE,
     "UNSUPPORTED_MEDIA_TYPE": HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
     "METHOD_NOT_ALLOWED": HTTPStatus.METHOD_NOT_ALLOWED,
     "REQUEST_ID_REUSED": HTTPStatus.UNPROCESSABLE_ENTITY,
@@ -51,6 +52,7 @@ _TITLES: Final = {
     HTTPStatus.CONFLICT: "In conflict with the present state",
     HTTPStatus.PRECONDITION_FAILED: "A precondition does not hold",
     HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "The body is too large",
+    HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE: "Path and headers are too large",
     HTTPStatus.UNSUPPORTED_MEDIA_TYPE: "The media type is not understood",
     HTTPStatus.UNPROCESSABLE_ENTITY: "The same key came with another request",
     HTTPStatus.TOO_MANY_REQUESTS: "Too many requests",
@@ -152,6 +154,12 @@ class BodyTooLargeError(InvalidArgumentError):
     """A body past its bound."""
 
     reason = "BODY_TOO_LARGE"
+
+
+class HeadTooLargeError(InvalidArgumentError):
+    """A path or headers past their bound."""
+
+    reason = "HEAD_TOO_LARGE"
 
 
 class MediaTypeError(InvalidArgumentError):

@@ -10,6 +10,11 @@ from typing import Any, Final
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from gateway.errors import HeadTooLargeError, problem_from_error
+from services.chassis.errors import InvalidArgumentError, ZhikeError
+from services.chassis.logs import new_request_id
+
+HEAD_LIMIT_BYTES: Final = 64 * 1024  # in more than one read; what comes in one is bounded by that
 HELD_LIMIT_BYTES: Final = 64 * 1024  # more is sent at once: joining would copy much and hide it from flow control
 
 
@@ -60,7 +65,47 @@ class JoinedWrites(asyncio.Transport):
 
 
 class GatewayHttpProtocol(HttpToolsProtocol):
-    """uvicorn's own protocol over such a transport."""
+    """uvicorn's own protocol over such a transport, with a bound on what a request may hold beside its body.
+
+    The parser keeps names, values and the path of a head until it is whole, the trailers of a body too, however long
+    they are: 30 MB of short headers would cost half a gigabyte, and no key was asked for yet.
+    """
+
+    _beside_bytes = 0  # of whole reads in which no head ended and no body came
+    _is_moving = False
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn types it
         super().connection_made(JoinedWrites(transport, self.loop))
+
+    def data_received(self, data: bytes) -> None:
+        self._is_moving = False
+        super().data_received(data)
+        if self._is_moving:
+            self._beside_bytes = 0
+            return
+        self._beside_bytes += len(data)
+        if self._beside_bytes > HEAD_LIMIT_BYTES and not self.transport.is_closing():
+            self._end_connection(HeadTooLargeError(f"path and headers may have {HEAD_LIMIT_BYTES} bytes"))
+
+    def on_headers_complete(self) -> None:
+        self._is_moving = True
+        super().on_headers_complete()
+
+    def on_body(self, body: bytes) -> None:
+        self._is_moving = True
+        super().on_body(body)
+
+    def send_400_response(self, msg: str) -> None:
+        """Answer what is no HTTP, as every other refusal is answered."""
+        self._end_connection(InvalidArgumentError(msg))
+
+    def _end_connection(self, error: ZhikeError) -> None:
+        """Answer with a problem where no answer is being written; nothing can follow on this connection."""
+        if self.cycle is None or self.cycle.response_complete:
+            problem = problem_from_error(error, request_id=new_request_id())
+            status = problem.status
+            head = [b"HTTP/1.1 %d %s" % (status.value, status.phrase.encode()), b"connection: close"]
+            headers = [*problem.headers, (b"content-length", b"%d" % len(problem.body))]
+            head += [b"%s: %s" % header for header in headers]
+            self.transport.write(b"\r\n".join([*head, b"", problem.body]))
+        self.transport.close()

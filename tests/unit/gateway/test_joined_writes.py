@@ -3,7 +3,12 @@
 import asyncio
 from typing import Any
 
-from gateway.joined_writes import HELD_LIMIT_BYTES, JoinedWrites
+import orjson
+import pytest
+from uvicorn import Config
+from uvicorn.server import ServerState
+
+from gateway.joined_writes import HEAD_LIMIT_BYTES, HELD_LIMIT_BYTES, GatewayHttpProtocol, JoinedWrites
 
 
 class Wire(asyncio.Transport):
@@ -112,3 +117,84 @@ async def test_the_rest_is_the_transports_own() -> None:
     joined.pause_reading()
     joined.resume_reading()
     assert wire.calls == ["pause", "resume"]
+
+
+async def answer_ok(_: Any, receive: Any, send: Any) -> None:
+    """Read the whole body, then answer."""
+    while (await receive()).get("more_body"):
+        pass
+    await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"0")]})
+    await send({"type": "http.response.body", "body": b""})
+
+
+def http_connection() -> tuple[Wire, GatewayHttpProtocol]:
+    config = Config(answer_ok, ws="none", lifespan="off", log_config=None, access_log=False)
+    config.load()
+    protocol = GatewayHttpProtocol(config, ServerState(), {}, asyncio.get_running_loop())
+    wire = Wire()
+    protocol.connection_made(wire)
+    return wire, protocol
+
+
+async def answered(wire: Wire) -> tuple[bytes, bytes]:
+    for _ in range(20):
+        await turn()
+    head, _, body = b"".join(wire.sent).partition(b"\r\n\r\n")
+    return head.split(b"\r\n")[0], body
+
+
+@pytest.mark.parametrize(
+    ("start", "piece"),
+    [
+        (b"GET /", b"a" * 1_000),
+        (b"GET / HTTP/1.1\r\nHost: shop\r\nX-Long: ", b"a" * 1_000),
+        (b"GET / HTTP/1.1\r\nHost: shop\r\n", b"x: y\r\n" * 100),
+    ],
+)
+async def test_a_head_past_its_bound_is_refused_before_it_ends(start: bytes, piece: bytes) -> None:
+    wire, protocol = http_connection()
+    protocol.data_received(start)
+    for _ in range((HEAD_LIMIT_BYTES - len(start)) // len(piece)):
+        protocol.data_received(piece)
+    assert await answered(wire) == (b"", b"")
+    protocol.data_received(piece)
+    status, body = await answered(wire)
+    assert status == b"HTTP/1.1 431 Request Header Fields Too Large"
+    assert orjson.loads(body)["reason"] == "HEAD_TOO_LARGE"
+    assert wire.closing
+
+
+async def test_trailers_past_the_bound_end_the_connection() -> None:
+    wire, protocol = http_connection()
+    protocol.data_received(b"POST / HTTP/1.1\r\nHost: shop\r\nTransfer-Encoding: chunked\r\n\r\n1\r\na\r\n0\r\n")
+    for _ in range(HEAD_LIMIT_BYTES // 1_000 + 1):
+        assert not wire.closing
+        protocol.data_received(b"x: " + b"y" * 995 + b"\r\n")
+    assert wire.closing
+    protocol.connection_lost(None)
+
+
+async def test_bodies_and_many_requests_of_a_connection_are_not_counted() -> None:
+    wire, protocol = http_connection()
+    for _ in range(3):
+        protocol.data_received(b"POST / HTTP/1.1\r\nHost: shop\r\n")
+        protocol.data_received(b"Content-Length: %d\r\n\r\n" % (3 * HEAD_LIMIT_BYTES))
+        for _ in range(3 * HEAD_LIMIT_BYTES // 1_024):
+            protocol.data_received(b"b" * 1_024)
+        status, _ = await answered(wire)
+        assert status == b"HTTP/1.1 200 OK"
+        wire.sent.clear()
+    for _ in range(HEAD_LIMIT_BYTES // 40):
+        protocol.data_received(b"GET / HTTP/1.1\r\n")
+        protocol.data_received(b"Host: the-shop-of-all\r\n\r\n")
+    assert not wire.closing
+    protocol.connection_lost(None)
+
+
+async def test_what_is_no_http_is_answered_by_a_problem() -> None:
+    wire, protocol = http_connection()
+    protocol.data_received(b"POST / HTTP/1.1\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nab")
+    status, body = await answered(wire)
+    assert status == b"HTTP/1.1 400 Bad Request"
+    assert orjson.loads(body)["reason"] == "INVALID_ARGUMENT"
+    assert wire.closing
