@@ -35,6 +35,7 @@ from benchmarks.durability_stages import STAGES, Check, Stage
 from services.chassis.clients import Clients, declare_method
 from services.chassis.clock import SystemClock
 from services.chassis.documents.memory import MemoryDocuments
+from services.chassis.documents.mongo import MongoDocuments
 from services.chassis.documents.port import Collection, DocumentStore
 from services.chassis.documents.sqlite import SqliteDocuments
 from services.chassis.errors import ZhikeError
@@ -46,6 +47,7 @@ from services.chassis.eventlog.port import Event
 from services.chassis.metrics import Metrics
 from services.chassis.settings import ChassisSettings
 
+SQLITE = "sqlite"
 WRITERS = 8
 BATCH_SIZES = (1, 1, 1, 20, 100)
 RESENT_SHARE = 0.1  # of acknowledged batches, as if the answer had been lost
@@ -188,10 +190,12 @@ class Result:
         return self.acknowledged > 0 and self.lost == self.doubled == 0 and self.projections_equal
 
 
-async def measure(stage: Stage, folder: Path, *, kills: int, seed: int, console: Console) -> Result:
-    """Run the whole and return what it showed."""
+async def measure(
+    stage: Stage, folder: Path, *, kills: int, seed: int, console: Console, documents: str = SQLITE
+) -> Result:
+    """Run the whole, on SQLite or the MongoDB at the address ``documents``, and return what it showed."""
     rng, tally = Random(seed), Tally()
-    async with _running(stage, folder) as (children, clients):
+    async with _running(stage, folder, documents) as (children, clients):
         stop = asyncio.Event()
         writers = [Writer(number, clients, Random(rng.random()), tally) for number in range(WRITERS)]
         writing = [asyncio.create_task(writer.run(stop)) for writer in writers]
@@ -206,14 +210,15 @@ async def measure(stage: Stage, folder: Path, *, kills: int, seed: int, console:
     console.print(f"{tally.retried} calls repeated, {tally.resent} acknowledged events sent again")
     if tally.refused:  # every event is well formed, and a repeated one is a duplicate
         raise RuntimeError(f"events were refused: {dict(tally.refused)}")
-    return await verify(stage, folder, tally, kills=kills, console=console)
+    return await verify(stage, folder, tally, kills=kills, console=console, documents=documents)
 
 
 @asynccontextmanager
-async def _running(stage: Stage, folder: Path) -> AsyncIterator[tuple[list[Child], Clients]]:
+async def _running(stage: Stage, folder: Path, documents: str) -> AsyncIterator[tuple[list[Child], Clients]]:
     ports = {service: _free_port() for service in stage.programs}
     addresses = {f"{service}_address": f"127.0.0.1:{port}" for service, port in ports.items()}
     env = {**os.environ, "ZHIKE_DATA": str(folder), "ZHIKE_LOG_LEVEL": "warning", "ZHIKE_DRAIN_MS": "0"}
+    env |= {"ZHIKE_DOCUMENTS": documents, "ZHIKE_LOG_PARTITIONS": "1"}
     env |= {f"ZHIKE_{name.upper()}": address for name, address in addresses.items()}
     env |= {f"ZHIKE_{service.upper()}_PORT": str(port) for service, port in ports.items()}
     async with AsyncExitStack() as stack:
@@ -274,11 +279,16 @@ async def _status(child: Child, clients: Clients) -> system_pb.SystemStatus:
             await asyncio.sleep(STATUS_INTERVAL_S)
 
 
-async def verify(stage: Stage, folder: Path, tally: Tally, *, kills: int, console: Console) -> Result:
+async def verify(
+    stage: Stage, folder: Path, tally: Tally, *, kills: int, console: Console, documents: str = SQLITE
+) -> Result:
     async with AsyncExitStack() as stack:
         stores: dict[str, DocumentStore] = {}
         for service in stage.programs:
-            stores[service] = SqliteDocuments.open(folder / service / "documents.sqlite")
+            if documents == SQLITE:
+                stores[service] = SqliteDocuments.open(folder / service / "documents.sqlite")
+            else:
+                stores[service] = MongoDocuments.open(documents, service)
             stack.push_async_callback(stores[service].close)
         stored = Counter(event.payload["id"] for event in await _whole_log(stores[OWNER], LOG))
         equal = True
