@@ -10,6 +10,7 @@ from infra.cli.api import ApiProblem
 from infra.cli.catalog import t
 from infra.cli.commands import dead_letters, demo, imports, keys, rebuild, status, tour, train, up
 from infra.cli.screen import people
+from infra.local.profile import Profile
 from services.chassis.errors import ErrorKind, ZhikeError
 
 app = typer.Typer(help=t("app.help"), no_args_is_help=True, pretty_exceptions_enable=False)
@@ -39,10 +40,12 @@ EXIT_USAGE = 64
 
 @app.command("supervise", hidden=True)
 def supervise(
-    port: Annotated[int, typer.Option("--port")], demo_shop: Annotated[bool, typer.Option("--demo")] = False
+    port: Annotated[int, typer.Option("--port")],
+    profile: Annotated[Profile, typer.Option("--profile")] = Profile.EMBEDDED,
+    demo_shop: Annotated[bool, typer.Option("--demo")] = False,
 ) -> None:
     """What ``zhike up --detach`` leaves running."""
-    up.supervise(port, demo=demo_shop)
+    up.supervise(port, profile, demo=demo_shop)
 
 
 def main() -> None:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from infra.local.profile import Profile
 from services.chassis.errors import ErrorKind, ZhikeError
 
 SERVICES = ("knowledge", "search", "recommendation")
@@ -36,6 +37,7 @@ class Plan:
     http_port: int
     demo: bool
     processes: tuple[Process, ...]
+    profile: Profile = Profile.EMBEDDED
 
     @property
     def host(self) -> str:
@@ -92,6 +94,7 @@ def plan_deployment(
     http_port: int,
     demo: bool,
     environment: Mapping[str, str],
+    profile: Profile = Profile.EMBEDDED,
     choose_ports: Callable[[int, str], tuple[int, ...]] = free_ports,
 ) -> Plan:
     """Lay out every process with its ports; ``environment`` is what all of them inherit."""
@@ -127,7 +130,8 @@ def plan_deployment(
         health="http",
         after=SERVICES,
     )
-    return Plan(data=data, bind=bind, http_port=http_port, demo=demo, processes=(*services, gateway))
+    processes = (*services, gateway)
+    return Plan(data=data, bind=bind, http_port=http_port, demo=demo, processes=processes, profile=profile)
 
 
 def _service(name: str, shared: Mapping[str, str], *, port: int, metrics_port: int) -> Process:

@@ -23,6 +23,7 @@ class RunFile:
     metrics: dict[str, str]
     pids: dict[str, int]
     ready: bool
+    profile: str = "embedded"
 
     def alive(self) -> bool:
         """Tell whether the supervisor that wrote the file still runs."""

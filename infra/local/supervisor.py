@@ -197,6 +197,7 @@ class Supervisor:
             metrics={each.process.name: f"{host}:{each.process.metrics_port}" for each in children},
             pids={each.process.name: each.running.pid for each in children if each.running is not None},
             ready=self._ready,
+            profile=self._plan.profile.value,
         )
         write_run_file(self._plan.data, run)
 

@@ -1,6 +1,7 @@
 """``zhike tour``: walks through the running platform and shows evidence for every step."""
 
 import asyncio
+import os
 from pathlib import Path
 from typing import Annotated
 
@@ -13,9 +14,11 @@ from infra.cli.api import Api
 from infra.cli.catalog import t
 from infra.cli.deployment import Deployment, running_deployment
 from infra.cli.screen import output
+from infra.local.profile import Profile, profile_environment
 from infra.tour.pictures import draw_steps
 from infra.tour.visit import Visit
 from infra.tour.walk import StepReport, walk
+from services.chassis.errors import ErrorKind, ZhikeError
 
 TIMEOUT_S = 15.0
 KEYS = (
@@ -25,12 +28,25 @@ KEYS = (
 )
 
 
+class OtherProfileError(ZhikeError):
+    """What runs keeps its data in another way than was asked for."""
+
+    kind = ErrorKind.PRECONDITION
+    reason = "OTHER_PROFILE"
+
+
 def tour(
     json: Annotated[bool, typer.Option("--json", help=t("tour.json"))] = False,
     pictures: Annotated[Path | None, typer.Option("--pictures", file_okay=False, help=t("tour.pictures"))] = None,
+    profile: Annotated[Profile | None, typer.Option("--profile", help=t("tour.profile"))] = None,
 ) -> None:
     """Walk; exit 0 only if every step held."""
-    reports = asyncio.run(_tour(running_deployment(), show=not json))
+    if profile is not None:
+        profile_environment(profile, os.environ)
+    deployment = running_deployment()
+    if profile is not None and deployment.run.profile != profile:
+        raise OtherProfileError(t("tour.other_profile", runs=deployment.run.profile, asked=profile.value))
+    reports = asyncio.run(_tour(deployment, show=not json))
     if pictures is not None:
         draw_steps(reports, pictures)
     held = sum(each.ok for each in reports)

@@ -19,6 +19,7 @@ from infra.cli.screen import output, people
 from infra.demo.files import HOUSEHOLDS
 from infra.local.log_output import LogOutput
 from infra.local.plan import DEFAULT_HTTP_PORT, Plan, plan_deployment, refuse_taken_port
+from infra.local.profile import Profile, profile_environment
 from infra.local.run_file import read_run_file
 from infra.local.supervisor import StartFailedError, Supervisor
 from services.chassis.errors import ErrorKind, ZhikeError
@@ -50,13 +51,6 @@ class StopFailedError(ZhikeError):
     reason = "STOP_FAILED"
 
 
-class ProfileUnknownError(ZhikeError):
-    """A profile that this version does not know."""
-
-    kind = ErrorKind.INVALID
-    reason = "PROFILE_UNKNOWN"
-
-
 def up(
     demo: Annotated[bool, typer.Option("--demo", help=t("up.demo"))] = False,
     detach: Annotated[bool, typer.Option("--detach", help=t("up.detach"))] = False,
@@ -66,23 +60,23 @@ def up(
     households: Annotated[
         int, typer.Option("--households", help=t("up.households"), min=1, max=HOUSEHOLDS)
     ] = HOUSEHOLDS,
-    profile: Annotated[str, typer.Option("--profile", help=t("up.profile"))] = "embedded",
+    profile: Annotated[Profile | None, typer.Option("--profile", help=t("up.profile"))] = None,
 ) -> None:
     """Start the platform."""
-    if profile != "embedded":
-        raise ProfileUnknownError(t("up.profile_unknown"))
+    chosen, _ = profile_environment(profile, os.environ)
     data = data_directory()
     _refuse_second_start(data)
     _make_directory(data)
     refuse_taken_port(_bind(), port)
     if detach:
-        _start_detached(data, port=port, demo=demo)
+        _start_detached(data, port=port, demo=demo, profile=chosen)
         if demo:
             asyncio.run(load_demo(households))
         _print_addresses(data)
         people.print(t("up.detached_hint"), style="dim")
         return
-    asyncio.run(_run_here(data, port=port, demo=demo, households=households))
+    plan = _plan(data, port=port, demo=demo, profile=chosen, log_format="console" if people.is_terminal else "json")
+    asyncio.run(_run_here(plan, households=households))
 
 
 def down() -> None:
@@ -103,14 +97,15 @@ def down() -> None:
     people.print(t("down.done"))
 
 
-def supervise(port: int, *, demo: bool) -> None:
+def supervise(port: int, profile: Profile, *, demo: bool) -> None:
     """Run the supervisor without a terminal; what ``up --detach`` starts in the background."""
-    asyncio.run(_supervise_quietly(data_directory(), port=port, demo=demo))
+    asyncio.run(_supervise_quietly(_plan(data_directory(), port=port, demo=demo, profile=profile)))
 
 
-def _plan(data: Path, *, port: int, demo: bool, log_format: str = "json") -> Plan:
-    environment = {"ZHIKE_LOG_FORMAT": log_format, **os.environ}
-    return plan_deployment(data, bind=_bind(), http_port=port, demo=demo, environment=environment)
+def _plan(data: Path, *, port: int, demo: bool, profile: Profile, log_format: str = "json") -> Plan:
+    _, inherited = profile_environment(profile, os.environ)
+    environment = {"ZHIKE_LOG_FORMAT": log_format, **inherited}
+    return plan_deployment(data, bind=_bind(), http_port=port, demo=demo, environment=environment, profile=profile)
 
 
 def _bind() -> str:
@@ -130,9 +125,8 @@ def _make_directory(data: Path) -> None:
         raise DataDirectoryError(t("up.no_directory", data=data, reason=error.strerror or error)) from None
 
 
-async def _run_here(data: Path, *, port: int, demo: bool, households: int) -> None:
-    started = time.monotonic()
-    plan = _plan(data, port=port, demo=demo, log_format="console" if people.is_terminal else "json")
+async def _run_here(plan: Plan, *, households: int) -> None:
+    started, data, demo = time.monotonic(), plan.data, plan.demo
     supervisor = Supervisor(plan, LogOutput(data / "logs", people))
     _stop_on_signals(supervisor)
     people.print(t("up.starting", names=", ".join(each.name for each in plan.processes)))
@@ -160,8 +154,8 @@ async def _run_here(data: Path, *, port: int, demo: bool, households: int) -> No
         people.print(t("up.stopped"))
 
 
-async def _supervise_quietly(data: Path, *, port: int, demo: bool) -> None:
-    supervisor = Supervisor(_plan(data, port=port, demo=demo), LogOutput(data / "logs", None))
+async def _supervise_quietly(plan: Plan) -> None:
+    supervisor = Supervisor(plan, LogOutput(plan.data / "logs", None))
     _stop_on_signals(supervisor)
     try:
         await _start_unless_stopped(supervisor)
@@ -188,12 +182,13 @@ def _stop_on_signals(supervisor: Supervisor) -> None:
         loop.add_signal_handler(each, supervisor.request_stop)
 
 
-def _start_detached(data: Path, *, port: int, demo: bool) -> None:
+def _start_detached(data: Path, *, port: int, demo: bool, profile: Profile) -> None:
     """Start a supervisor in a session of its own and wait until it says that all is ready."""
     log = data / "logs" / "supervisor.log"
     log.parent.mkdir(parents=True, exist_ok=True)
     started = time.monotonic()
-    command = [sys.executable, "-m", "infra.cli.main", "supervise", "--port", str(port), *(["--demo"] if demo else [])]
+    command = [sys.executable, "-m", "infra.cli.main", "supervise", "--port", str(port), "--profile", profile.value]
+    command += ["--demo"] if demo else []
     with log.open("wb") as sink:
         background = subprocess.Popen(
             command, stdin=subprocess.DEVNULL, stdout=sink, stderr=sink, start_new_session=True, env=os.environ
