@@ -68,9 +68,14 @@ class CatalogMemory:
         logged = list(queries)
         if not self.dirty and self._built_from == (logged, popularity):
             return
-        self.dirty, self._built_from = False, (logged, popularity)
-        built = await asyncio.to_thread(_built, dict(self._known), logged, popularity, like=self.completion)
+        self.dirty = False
+        try:
+            built = await asyncio.to_thread(_built, dict(self._known), logged, popularity, like=self.completion)
+        except BaseException:
+            self.dirty = True  # the next pass tries again, also when nothing moves any more
+            raise
         self.completion, self.price_bounds, self.currency = built
+        self._built_from = (logged, popularity)
 
     def _words(self, known: _Known) -> list[str]:
         return [word for text in _spelled(known) for word in self._segmenter.vocabulary_words(text)]

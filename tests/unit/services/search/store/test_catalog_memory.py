@@ -1,5 +1,7 @@
 """Completions are built again for what moved, and not for nothing."""
 
+import pytest
+
 from services.kits.text.segment import Segmenter
 from services.search.domain.product import product_from_json
 from services.search.domain.suggestions import Phrase, SuggestionKind
@@ -37,3 +39,22 @@ async def test_a_query_a_product_and_a_weight_are_each_taken_in() -> None:
     memory.put(product_from_json({"id": "c", "title": {"en": "Milk c"}}, shop="main"))
     await memory.rebuild([Phrase("milk tea", SuggestionKind.QUERY, 1.0)], {"b": 100.0})
     assert titles(memory) == ["milk tea", "Milk b", "Milk a", "Milk c"]
+
+
+async def test_what_could_not_be_built_is_built_by_the_next_pass() -> None:
+    memory = await filled()
+
+    class Breaking(dict[str, float]):
+        breaks = True
+
+        def get(self, key: str, default: float = 0.0) -> float:
+            if self.breaks:
+                raise MemoryError
+            return super().get(key, default)
+
+    popularity = Breaking(b=100.0)
+    with pytest.raises(MemoryError):
+        await memory.rebuild([], popularity)
+    popularity.breaks = False
+    await memory.rebuild([], popularity)
+    assert titles(memory) == ["Milk b", "Milk a"]
