@@ -58,6 +58,16 @@ def product_modules() -> Iterator[ModuleType]:
                 yield importlib.import_module(found.name)
 
 
+def declared_metrics(modules: Iterable[ModuleType]) -> dict[str, Metric]:
+    """Return every metric of every table, by name."""
+    declared: dict[str, Metric] = {}
+    for module in modules:
+        for value in vars(module).values():
+            if isinstance(value, tuple) and value and all(isinstance(each, Metric) for each in value):
+                declared |= {each.name: each for each in value}
+    return declared
+
+
 def _subclasses(cls: type) -> Iterator[Any]:
     each: type
     for each in type.__subclasses__(cls):
@@ -93,12 +103,7 @@ def _routes() -> Iterable[str]:
 def _metrics(modules: Iterable[ModuleType]) -> Iterable[str]:
     yield "\n## Metrics\n\nServed at `/metrics` on each process's private port.\n"
     yield "| metric | kind | labels | what it says |\n|---|---|---|---|"
-    declared: dict[str, Metric] = {}
-    for module in modules:
-        for value in vars(module).values():
-            if isinstance(value, tuple) and value and all(isinstance(each, Metric) for each in value):
-                declared |= {each.name: each for each in value}
-    for name, metric in sorted(declared.items()):
+    for name, metric in sorted(declared_metrics(modules).items()):
         yield f"| `{name}` | {metric.kind.value} | {', '.join(metric.labels)} | {_cell(metric.help)} |"
 
 

@@ -89,13 +89,13 @@ CHASSIS_METRICS: tuple[Metric, ...] = (
         "zhike_job_running",
         MetricKind.GAUGE,
         "1 while the job runs in this process.",
-        ("job",),
+        ("background_job",),  # "job" is what a scraper calls its targets
     ),
     Metric(
         "zhike_job_failures_total",
         MetricKind.COUNTER,
         "Crashes of a background job.",
-        ("job",),
+        ("background_job",),  # "job" is what a scraper calls its targets
     ),
     Metric(
         "zhike_operations_total",

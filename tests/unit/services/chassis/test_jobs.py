@@ -59,8 +59,8 @@ async def test_a_crash_is_counted_and_the_job_runs_again_after_a_growing_pause()
     await pauses.all_taken.wait()
     assert runs == 4
     assert pauses.taken == sorted(pauses.taken)
-    assert metrics.registry.get_sample_value("zhike_job_failures_total", {"job": "work"}) == 4
-    assert metrics.registry.get_sample_value("zhike_job_running", {"job": "work"}) == 0
+    assert metrics.registry.get_sample_value("zhike_job_failures_total", {"background_job": "work"}) == 4
+    assert metrics.registry.get_sample_value("zhike_job_running", {"background_job": "work"}) == 0
     (standing,) = jobs.standings
     assert (standing.state, standing.last_error) == ("failed", "ValueError")
     await jobs.stop()

@@ -1,0 +1,1 @@
+"""Grafana as code: dashboards written by build.py, and what provisions them."""
