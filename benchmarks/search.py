@@ -1,11 +1,13 @@
 """How good is product search: NDCG@10 on Chorus against BM25, with a paired bootstrap.
 
-    python -m benchmarks.search [--json]
+    python -m benchmarks.search [--engines tantivy,elasticsearch] [--json]
 
 Chorus / Icecat: 19,406 products, 75 queries with human ratings 0 to 3. The system under test is the search service's
 own finder on the tantivy index, as a shopper's query meets it; the baseline is BM25 over title + brand with equal
 weights, the same tokens, any of them, no repair. Ranking constants (services/search/domain/relevance.py) were fixed by
 reasoning before the first run on these ratings and have not been changed by what it showed.
+
+With --engines nothing is judged: the engines are measured side by side (benchmarks.search_engines).
 """
 
 import argparse
@@ -25,6 +27,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmarks.search_engines import ensure_node, measure_engines
 from services.chassis.searchindex.port import AnyOf, Entry, IndexQuery, IndexSchema, Put, SearchIndex, Term, TextField
 from services.chassis.searchindex.tantivy import TantivySearchIndex
 from services.kits.money import Money
@@ -206,11 +209,20 @@ def report(
     }
 
 
+async def _engines(names: Sequence[str]) -> dict[str, Any]:
+    if not names or set(names) - {"tantivy", "elasticsearch"}:
+        sys.exit("engines are tantivy and elasticsearch")
+    folder = chorus_folder()
+    ensure_node(names)
+    return await measure_engines(names, list(read_products(folder)), sorted(read_ratings(folder)))
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--json", action="store_true", help="print one line of JSON, last")
+    parser.add_argument("--engines", help="measure these side by side: tantivy, elasticsearch, parted by commas")
     arguments = parser.parse_args()
-    figures = asyncio.run(measure(chorus_folder()))
+    figures = asyncio.run(_engines(arguments.engines.split(",")) if arguments.engines else measure(chorus_folder()))
     if arguments.json:
         print(json.dumps(figures))
         return
