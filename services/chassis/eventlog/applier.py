@@ -71,6 +71,10 @@ class Applier:
         if traces is not None:
             self._spans = ReaderSpans(traces, projection=projection.name, log_name=log_name, links=links)
 
+    def begin(self) -> None:
+        """Look up anew what was set aside: another holder of the projection may have done so since."""
+        self._aside = None
+
     async def apply(self, events: Sequence[Event]) -> None:
         """Return when every event is applied, set aside, or a redrive that this projection does not need.
 

@@ -164,6 +164,7 @@ class Reader:
         cursor = await self._cursors.load(self._source.name)
         self._generation = cursor.generation
         self._positions = dict(cursor.seqs)
+        self._applier.begin()
 
     async def _follow(self) -> None:
         head = await self._source.head()

@@ -252,6 +252,26 @@ async def test_an_event_that_was_set_aside_waits_for_its_redrive_even_when_it_co
     assert [event.payload["quantity"] for event in mended.applied] == [41, 1]
 
 
+async def test_a_reader_that_runs_again_knows_what_another_holder_set_aside_meanwhile(log, subjects):
+    letters = DeadLetters(subjects, SystemClock())
+    mended, failing = Mendable("shared"), Mendable("shared")
+    mended.mended = True
+    reader = make_reader(log, subjects, mended)
+    async with running(reader):
+        await log.append([new_event(1)])
+        await reader.caught_up()
+    await log.append([new_event(2, type="poison")])
+    other = make_reader(log, subjects, failing, cursors=MemoryCursors())  # it dies before its cursor is saved
+    async with running(other):
+        await other.caught_up()
+    (letter,), _ = await letters.open_letters("shared")
+    async with running(reader):
+        await LetterBox(letters, "shared", log).redrive(letter)
+        await reader.caught_up()
+    assert [event.payload["quantity"] for event in mended.applied] == [1, 2]
+    assert mended.applied[-1].redrive_of == letter.key
+
+
 async def test_who_waits_for_a_reader_waits_for_an_owner_that_is_away_as_well(log, subjects):
     await log.append([new_event(1)])
 
