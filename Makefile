@@ -9,7 +9,7 @@ PYTEST := $(BIN)/python -m pytest
 REAL := infra/mongodb/with-mongodb.sh infra/elasticsearch/with-elasticsearch.sh
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-unit test-journeys test-real test-browser pictures bench fmt lint proto openapi docs clean
+.PHONY: help run test test-unit test-journeys test-real test-browser pictures load bench fmt lint proto openapi docs clean
 
 help:  ## list the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -51,6 +51,9 @@ pictures: $(STAMP)  ## take the README's pictures of the demo shop anew
 	ZHIKE_SCREENSHOTS=$(VENV)/pictures $(PYTEST) tests/browser/test_demo_shop.py
 	for name in $$(grep -oE 'docs/pictures/[a-z0-9-]+\.png' README.md | sort -u); do \
 		cp $(VENV)/pictures/$${name##*/} $$name; done
+
+load: $(STAMP)  ## load a platform of its own with 100 requests/s for a minute and hold it to its gates (ZHIKE_URL: that one)
+	$(BIN)/python -m loadtests --shape smoke
 
 bench: $(STAMP)  ## the figures that the README quotes (alone on the machine, please)
 	$(BIN)/python -m benchmarks.all
