@@ -38,7 +38,7 @@ def distributed_shop(tmp_path_factory: pytest.TempPathFactory, complete_journey:
     settings = (
         ("ZHIKE_DOCUMENTS", f"{documents}/{name}"),
         ("ZHIKE_SEARCH_INDEX", os.environ["ZHIKE_TEST_ELASTICSEARCH"]),
-        ("ZHIKE_SEARCH_INDEX_PREFIX", name),
+        ("ZHIKE_SEARCH_INDEX_PREFIX", name.replace("_", "-")),
     )
     platform = Platform(tmp_path_factory.mktemp("distributed-shop"), Platform.at(Path()).port, settings)
     try:
