@@ -85,7 +85,7 @@ async def open_bench(folder: Path, segmenter: Segmenter) -> tuple[Bench, Catalog
     await log.open()
     engine = TantivySearchIndex(folder / "index")
     index = ProductIndex(engine, segmenter)
-    indexer = ProductIndexer(store, index, popularity, clock)
+    indexer = ProductIndexer(store, index, popularity, clock, log=log)
     await indexer.ensure()
     finder = Finder(index, segmenter, lambda: memory.vocabulary, lambda: memory.price_bounds)
     searching = Searching(finder, clock, rng, b"s" * 32, ZoneInfo("Asia/Shanghai"), lambda _: None)

@@ -79,7 +79,7 @@ class Search:
         self.memory = CatalogMemory(segmenter)
         self.popularity = Popularity()
         self.publisher = OutboxRelay(runtime.documents, PRODUCTS, self.products_log, metrics=runtime.metrics)
-        self.indexer = ProductIndexer(self.store, self.index, self.popularity, runtime.clock)
+        self.indexer = ProductIndexer(self.store, self.index, self.popularity, runtime.clock, log=self.products_log)
 
         generations = Generations(runtime.documents, PROJECTION, (MINED,))
         self.mined = MinedStore(runtime.documents, generations)

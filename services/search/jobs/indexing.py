@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Final
 
 from services.chassis.clock import Clock
-from services.chassis.eventlog.port import Event
+from services.chassis.eventlog.port import Event, EventLog, Head
 from services.chassis.logs import get_log
 from services.chassis.operation_run import OperationRun
 from services.search.domain.popularity import Faded, value_at
@@ -53,8 +53,11 @@ class ProductIndexer:
 
     name = "product-index"
 
-    def __init__(self, store: ProductStore, index: ProductIndex, popularity: Popularity, clock: Clock) -> None:
+    def __init__(
+        self, store: ProductStore, index: ProductIndex, popularity: Popularity, clock: Clock, *, log: EventLog
+    ) -> None:
         self._store = store
+        self._log = log
         self._index = index
         self._popularity = popularity
         self._clock = clock
@@ -75,8 +78,13 @@ class ProductIndexer:
             await self.rebuild()
 
     async def rebuild(self, run: OperationRun | None = None) -> None:
-        """Fill a new branch from the products and promote it; searches stay on the old one until then."""
+        """Fill a new branch from the products and promote it; searches stay on the old one until then.
+
+        Another replica may follow the log meanwhile and writes to the branch that is live: what the log said since the
+        beginning is indexed once more when the new one is.
+        """
         async with self._filling:
+            before = await self._log.head()
             branch = await self._index.open_branch()
             self._beside = branch
             try:
@@ -93,6 +101,7 @@ class ProductIndexer:
                 await self._index.promote(branch)
             finally:
                 self._beside = None
+            await self._follow(before)
 
     async def refresh_popularity(self, sums: Mapping[str, Faded]) -> int:
         """Write products whose popularity moved; return how many."""
@@ -109,6 +118,13 @@ class ProductIndexer:
             # What no product of the catalogue has is not looked for again until it moves further.
             self._indexed |= {each: self._popularity.of(each) for each in moved[start : start + PAGE]}
         return len(moved)
+
+    async def _follow(self, before: Head) -> None:
+        for partition, seq in enumerate(before.seqs):
+            after = seq
+            while events := await self._log.read(partition, after=after, limit=PAGE):
+                await self.apply(events)
+                after = events[-1].seq
 
     async def _write(self, products: Sequence[StoredProduct]) -> None:
         now = self._clock.now()

@@ -9,6 +9,7 @@ from typing import Any, Final
 
 import orjson
 
+from services.chassis.logs import get_log
 from services.chassis.recent import Recent
 from services.chassis.searchindex.port import (
     AllOf,
@@ -28,6 +29,7 @@ from services.chassis.searchindex.port import (
     KeywordFilter,
     LongField,
     Node,
+    Outcome,
     Phrase,
     Put,
     RangeFilter,
@@ -97,6 +99,8 @@ _BOOSTS: Final = (
     Boost("sellable", 2 * relevance.IN_STOCK_WEIGHT, pivot=1.0),
 )
 
+log = get_log("product-index")
+
 
 @dataclass(frozen=True, slots=True)
 class IndexedProduct:
@@ -150,7 +154,9 @@ class ProductIndex:
     async def write(self, products: Sequence[IndexedProduct], now: datetime, *, branch: str | None = None) -> None:
         """Put the products, take the withdrawn ones out; durable and visible when it returns."""
         writes = [self._write(each, now) for each in products]
-        await self._index.bulk(INDEX, writes, branch=branch)
+        for result in await self._index.bulk(INDEX, writes, branch=branch):
+            if result.outcome is Outcome.REJECTED:
+                log.warning("product not indexed", product=result.id, reason=result.message)
         await self._index.refresh(INDEX, branch=branch)
 
     async def search(self, search: ProductSearch) -> IndexPage:

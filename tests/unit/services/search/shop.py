@@ -124,7 +124,7 @@ async def open_shop(folder: Path) -> AsyncIterator[Shop]:
     await log.open()
     engine = TantivySearchIndex(folder)
     index = ProductIndex(engine, SEGMENTER)
-    indexer = ProductIndexer(store, index, popularity, clock)
+    indexer = ProductIndexer(store, index, popularity, clock, log=log)
     await indexer.ensure()
     served: list[Served] = []
     finder = Finder(index, SEGMENTER, lambda: memory.vocabulary, lambda: memory.price_bounds)

@@ -39,9 +39,26 @@ async def test_a_change_during_a_rebuild_is_in_the_new_index(shop: Shop, tmp_pat
             await shop.stock(row("cola", "可口可乐", price="1.00"))
             await super().promote(branch)
 
-    shop.indexer = ProductIndexer(shop.store, Meddling(shop.engine, SEGMENTER), shop.popularity, shop.clock)
+    shop.indexer = ProductIndexer(
+        shop.store, Meddling(shop.engine, SEGMENTER), shop.popularity, shop.clock, log=shop.log
+    )
     await shop.indexer.rebuild()
     assert (await everything(shop))["cola"] == 2
+
+
+async def test_what_another_replica_indexes_during_a_rebuild_is_in_the_new_index(shop: Shop) -> None:
+    class Meddling(ProductIndex):
+        """Somebody edits while the branch is being filled, and another replica follows the log."""
+
+        async def promote(self, branch: str) -> None:
+            await shop.stock(row("cola", "可口可乐", price="1.00"), row("pepsi", "百事可乐", withdrawn=True))
+            await super().promote(branch)
+
+    meddling = Meddling(shop.engine, SEGMENTER)
+    await ProductIndexer(shop.store, meddling, shop.popularity, shop.clock, log=shop.log).rebuild()
+    found = await everything(shop)
+    assert found["cola"] == 2
+    assert "pepsi" not in found
 
 
 async def test_an_index_that_is_gone_is_filled_at_start(tmp_path: Path) -> None:
@@ -49,7 +66,7 @@ async def test_an_index_that_is_gone_is_filled_at_start(tmp_path: Path) -> None:
         await shop.stock(*SHELF)
         async with open_shop(tmp_path / "two") as other:
             other.store = shop.store
-            indexer = ProductIndexer(shop.store, other.index, Popularity(), shop.clock)
+            indexer = ProductIndexer(shop.store, other.index, Popularity(), shop.clock, log=shop.log)
             await indexer.rebuild()
             assert set(await everything(other)) == {each["id"] for each in SHELF}
             await indexer.ensure()
