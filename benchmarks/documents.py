@@ -1,8 +1,11 @@
-"""What the document store costs on SQLite: operations a second and CPU time for each, at 1x, 4x and 16x documents.
+"""What the document store costs on SQLite and MongoDB: operations a second and CPU for each, at 1x, 4x, 16x documents.
 
-Run ``python -m benchmarks.documents`` for a table, ``--json`` for one object as the last line. Every write is durable
-(WAL, synchronous=FULL) when it counts. CPU is that of the whole process (event loop and writer thread). ``fsync`` and
-``thread_hop`` are the machine's own prices, measured in the same run.
+Run ``python -m benchmarks.documents`` for a table, ``--json`` for one object as the last line. MongoDB stands beside
+SQLite where ZHIKE_TEST_MONGODB (or --mongodb) names a server; a server that only speaks its protocol keeps everything
+in memory and fsyncs nothing, so its writes are no figures of MongoDB's. On SQLite every write is durable (WAL,
+synchronous=FULL) when it counts. CPU is that of this process (event loop, writer or driver threads), not the server's.
+``fsync`` and ``thread_hop`` are the machine's own prices, measured in the same run. Events also go
+through the gateway with knowledge on each store (``--no-intake`` leaves that out).
 """
 
 import argparse
@@ -18,9 +21,13 @@ from hashlib import blake2b
 from pathlib import Path
 from random import Random
 
+import pymongo
 import uvloop
 
-from services.chassis.documents.port import Collection, Index, Range
+from benchmarks.documents_intake import measure_intake
+from benchmarks.replicas import database
+from services.chassis.documents.mongo import MongoDocuments, database_name
+from services.chassis.documents.port import Collection, DocumentStore, Index, Range
 from services.chassis.documents.sqlite import SqliteDocuments
 
 EVENTS = Collection("events", (Index("seq", ("log", "partition", "seq"), unique=True), Index("subject", ("subject",))))
@@ -78,7 +85,7 @@ def event_body(seq: int) -> dict[str, object]:
 class Run:
     """The operations on one store, in the order in which they are measured."""
 
-    def __init__(self, store: SqliteDocuments, stored: int, chance: Random) -> None:
+    def __init__(self, store: DocumentStore, stored: int, chance: Random) -> None:
         self.store, self.stored, self.chance = store, stored, chance
 
     async def insert_many(self, batch: int, batches: int, callers: int = 1) -> Figure:
@@ -147,8 +154,8 @@ async def share(callers: int, calls: Sequence[Callable[[], Awaitable[None]]]) ->
     await asyncio.gather(*(work(calls[caller::callers]) for caller in range(callers)))
 
 
-async def measure(folder: Path, stored: int) -> dict[str, Figure]:
-    store = SqliteDocuments.open(folder / "documents.sqlite")
+async def measure(open_store: Callable[[], DocumentStore], stored: int) -> dict[str, Figure]:
+    store = open_store()
     await store.declare(EVENTS)
     run = Run(store, 0, Random(1))
     await run.insert_many(BATCH, stored // BATCH)
@@ -189,25 +196,60 @@ async def thread_hop_us() -> float:
     return watch.figure(READS).cpu_us_per_op
 
 
+def measure_store(name: str, address: str, stored: int) -> dict[str, Figure]:
+    """Measure on a new store, and leave nothing of it."""
+    if name == "sqlite":
+        with tempfile.TemporaryDirectory() as folder:
+            return uvloop.run(measure(lambda: SqliteDocuments.open(Path(folder, "documents.sqlite")), stored))
+    with database(address, "documents") as service:
+        return uvloop.run(measure(lambda: MongoDocuments.open(address, service), stored))
+
+
+def intake(name: str, address: str) -> dict[str, dict[str, float]]:
+    with tempfile.TemporaryDirectory() as folder:
+        if name == "sqlite":
+            return measure_intake("sqlite", Path(folder))
+        base = f"{address.rstrip('/')}/intake{os.getpid()}"
+        try:
+            return measure_intake(base, Path(folder))
+        finally:
+            with pymongo.MongoClient(address) as client:
+                client.drop_database(database_name(base, "knowledge"))
+
+
+def show(figures: dict[str, dict[str, Figure]]) -> None:
+    """Print the stores side by side."""
+    for operation in next(iter(figures.values())):
+        columns = [
+            f"{name} {each[operation].ops_per_s:>9,.0f}/s {each[operation].cpu_us_per_op:>7.1f} CPU us"
+            f" p50 {each[operation].p50_us:>7,.0f} p99 {each[operation].p99_us:>8,.0f} us"
+            for name, each in figures.items()
+        ]
+        print(f"  {operation:<20}", "   ".join(columns))
+
+
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--json", action="store_true", help="print one JSON object as the last line")
     parser.add_argument("--scale", choices=SCALES, action="append", help="only this scale; may be repeated")
+    parser.add_argument("--mongodb", default=os.environ.get("ZHIKE_TEST_MONGODB", ""))
+    parser.add_argument("--intake", action=argparse.BooleanOptionalAction, default=True, help="through the gateway too")
     arguments = parser.parse_args()
-    result: dict[str, object] = {"body_bytes": BODY_BYTES, "batch": BATCH, "callers": CALLERS}
+    stores = ["sqlite", "mongodb"] if arguments.mongodb else ["sqlite"]
+    result: dict[str, object] = {"body_bytes": BODY_BYTES, "batch": BATCH, "callers": CALLERS, "stores": stores}
     with tempfile.TemporaryDirectory() as folder:
         result["fsync_ms"] = fsync_ms(Path(folder))
     result["thread_hop_cpu_us"] = uvloop.run(thread_hop_us())
     for scale in arguments.scale or SCALES:
-        with tempfile.TemporaryDirectory() as folder:
-            figures = uvloop.run(measure(Path(folder), SCALES[scale]))
+        figures = {name: measure_store(name, arguments.mongodb, SCALES[scale]) for name in stores}
         print(f"\n{scale}: {SCALES[scale]:,} documents of {BODY_BYTES} bytes")
-        for name, figure in figures.items():
-            print(
-                f"  {name:<20} {figure.ops_per_s:>10,.0f} ops/s {figure.cpu_us_per_op:>8.1f} CPU us/op"
-                f"   p50 {figure.p50_us:>8,.0f} us   p99 {figure.p99_us:>8,.0f} us"
-            )
-        result[scale] = {name: asdict(figure) for name, figure in figures.items()}
+        show(figures)
+        result[scale] = {
+            name: {operation: asdict(figure) for operation, figure in each.items()} for name, each in figures.items()
+        }
+    if arguments.intake:
+        result["intake"] = {name: intake(name, arguments.mongodb) for name in stores}
+        print("\nthrough the gateway:", result["intake"])
     print(f"\nfsync {result['fsync_ms']:.2f} ms, hop to a thread {result['thread_hop_cpu_us']:.0f} CPU us")
     if arguments.json:
         print(json.dumps(result))
