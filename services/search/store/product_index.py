@@ -1,6 +1,7 @@
 """Owns the product index: its schema, how a product becomes an entry, and how a search becomes an index query."""
 
-from collections.abc import Mapping, Sequence
+import itertools
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
@@ -12,6 +13,8 @@ import orjson
 from services.chassis.logs import get_log
 from services.chassis.recent import Recent
 from services.chassis.searchindex.port import (
+    KEYWORD_LIMIT_BYTES,
+    KEYWORD_VALUES_LIMIT,
     AllOf,
     AnyOf,
     Best,
@@ -154,9 +157,10 @@ class ProductIndex:
     async def write(self, products: Sequence[IndexedProduct], now: datetime, *, branch: str | None = None) -> None:
         """Put the products, take the withdrawn ones out; durable and visible when it returns."""
         writes = [self._write(each, now) for each in products]
-        for result in await self._index.bulk(INDEX, writes, branch=branch):
-            if result.outcome is Outcome.REJECTED:
-                log.warning("product not indexed", product=result.id, reason=result.message)
+        results = await self._index.bulk(INDEX, writes, branch=branch)
+        refused = [result for result in results if result.outcome is Outcome.REJECTED]
+        if refused:
+            log.warning("products not indexed", count=len(refused), first=refused[0].id, why=refused[0].message)
         await self._index.refresh(INDEX, branch=branch)
 
     async def search(self, search: ProductSearch) -> IndexPage:
@@ -237,12 +241,12 @@ def entry_from_product(indexed: IndexedProduct, segmenter: Segmenter, now: datet
         "category_text": _stream(segmenter, paths),
         "detail": segmenter.index_stream(" \n ".join((*details, *product.tags))),
         "characters": segmenter.character_stream(" \n ".join(words)),
-        "category": _category_names(paths),
-        "category_zh": _category_paths(category.get("zh", "") for category in product.categories),
-        "category_en": _category_paths(category.get("en", "") for category in product.categories),
-        "brand": product.brands,
-        "tag": product.tags,
-        "attribute": tuple(
+        "category": _filterable(_category_names(paths)),
+        "category_zh": _filterable(_category_paths(category.get("zh", "") for category in product.categories)),
+        "category_en": _filterable(_category_paths(category.get("en", "") for category in product.categories)),
+        "brand": _filterable(product.brands),
+        "tag": _filterable(product.tags),
+        "attribute": _filterable(
             attribute_keyword(name, value) for name, values in product.attributes.items() for value in values
         ),
         "availability": product.availability.value,
@@ -334,6 +338,12 @@ def _facet_field(facet: FacetField, language: str) -> str:
 
 def _stream(segmenter: Segmenter, texts: Sequence[str]) -> str:
     return " ".join(segmenter.index_stream(text) for text in texts)
+
+
+def _filterable(values: Iterable[str]) -> tuple[str, ...]:
+    """Return the values that can be filtered by; one that is a text of its own is found by its words alone."""
+    short = (value for value in values if len(value.encode("utf-8", "replace")) <= KEYWORD_LIMIT_BYTES)
+    return tuple(itertools.islice(short, KEYWORD_VALUES_LIMIT))
 
 
 def _category_paths(paths: Any) -> tuple[str, ...]:

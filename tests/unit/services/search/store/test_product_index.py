@@ -1,9 +1,12 @@
 """What the index keeps of a product, and its version."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
+from services.chassis.searchindex.checks import entry_problem
+from services.chassis.searchindex.port import KEYWORD_VALUES_LIMIT
 from services.search.domain.relevance import POPULARITY_SCALE
-from services.search.store.product_index import IndexedProduct, entry_from_product, product_in
+from services.search.store.product_index import SCHEMA, IndexedProduct, entry_from_product, product_in
 from tests.unit.services.search.shop import SEGMENTER, product
 
 NOW = datetime(2026, 1, 5, tzinfo=UTC)
@@ -40,3 +43,15 @@ def test_a_later_edit_outranks_any_later_popularity() -> None:
 
 def test_a_product_without_a_price_has_none() -> None:
     assert "price" not in entry_from_product(IndexedProduct(product("p", "赠品"), NOW), SEGMENTER, NOW).values
+
+
+def test_a_value_too_long_to_filter_by_does_not_keep_the_product_out_of_the_index() -> None:
+    paths = tuple({"zh": f"{number}" + "类" * 400 + " > 小"} for number in range(20))
+    many = tuple(f"v{number}" for number in range(20))
+    attributes = {"𠮷" * 64: ("𠮷" * 256, "short"), **{f"a{number}": many for number in range(60)}}
+    edited = replace(CHEESE, categories=paths, attributes=attributes)
+    entry = entry_from_product(IndexedProduct(edited, NOW), SEGMENTER, NOW)
+    assert entry_problem(entry, SCHEMA) == ""
+    assert len(entry.values["attribute"]) == KEYWORD_VALUES_LIMIT
+    assert entry.values["attribute"][0].endswith("short")
+    assert "小" in entry.values["category"]
