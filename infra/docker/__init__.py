@@ -1,0 +1,1 @@
+"""The one image of every process, and what compose needs beside it."""
