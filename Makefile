@@ -62,12 +62,17 @@ fmt: $(STAMP)  ## format code and protos
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix --quiet .
 
-lint: $(STAMP)  ## formatting, lint, types, import contracts, protos
+lint: $(STAMP)  ## formatting, lint, types, import contracts, protos, image, compose, dashboards, rules
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy services gateway infra
 	$(BIN)/lint-imports
 	$(BIN)/python protos/generate.py --lint
+	$(BIN)/hadolint infra/docker/Dockerfile
+	$(BIN)/check-jsonschema --builtin-schema vendor.compose-spec infra/compose.yaml
+	$(BIN)/check-jsonschema --schemafile infra/grafana/dashboard.schema.json infra/grafana/dashboards/*.json
+	@if command -v promtool >/dev/null; then cd infra/prometheus && promtool check config prometheus.yml && promtool test rules rules/zhike.test.yml; \
+	else echo "promtool is not on this machine (Debian: prometheus): the rules of infra/prometheus are not checked"; fi
 
 proto: $(STAMP)  ## generate protos/gen from the .proto files
 	$(BIN)/python protos/generate.py
@@ -75,8 +80,9 @@ proto: $(STAMP)  ## generate protos/gen from the .proto files
 openapi: $(STAMP)  ## write gateway/openapi.json from the routes
 	$(BIN)/python -m gateway.openapi
 
-docs: $(STAMP)  ## write docs/reference.md from the code
+docs: $(STAMP)  ## write docs/reference.md and the dashboards from the code
 	$(BIN)/python -m infra.reference
+	$(BIN)/python -m infra.grafana.build
 
 clean:  ## remove the environment and the embedded data
 	rm -rf $(VENV) zhike-data
