@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar, get_origin
 
 from pydantic import AfterValidator, Field, ValidationError
+from pydantic.fields import FieldInfo
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -20,6 +21,7 @@ from pydantic_settings import (
 from services.chassis.errors import ErrorKind, ZhikeError
 
 PREFIX = "ZHIKE_"
+ALSO_READ = "also_read"  # in a field's json_schema_extra: the variable of another program that says the same
 EMBEDDED_LOG_PARTITIONS = 1
 DISTRIBUTED_LOG_PARTITIONS = 8
 
@@ -189,7 +191,7 @@ def load_settings(cls: type[SettingsT], service: str, env: Mapping[str, str] | N
     values: dict[str, Any] = {}
     sources: dict[str, str] = {}
     for field, info in cls.model_fields.items():
-        for name in (variable(field, service), variable(field)):
+        for name in (variable(field, service), variable(field), *_also_read(info)):
             if environment.get(name, "") != "":
                 values[field], sources[field] = (
                     _parsed(environment[name], info.annotation),
@@ -204,6 +206,11 @@ def load_settings(cls: type[SettingsT], service: str, env: Mapping[str, str] | N
             for each in error.errors(include_input=False, include_url=False)
         ]
         raise SettingsError("; ".join(problems)) from None
+
+
+def _also_read(info: FieldInfo) -> tuple[str, ...]:
+    extra = info.json_schema_extra
+    return (str(extra[ALSO_READ]),) if isinstance(extra, dict) and ALSO_READ in extra else ()
 
 
 def _parsed(text: str, annotation: Any) -> Any:

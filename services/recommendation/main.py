@@ -14,6 +14,7 @@ from services.chassis.eventlog.snapshots import ReplicaState, State
 from services.chassis.jobs import Job, JobKind
 from services.chassis.server import Runtime, Service, run_service
 from services.recommendation.jobs.board import BoardKeeper
+from services.recommendation.jobs.cluster_numbers import ClusterNumbers
 from services.recommendation.jobs.followed import SAVE_CHECK_INTERVAL_S, Followed
 from services.recommendation.jobs.model_numbers import NUMBERS_INTERVAL_S, ModelNumbers
 from services.recommendation.jobs.regular_training import RegularTraining
@@ -66,6 +67,7 @@ async def build_with(runtime: Runtime[Settings], *, command: Command | None) -> 
         await copy.open()
     in_force = ModelInForce(models, runtime.artifacts, world, profiles)
     board = BoardKeeper(world, clock)
+    cluster = ClusterNumbers(runtime.metrics)
     trainer = Trainer(
         world,
         models,
@@ -74,6 +76,7 @@ async def build_with(runtime: Runtime[Settings], *, command: Command | None) -> 
         trained_through=copies.interactions.trained_through,
         clock=clock,
         command=command or TrainerOptions(settings.train_workers, settings.ray_address).command,
+        numbers=cluster,
     )
     runtime.operations.register(TRAIN_KIND, trainer.train, repeatable=True)
     consent = ConsentRules(
@@ -103,7 +106,7 @@ async def build_with(runtime: Runtime[Settings], *, command: Command | None) -> 
         readers=copies.all,
         rebuilds={copy.projection_name: copy.rebuild for copy in copies.all()},
         named_blobs=[models.named_blobs],
-        facts=lambda: _facts(world),
+        facts=lambda: _facts(world, cluster),
     )
 
 
@@ -169,7 +172,7 @@ def _jobs(
     return jobs
 
 
-async def _facts(world: World) -> Mapping[str, object]:
+async def _facts(world: World, cluster: ClusterNumbers) -> Mapping[str, object]:
     model = world.model
     return {
         "interactions": len(world.ledger),
@@ -178,6 +181,7 @@ async def _facts(world: World) -> Mapping[str, object]:
         "products": len(world.shelf),
         "model": "" if model is None else model.version,
         "ranker": "" if model is None else model.ranker.value,
+        "ray": cluster.standing,
     }
 
 

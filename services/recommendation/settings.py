@@ -1,10 +1,17 @@
 """What recommendation reads from the environment, beside what every process understands."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
-from services.chassis.settings import ChassisSettings
+from services.chassis.settings import ALSO_READ, ChassisSettings
+from services.recommendation.domain.cluster_address import FOUND_BY_RAY, OWN_RAY, host_and_port
+
+
+def _is_ray_address(value: str) -> str:
+    if value in OWN_RAY or value == FOUND_BY_RAY or host_and_port(value):
+        return value
+    raise ValueError('must be "host:port", "ray://host:port", "auto" or "local"')
 
 
 class RecommendationSettings(ChassisSettings):
@@ -16,8 +23,13 @@ class RecommendationSettings(ChassisSettings):
     consent_staleness_ms: int = Field(
         2_000, ge=100, le=60_000, description="Age of the copy of consents past which no answer is personal."
     )
-    train_workers: int = Field(2, ge=1, le=64, description="Ray tasks at once in the trainer process.")
-    ray_address: str = Field("", description="Ray cluster that trains; empty: one of our own, on this machine.")
+    train_workers: int = Field(2, ge=1, le=64, description="Ray tasks at once on a Ray of our own.")
+    ray_address: Annotated[str, AfterValidator(_is_ray_address)] = Field(
+        "",
+        json_schema_extra={ALSO_READ: "RAY_ADDRESS"},
+        description='Ray cluster that trains and scores, "host:port", "ray://host:port" or "auto"; RAY_ADDRESS where '
+        'this is unset. Empty or "local": a Ray of our own, on this machine.',
+    )
     train_every_hours: int = Field(
         24, ge=0, le=24 * 30, description="Hours after which a newer model is trained by itself; 0: only when asked."
     )

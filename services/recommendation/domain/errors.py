@@ -53,6 +53,34 @@ class TrainingFailedError(ZhikeError):
     reason = "TRAINING_FAILED"
 
 
+class ConsentStaleError(ZhikeError):
+    """The copy of consents is older than it may be, so nobody can be scored now (docs/consistency.md rule 12)."""
+
+    kind = ErrorKind.UNAVAILABLE
+    reason = "CONSENT_STALE"
+
+
+class ClusterUnreachableError(ZhikeError):
+    """Nothing answers at RAY_ADDRESS, or it is no Ray that this one can join; metadata ``address``."""
+
+    kind = ErrorKind.UNAVAILABLE
+    reason = "RAY_UNREACHABLE"
+
+
+class ClusterLostError(ZhikeError):
+    """The Ray cluster went away while it worked, or lost a task more often than it is tried; metadata ``address``."""
+
+    kind = ErrorKind.ABORTED
+    reason = "RAY_LOST"
+
+
+class ClusterDiffersError(ZhikeError):
+    """A node of the Ray cluster has other code or other numeric libraries, or none of ours; metadata ``node``."""
+
+    kind = ErrorKind.PRECONDITION
+    reason = "RAY_NODE_DIFFERS"
+
+
 class SnapshotUnreadableError(ZhikeError):
     """A snapshot of another form or a broken one; the copy is rebuilt from its log."""
 

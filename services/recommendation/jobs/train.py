@@ -7,26 +7,19 @@ nothing: only the service does. It ends when the process that started it ends.
 
 import argparse
 import os
-import signal
 import sys
-import threading
-import time
 from pathlib import Path
 from typing import Any
-
-import orjson
 
 from services.chassis.errors import ZhikeError
 from services.recommendation.domain.model import EngineName
 from services.recommendation.jobs.engines import open_engine
+from services.recommendation.jobs.told import EXIT_REFUSED, NICENESS, follow_parent, say, say_error, watched
 from services.recommendation.jobs.training import Trained, train
 from services.recommendation.store.blobs import ModelArrays, decode_training_set, encode_model
 from services.recommendation.store.models import window_to_body
 
-NICENESS = 10  # serving goes first
-PARENT_CHECK_INTERVAL_S = 0.5
 MODEL_FILE = "model.npz"
-EXIT_REFUSED = 4
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -34,27 +27,18 @@ def main(arguments: list[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     rows, product_ids = decode_training_set(options.training_set.read_bytes())
     try:
-        with open_engine(EngineName(options.engine), workers=options.workers, address=options.ray_address) as engine:
+        with (
+            open_engine(EngineName(options.engine), workers=options.workers, address=options.ray_address) as engine,
+            watched(options.engine, options.ray_address),
+        ):
             trained = train(rows, engine, with_sweep=options.sweep, report=_report)
     except ZhikeError as error:
-        _say({"error": {"reason": error.reason, "message": error.message}})
+        say_error(error)
         return EXIT_REFUSED
     path = options.out / MODEL_FILE
     path.write_bytes(encode_model(_arrays(trained, product_ids)))
-    _say({"result": _result(trained)})
+    say({"result": _result(trained)})
     return 0
-
-
-def follow_parent() -> None:
-    """End this process and its children when whoever started it is gone: an orphan would train for nobody."""
-    parent = os.getppid()
-
-    def watch() -> None:
-        while os.getppid() == parent:
-            time.sleep(PARENT_CHECK_INTERVAL_S)
-        os.killpg(os.getpgrp(), signal.SIGKILL)
-
-    threading.Thread(target=watch, name="parent", daemon=True).start()
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -94,12 +78,7 @@ def _result(trained: Trained) -> dict[str, Any]:
 
 
 def _report(stage: str, done: int, total: int) -> None:
-    _say({"stage": stage, "done": done, "total": total})
-
-
-def _say(line: dict[str, Any]) -> None:
-    sys.stdout.buffer.write(orjson.dumps(line) + b"\n")
-    sys.stdout.buffer.flush()
+    say({"stage": stage, "done": done, "total": total})
 
 
 if __name__ == "__main__":

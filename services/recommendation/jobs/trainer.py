@@ -1,9 +1,6 @@
 """Supervises the trainer process and keeps what it brings: the worker of the ``train`` operation."""
 
 import asyncio
-import contextlib
-import os
-import signal
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -11,26 +8,19 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-import orjson
-
 from services.chassis.artifacts.port import ArtifactStore
 from services.chassis.clock import Clock
 from services.chassis.logs import get_log
 from services.chassis.operation_run import OperationRun
-from services.recommendation.domain.errors import NothingToTrainOnError, TrainingFailedError
+from services.recommendation.domain.errors import NothingToTrainOnError
 from services.recommendation.domain.model import AlsParameters, EngineName, ModelVersion, TrainedThrough, Verdict
-from services.recommendation.jobs.engines import ONE_THREAD
+from services.recommendation.jobs.cluster_numbers import ClusterNumbers
 from services.recommendation.jobs.train import MODEL_FILE
+from services.recommendation.jobs.trainer_process import run_trainer
 from services.recommendation.store.blobs import encode_training_set
 from services.recommendation.store.models import ARRAYS, ModelStore, window_from_body
 from services.recommendation.store.world import World
 from services.recommendation.usecases.models import ModelInForce, keep_trained
-
-TRAIN_LIMIT_S = 3 * 3_600.0  # a sweep of a large shop on two cores
-STOP_LIMIT_S = 5.0
-LINE_LIMIT_BYTES = 1024 * 1024
-ERRORS_KEPT_BYTES = 4_000
-FINISHING_STEPS = 2  # what is left for the service when the trainer is through
 
 log = get_log("trainer")
 
@@ -66,9 +56,11 @@ class Trainer:
         trained_through: Callable[[], TrainedThrough],
         clock: Clock,
         command: Command,
+        numbers: ClusterNumbers,
     ) -> None:
         self._world, self._models, self._in_force, self._artifacts = world, models, in_force, artifacts
         self._trained_through, self._clock, self._command = trained_through, clock, command
+        self._numbers = numbers
 
     async def train(self, run: OperationRun) -> None:
         """The worker of the operation. Raises NothingToTrainOnError, TrainingFailedError."""
@@ -76,7 +68,8 @@ class Trainer:
         through, digest = await self._put_training_set(run)
         try:
             with TemporaryDirectory(prefix="zhike-train-") as folder:
-                result = await self._run_process(run, await self._artifacts.open_path(digest), Path(folder))
+                command = self._command(await self._artifacts.open_path(digest), Path(folder), run.arguments)
+                result = await run_trainer(command, run, self._numbers)
                 blob = await self._artifacts.put_file(Path(folder) / MODEL_FILE)
         finally:
             await self._artifacts.delete(digest)
@@ -112,69 +105,3 @@ class Trainer:
         run.progress.accepted_by_kind = {"purchase": purchases}
         content = await asyncio.to_thread(encode_training_set, rows, product_ids)
         return through, (await self._artifacts.put(content)).digest
-
-    async def _run_process(self, run: OperationRun, training_set: Path, folder: Path) -> dict[str, Any]:
-        """Start the trainer, follow its lines, return its result. A group of its own: its Ray ends with it."""
-        process = await asyncio.create_subprocess_exec(
-            *self._command(training_set, folder, run.arguments),
-            env={**os.environ, **ONE_THREAD},
-            stdin=asyncio.subprocess.DEVNULL,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.PIPE,
-            limit=LINE_LIMIT_BYTES,
-            start_new_session=True,
-        )
-        try:
-            async with asyncio.timeout(TRAIN_LIMIT_S):
-                said, errors = await asyncio.gather(_follow(process, run), _tail(process))
-                code = await process.wait()
-        except TimeoutError as error:
-            raise TrainingFailedError("training took longer than it may", limit_s=TRAIN_LIMIT_S) from error
-        finally:
-            await _end(process)
-        if "result" in said:
-            result: dict[str, Any] = said["result"]
-            return result
-        failure = said.get("error") or {"reason": "TRAINER_DIED", "message": f"the trainer ended with {code}"}
-        log.error("trainer failed", code=code, reason=failure["reason"], said=errors)
-        if failure["reason"] == NothingToTrainOnError.reason:
-            raise NothingToTrainOnError(failure["message"])
-        raise TrainingFailedError(failure["message"], stage=said.get("stage", ""), code=code, cause=failure["reason"])
-
-
-async def _follow(process: asyncio.subprocess.Process, run: OperationRun) -> dict[str, Any]:
-    """Count the trainer's steps in the operation; return what it said, merged."""
-    if process.stdout is None:
-        raise RuntimeError("the trainer's output is not piped")
-    said: dict[str, Any] = {}
-    async for line in process.stdout:
-        try:
-            spoken = orjson.loads(line)
-        except orjson.JSONDecodeError:
-            continue  # a library's own words
-        said |= spoken
-        if "total" in spoken:
-            run.progress.total_bytes = spoken["total"] + FINISHING_STEPS
-            run.progress.done_bytes = spoken["done"]
-            await run.report()
-    return said
-
-
-async def _tail(process: asyncio.subprocess.Process) -> str:
-    """Drain standard error and return its end."""
-    if process.stderr is None:
-        raise RuntimeError("the trainer's errors are not piped")
-    kept = b""
-    while chunk := await process.stderr.read(LINE_LIMIT_BYTES):
-        kept = (kept + chunk)[-ERRORS_KEPT_BYTES:]
-    return kept.decode(errors="replace")
-
-
-async def _end(process: asyncio.subprocess.Process) -> None:
-    """Stop what is left of the trainer's process group: politely, then for good."""
-    for number in (signal.SIGTERM, signal.SIGKILL):
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.killpg(process.pid, number)
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(STOP_LIMIT_S):
-                await process.wait()

@@ -99,6 +99,11 @@ class People:
             persons[place] = numbers.setdefault(name, len(numbers))
         return persons
 
+    def shown(self, identifier: str) -> tuple[str, tuple[str, ...]]:
+        """Return the customer's id ("" for one that knowledge never resolved) and all identifiers, sorted."""
+        member = self._members.get(identifier)
+        return ("", (identifier,)) if member is None else (member.customer_id, tuple(sorted(member.members)))
+
     def _take(self, payload: Mapping[str, Any]) -> None:
         identifier, version = payload["identifier"], int(payload["version"])
         known = self._members.get(identifier)

@@ -1,5 +1,6 @@
 """The cart of a person, over all the identifiers of the person."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -7,7 +8,7 @@ import numpy as np
 
 from services.recommendation.domain.cart import CartAct, CartLine, fold_cart, total_price
 from services.recommendation.domain.interactions import Kind
-from services.recommendation.store.ledger import Flag, History, Ledger
+from services.recommendation.store.ledger import Flag, History
 from services.recommendation.store.shelf import Shelf
 from services.recommendation.store.world import World
 
@@ -38,7 +39,7 @@ def cart_of(world: World, actors: tuple[int, ...], *, now_s: int) -> tuple[CartL
     """Return the lines of the person with these identifiers; only products that the shelf knows."""
     if not world.ledger.may_have_cart(actors):
         return ()
-    lines = fold_cart(cart_acts(world.ledger, world.ledger.history(actors)), now_s=now_s)
+    lines = fold_cart(cart_acts(world.ledger.item_ids, world.ledger.history(actors)), now_s=now_s)
     return known_lines(world.shelf, lines)
 
 
@@ -47,7 +48,7 @@ def known_lines(shelf: Shelf, lines: tuple[CartLine, ...]) -> tuple[CartLine, ..
     return tuple(line for line in lines if shelf.get(line.product_id) is not None)
 
 
-def cart_acts(ledger: Ledger, history: History) -> tuple[CartAct, ...]:
+def cart_acts(item_ids: Sequence[str], history: History) -> tuple[CartAct, ...]:
     """Return what in a person's rows may touch the web cart, in log order.
 
     Years of till receipts say nothing about it: only rows of products that were ever put in, from then on.
@@ -65,7 +66,7 @@ def cart_acts(ledger: Ledger, history: History) -> tuple[CartAct, ...]:
         CartAct(
             time_s=int(history.time_s[row]),
             kind=Kind(int(kind[row])),
-            product_id=ledger.item_ids[item],
+            product_id=item_ids[item],
             quantity=int(history.quantity[row]),
         )
         for row in np.flatnonzero(touches).tolist()

@@ -1,5 +1,7 @@
 """Placements about a person: recommended-for-you, buy-it-again, recently-viewed."""
 
+from collections.abc import Callable
+
 import numpy as np
 
 from services.recommendation.domain.interactions import DAY_S, Kind
@@ -7,7 +9,6 @@ from services.recommendation.domain.prediction import FallbackReason, Prediction
 from services.recommendation.domain.reasons import Reason, ReasonCode
 from services.recommendation.domain.repurchase import DEFAULT_INTERVAL_DAYS, repurchases
 from services.recommendation.store.serving import ServingModel
-from services.recommendation.store.shelf import Shelf
 from services.recommendation.store.world import World
 from services.recommendation.usecases.carts import known_lines
 from services.recommendation.usecases.popular import filled_up, popular
@@ -36,7 +37,7 @@ def recommend_for_you(
     lines = profile.cart(now_s)
     in_cart = frozenset(line.product_id for line in known_lines(world.shelf, lines)) if lines else NOTHING
     without = in_cart.union(request.excluded, request.product_ids)
-    positions = _offered(profile, world.shelf, without, request.page_size)
+    positions = offered_positions(profile, world.shelf.sellable, without, request.page_size)
     if profile.taste is not None:
         source, fallback = Source.ALS, FallbackReason.NONE
     else:
@@ -97,10 +98,11 @@ def recently_viewed(world: World, request: Request, actors: tuple[int, ...]) -> 
     return Prediction(request.placement, tuple(slots), Source.HISTORY)
 
 
-def _offered(profile: Profile, shelf: Shelf, without: frozenset[str], count: int) -> list[int]:
+def offered_positions(
+    profile: Profile, sellable: Callable[[str], bool], without: frozenset[str], count: int
+) -> list[int]:
     """Return the positions in the person's ranking of the first ``count`` products that may be shown now."""
     while True:
-        sellable = shelf.sellable
         positions: list[int] = []
         for position, product_id in enumerate(profile.head_ids):
             if product_id not in without and sellable(product_id):

@@ -180,7 +180,7 @@ class Profiles:
 def person_profile(model: ServingModel, ledger: Ledger, actors: tuple[int, ...]) -> Profile:
     """Return what the rows of these identifiers say to this model."""
     history = ledger.history(actors)
-    acts = cart_acts(ledger, history) if ledger.may_have_cart(actors) else ()
+    acts = cart_acts(ledger.item_ids, history) if ledger.may_have_cart(actors) else ()
     return Profile(model, history, model.places_of_ledger(ledger), acts)
 
 

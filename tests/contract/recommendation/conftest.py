@@ -12,7 +12,7 @@ from google.longrunning import operations_pb2, operations_pb2_grpc
 from zhike.recommendation.v1 import model_service_pb2 as models_pb
 from zhike.recommendation.v1 import model_service_pb2_grpc, prediction_service_pb2_grpc
 from zhike.recommendation.v1 import prediction_service_pb2 as pb
-from zhike.type.v1 import answer_pb2, identifier_pb2
+from zhike.type.v1 import answer_pb2, identifier_pb2, import_pb2
 
 from services.chassis.clients import Clients
 from services.chassis.eventlog.documents_log import DocumentsLog
@@ -27,9 +27,9 @@ from services.recommendation.settings import RecommendationSettings
 TIMEOUT_S = 10.0
 
 
-async def soon(ask: Callable[[], Awaitable[Any]], holds: Callable[[Any], bool]) -> Any:
+async def soon(ask: Callable[[], Awaitable[Any]], holds: Callable[[Any], bool], *, limit_s: float = TIMEOUT_S) -> Any:
     """Ask until the answer holds; what was told elsewhere arrives within a moment."""
-    async with asyncio.timeout(TIMEOUT_S):
+    async with asyncio.timeout(limit_s):
         while True:
             answer = await ask()
             if holds(answer):
@@ -95,6 +95,17 @@ class Shop:
         stub = model_service_pb2_grpc.ModelServiceStub(self._channel)
         operation = await stub.TrainModel(models_pb.TrainModelRequest(**fields), timeout=TIMEOUT_S)
         return await self.ended(operation.name)
+
+    async def start_training(self, **fields: Any) -> str:
+        stub = model_service_pb2_grpc.ModelServiceStub(self._channel)
+        return (await stub.TrainModel(models_pb.TrainModelRequest(**fields), timeout=TIMEOUT_S)).name
+
+    async def progress(self, name: str) -> import_pb2.ImportProgress:
+        stub = operations_pb2_grpc.OperationsStub(self._channel)
+        request = operations_pb2.GetOperationRequest(name=name)
+        found = import_pb2.ImportProgress()
+        (await stub.GetOperation(request, timeout=TIMEOUT_S)).metadata.Unpack(found)
+        return found
 
     async def ended(self, name: str) -> operations_pb2.Operation:
         stub = operations_pb2_grpc.OperationsStub(self._channel)

@@ -1,0 +1,70 @@
+"""A Ray cluster of two nodes on loopback, one core each: ``python -m tests.fakes.ray_cluster``.
+
+Writes one JSON line, ``{"address", "head": [pids], "worker": [pids]}``, and stops when its standard input ends.
+"""
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+STORE_BYTES = 100 * 1024 * 1024
+STOP_LIMIT_S = 60
+ENVIRONMENT = {
+    "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",  # this machine is 127.0.0.1
+    "RAY_AUTH_MODE": "disabled",
+    "RAY_USAGE_STATS_ENABLED": "0",
+    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
+}
+
+
+@dataclass(frozen=True)
+class TwoNodes:
+    """A started cluster: where it answers, and the raylet of its second node."""
+
+    address: str
+    head: tuple[int, ...]
+    worker: tuple[int, ...]
+
+
+@contextmanager
+def two_nodes(environment: dict[str, str]) -> Iterator[TwoNodes]:
+    """Start a cluster in a process of its own and stop it at the end."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "tests.fakes.ray_cluster"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+        env={**environment, **ENVIRONMENT},
+    )
+    assert process.stdin is not None
+    assert process.stdout is not None
+    try:
+        said = json.loads(next(line for line in process.stdout if line.startswith("{")))
+        yield TwoNodes(said["address"], tuple(said["head"]), tuple(said["worker"]))
+    finally:
+        process.stdin.close()
+        process.wait(STOP_LIMIT_S)
+        process.stdout.close()
+
+
+def main() -> None:
+    """Run until the input ends."""
+    from ray.cluster_utils import Cluster
+
+    node = {"num_cpus": 1, "object_store_memory": STORE_BYTES, "node_ip_address": "127.0.0.1"}
+    cluster = Cluster(initialize_head=True, connect=False, head_node_args={**node, "include_dashboard": False})
+    cluster.add_node(**node)
+    pids = [
+        [each.process.pid for parts in one.all_processes.values() for each in parts] for one in cluster.list_all_nodes()
+    ]
+    print(json.dumps({"address": cluster.address, "head": pids[0], "worker": pids[1]}), flush=True)
+    sys.stdin.read()
+    cluster.shutdown()
+
+
+if __name__ == "__main__":
+    main()
