@@ -30,6 +30,7 @@ from gateway.admission import Admission
 from gateway.app import build_app
 from gateway.authentication import Authenticator
 from gateway.endpoints import Parts
+from gateway.fallbacks import Fallbacks
 from gateway.keys import KeyName, KeyStore
 from gateway.limits import RateLimiter
 from gateway.metrics import GATEWAY_METRICS
@@ -182,8 +183,8 @@ class ReadyServices:
             "Search": search_pb.SearchResponse(json=ANSWER),
         }
 
-    async def call(self, method: Any, _request: Any, *, timeout_ms: int) -> Any:
-        assert timeout_ms > 0
+    async def call(self, method: Any, _request: Any, *, timeout_ms: int, waits: bool = True) -> Any:
+        assert timeout_ms > 0 and waits is not None
         return self._answers[method.path.rpartition("/")[2]]
 
 
@@ -204,8 +205,9 @@ async def gateway_figures(rounds: int) -> Figures:
         tokens=tokens,
         clock=clock,
         start_time=clock.now(),
+        fallbacks=Fallbacks(clock, metrics := Metrics((CHASSIS_METRICS, GATEWAY_METRICS))),
     )
-    app = build_app(parts, Metrics((CHASSIS_METRICS, GATEWAY_METRICS)))
+    app = build_app(parts, metrics)
     _, browser = await keys.create(KeyName("browser", Role.PUBLISHABLE, shop="main", channel="", owner="b"))
     _, backend = await keys.create(KeyName("backend", Role.SHOP, shop="main", channel="", owner="s"))
     page = [(b"x-api-key", browser.encode()), (b"x-visitor-id", VISITOR.encode())]

@@ -28,6 +28,7 @@ from gateway.errors import (
     MalformedJsonError,
     MediaTypeError,
 )
+from gateway.fallbacks import Fallbacks
 from gateway.keys import KeyStore
 from gateway.middleware.record import RequestRecord, headers_of, record_of
 from gateway.parameters import NO_QUERY, Query, language_of
@@ -53,6 +54,7 @@ class Parts:
     tokens: ShopperTokens
     clock: Clock
     start_time: datetime
+    fallbacks: Fallbacks
 
 
 class Answer:

@@ -22,10 +22,12 @@ from gateway.app import build_app
 from gateway.authentication import Authenticator
 from gateway.demo_shop.routes import DemoShop
 from gateway.endpoints import Parts
+from gateway.fallbacks import Fallbacks
 from gateway.joined_writes import GatewayHttpProtocol
 from gateway.keys import KeyStore
 from gateway.limits import RateLimiter
 from gateway.metrics import GATEWAY_METRICS
+from gateway.parameters import LANGUAGES
 from gateway.settings import GatewaySettings
 from gateway.tokens import OPERATOR_FILE, SECRET_FILE, OperatorToken, ShopperTokens, load_operator_token, load_secrets
 from services.chassis.adapters import open_adapters
@@ -81,7 +83,10 @@ async def built(settings: GatewaySettings) -> AsyncIterator[Gateway]:
             tokens=tokens,
             clock=clock,
             start_time=clock.now(),
+            fallbacks=Fallbacks(clock, metrics),
         )
+        for language in LANGUAGES:
+            parts.fallbacks.popular.want(settings.default_shop, language)
         pages: tuple[BaseRoute, ...] = ()
         if settings.demo:
             shop = DemoShop(keys, tokens, data=data, default_shop=settings.default_shop)
@@ -128,8 +133,9 @@ async def _run(settings: GatewaySettings) -> None:
         for number in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(number, server.stop)
         _spare_the_collector()
-        lag = asyncio.create_task(_watch_loop(gateway.metrics))
-        stack.callback(lag.cancel)
+        parts = gateway.parts
+        for background in (_watch_loop(gateway.metrics), parts.fallbacks.popular.keep_fresh(parts.caller)):
+            stack.callback(asyncio.create_task(background).cancel)
         await server.serve([listening])
         gateway.metrics.gauge("zhike_ready").set(0)
         log.info("stopping")

@@ -12,5 +12,11 @@ GATEWAY_METRICS: tuple[Metric, ...] = (
     Metric("zhike_http_seconds", MetricKind.HISTOGRAM, "Time to answer a request.", ("route",)),
     Metric("zhike_http_in_flight", MetricKind.GAUGE, "Requests being answered now."),
     Metric("zhike_http_refused_total", MetricKind.COUNTER, "Requests refused or failed, by reason.", ("reason",)),
+    Metric(
+        "zhike_fallbacks_total",
+        MetricKind.COUNTER,
+        "Answers given in the place of a service that was down or late: popular, stale-page.",
+        ("answer",),
+    ),
     Metric("zhike_rate_limit_buckets", MetricKind.GAUGE, "Token buckets held in memory."),
 )

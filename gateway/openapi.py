@@ -31,7 +31,11 @@ _HEADERS: Final = {
     "If-None-Match": "The ETag that the caller has.",
     "Accept-Language": "zh or en, where the query names no language.",
 }
-_ANSWER_HEADERS: Final = {"ETag": "The public version.", "Location": "Where to look further."}
+_ANSWER_HEADERS: Final = {
+    "Age": "Seconds; only of an answer that was kept and stands in for a service that is down.",
+    "ETag": "The public version.",
+    "Location": "Where to look further.",
+}
 _PATH_PARAMETERS: Final = {
     "id": "The id.",
     "placement": "The placement.",

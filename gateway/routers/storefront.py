@@ -11,6 +11,7 @@ from zhike.type.v1 import answer_pb2, identifier_pb2
 from gateway.clients import COMPLETE_QUERY, GET_CART, GET_PRODUCT, PREDICT, SEARCH
 from gateway.endpoints import Answer, Body, Call, Endpoint, json_answer
 from gateway.etag import etag_of, is_unchanged
+from gateway.fallbacks import is_absent
 from gateway.identifiers import normalise_identifier
 from gateway.parameters import IDENTIFIER, LANGUAGE, PAGE_TOKEN, Flag, Integer, Query, Text, Texts
 from gateway.principals import ANYONE, BACKEND, STOREFRONT, Role
@@ -23,7 +24,7 @@ from gateway.schemas.storefront import (
     ShopperTokenRequest,
     SuggestAnswer,
 )
-from services.chassis.errors import InvalidArgumentError, NotFoundError
+from services.chassis.errors import InvalidArgumentError, NotFoundError, ZhikeError
 
 QUERY_LIMIT: Final = 256
 PREFIX_LIMIT: Final = 64
@@ -43,6 +44,7 @@ SEARCH_QUERY: Final = Query(
     Flag("exact_spelling", "Do not repair spelling."),
     IDENTIFIER,
 )
+_PAGE_PARAMETERS: Final = ("q", "page_size", "page_token", "order_by", "facets", "exact_spelling")  # and the filters
 SUGGEST_QUERY: Final = Query(
     Text("q", "What was typed so far.", PREFIX_LIMIT),
     LANGUAGE,
@@ -59,7 +61,10 @@ CART_QUERY: Final = Query(LANGUAGE, IDENTIFIER)
 
 
 async def search(call: Call) -> Answer:
-    """Pass the finished JSON of the search service through."""
+    """Pass the finished JSON of the search service through; while it is down or late, the last page of the same search.
+
+    Who searches changes nothing in what is found, so all share the pages.
+    """
     query, asker = call.query, call.principal
     staff = asker.role is Role.STAFF
     request = search_service_pb2.SearchRequest(
@@ -75,7 +80,19 @@ async def search(call: Call) -> Answer:
         synthetic=asker.synthetic or staff,  # what staff try out is no demand
     )
     _name_shopper(request.shopper, call)
-    return Answer((await SEARCH(call.parts.caller, request)).json)
+    pages, caller = call.parts.fallbacks.pages, call.parts.caller
+    filters = tuple(query["filter"])
+    page = (call.shop, call.language, *(query[name] for name in _PAGE_PARAMETERS), filters)
+    kept = pages.find(page)
+    try:
+        response = await (SEARCH(caller, request) if kept is None else SEARCH.briefly(caller, request))
+    except ZhikeError as error:
+        if kept is None or not is_absent(error):
+            raise
+        content, age = pages.answer(kept)
+        return Answer(content, headers=(age,))
+    pages.keep(page, response.json)
+    return Answer(response.json)
 
 
 async def suggest(call: Call) -> Answer:
@@ -90,7 +107,7 @@ async def suggest(call: Call) -> Answer:
 
 
 async def recommend(call: Call) -> Answer:
-    """Pass the finished JSON through."""
+    """Pass the finished JSON through; while the service is down or late, what is popular."""
     request = prediction_service_pb2.PredictRequest(
         placement=call.path["placement"],
         product_ids=call.query["product_id"],
@@ -101,7 +118,17 @@ async def recommend(call: Call) -> Answer:
         synthetic=call.principal.synthetic,
     )
     _name_shopper(request.shopper, call)
-    return Answer((await PREDICT(call.parts.caller, request)).json)
+    popular, caller = call.parts.fallbacks.popular, call.parts.caller
+    popular.want(call.shop, call.language)
+    kept = popular.find(request.placement, call.shop, call.language)
+    try:
+        return Answer((await (PREDICT(caller, request) if kept is None else PREDICT.briefly(caller, request))).json)
+    except ZhikeError as error:
+        if kept is None or not is_absent(error):
+            raise
+    without = {*call.query["product_id"], *call.query["exclude_product_id"]}
+    content, age = popular.answer(kept, request.placement, page_size=request.page_size, without=without)
+    return Answer(content, headers=(age,))
 
 
 async def get_product(call: Call) -> Answer:
@@ -160,12 +187,14 @@ ENDPOINTS: Final = (
         path="/v1/search",
         tag="storefront",
         summary="Find products",
-        description="All terms first, then any; one wrong letter is repaired and `corrected_query` says so.",
+        description="All terms first, then any; one wrong letter is repaired and `corrected_query` says so. "
+        "While the search service is down, the last page of the same search where there is one: `stale` is then true.",
         roles=ANYONE,
         handle=search,
         query=SEARCH_QUERY,
         answer=SearchAnswer,
         headers=("X-Visitor-Id", "Accept-Language"),
+        answer_headers=("Age",),
     ),
     Endpoint(
         operation_id="suggest",
@@ -199,12 +228,14 @@ ENDPOINTS: Final = (
         tag="storefront",
         summary="Fill a placement for a shopper",
         description="Placements: recommended-for-you, similar-items, frequently-bought-together, buy-it-again, "
-        "recently-viewed, popular.",
+        "recently-viewed, popular. While the service is down, what is popular: `fallback_reason` then says "
+        "RECOMMENDATION_UNAVAILABLE.",
         roles=STOREFRONT,
         handle=recommend,
         query=RECOMMENDATIONS_QUERY,
         answer=RecommendationAnswer,
         headers=("X-Visitor-Id", "Accept-Language"),
+        answer_headers=("Age",),
         problems=(HTTPStatus.NOT_FOUND,),
     ),
     Endpoint(

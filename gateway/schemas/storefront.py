@@ -67,6 +67,7 @@ class SearchAnswer(Shown):
     corrected_query: str
     matched_terms: Literal["all", "any", "none"] | str
     engine_us: int
+    stale: Annotated[bool, Field(description="Kept from before: the search service is down or late.")] = False
 
 
 class Suggestion(Shown):

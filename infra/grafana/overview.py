@@ -153,6 +153,26 @@ OVERVIEW = Dashboard(
                     unit="reqps",
                 ),
                 Panel(
+                    "Taken for dead",
+                    "Upstreams whose breaker is open (1), and how often one opened in 5 minutes.",
+                    (
+                        Query(
+                            f"max by (service, upstream) (zhike_breaker_open{{{SERVICE}}})",
+                            "{{service}} → {{upstream}}",
+                        ),
+                        Query(
+                            f"sum by (service, upstream) (increase(zhike_breaker_opened_total{{{SERVICE}}}[5m]))",
+                            "{{service}} → {{upstream}} opened",
+                        ),
+                    ),
+                ),
+                Panel(
+                    "Fallbacks",
+                    "Answers per second in the place of a service that is down or late.",
+                    (Query("sum by (answer) (rate(zhike_fallbacks_total[5m]))", "{{answer}}"),),
+                    unit="reqps",
+                ),
+                Panel(
                     "Calls in flight",
                     "Being answered now.",
                     (Query(f"sum by (service) (zhike_rpc_in_flight{{{SERVICE}}})", "{{service}}"),),

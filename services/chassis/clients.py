@@ -6,7 +6,8 @@
 
 A method that is called often may be ``coalesced``: its small requests share one stream to the service (callstream/).
 Calls wait for the channel inside their deadline, so a restart of the other side shows as latency. What fails raises
-RemoteError with the reason that the other side gave.
+RemoteError with the reason that the other side gave. Who has something else to say than what the other side would have
+answered calls with ``waits=False``: then a service that has been mute for a while is not waited for (breaker.py).
 """
 
 import asyncio
@@ -19,11 +20,13 @@ from typing import Any, Generic, TypeVar
 import grpc
 from google.protobuf.message import Message
 from grpc import ChannelConnectivity, StatusCode
+from grpc_health.v1 import health_pb2
 
+from services.chassis.breaker import PROBE_PAUSE_S, PROBE_TIMEOUT_MS, Breaker, is_mute
 from services.chassis.callstream.client import REQUEST_LIMIT_BYTES, Asked, CallFailedError, CallStream
 from services.chassis.errors import ErrorKind
 from services.chassis.interceptors import MORE_METADATA, REQUEST_ID_HEADER, TRACE_HEADER
-from services.chassis.logs import CallContext, bind_call, bound_call
+from services.chassis.logs import CallContext, bind_call, bound_call, get_log
 from services.chassis.metrics import Metrics
 from services.chassis.settings import ChassisSettings
 from services.chassis.status import RemoteError, error_from_rpc
@@ -34,6 +37,8 @@ RETRY_LIMIT = 2  # further attempts of an idempotent call
 RETRY_PAUSE_MS = (10, 60)
 TIMEOUT_LIMIT_MS = 600_000
 RETRY_AFTER_S = 1
+_HEALTH_PATH = "/grpc.health.v1.Health/Check"
+_SILENT_CODES = frozenset({StatusCode.UNAVAILABLE, StatusCode.CANCELLED})
 _RETRIED_REASONS = frozenset({"SERVICE_UNAVAILABLE", "NOT_READY", "DRAINING"})
 
 # gRPC's bandwidth probes are pings. A server that stops closes the connection after its last answer; a ping that it has
@@ -56,6 +61,8 @@ CHANNEL_OPTIONS: tuple[tuple[str, int], ...] = (
     ("grpc.max_reconnect_backoff_ms", 1_000),
     ("grpc.enable_http_proxy", 0),
 )
+
+log = get_log("clients")
 
 RequestT = TypeVar("RequestT", bound=Message)
 ResponseT = TypeVar("ResponseT", bound=Message)
@@ -113,23 +120,40 @@ class Clients:
         self._retries = metrics.counter("zhike_client_retries_total")
         self._channels: dict[str, grpc.aio.Channel] = {}
         self._streams: dict[str, CallStream] = {}
-        self._prepared: dict[Method[Any, Any], tuple[Any, Any]] = {}
+        self._prepared: dict[Method[Any, Any], tuple[Any, Any, Breaker]] = {}
+        self._metrics = metrics
+        self._breakers: dict[str, Breaker] = {}
+        self._probes: dict[str, asyncio.Task[None]] = {}
         self._traces = active_traces()
 
-    async def call(self, method: Method[RequestT, ResponseT], request: RequestT, *, timeout_ms: int) -> ResponseT:
-        """Call once, or again after a lost connection where the method allows it. Raises RemoteError."""
-        invoke, count_ok = self._prepared.get(method) or self._prepare(method)
+    async def call(
+        self, method: Method[RequestT, ResponseT], request: RequestT, *, timeout_ms: int, waits: bool = True
+    ) -> ResponseT:
+        """Call once, or again after a lost connection where the method allows it. Raises RemoteError.
+
+        ``waits``: False for who is content with no answer at once from a service that has been mute for a while.
+        """
+        invoke, count_ok, breaker = self._prepared.get(method) or self._prepare(method)
         timeout_s = _seconds(timeout_ms)
         loop = asyncio.get_running_loop()
-        end, attempts = loop.time() + timeout_s, 0
+        begin = loop.time()
+        end, attempts = begin + timeout_s, 0
         while True:
+            if breaker.is_open:
+                await breaker.until_closed(end, waits=waits)
+                begin = loop.time()
             try:
                 response: ResponseT = await invoke(request, end)
             except (grpc.aio.AioRpcError, CallFailedError) as error:
                 attempts += 1
-                await self._pause_or_raise(method, error, attempts, end)
+                try:
+                    await self._pause_or_raise(method, error, attempts, end)
+                except RemoteError as failure:
+                    self._note_failure(method.service, breaker, failure, begin)
+                    raise
             else:
                 count_ok()
+                breaker.answered()
                 return response
 
     async def stream(
@@ -190,16 +214,48 @@ class Clients:
         """Close every channel; calls in flight are cancelled."""
         channels, self._channels, self._prepared = list(self._channels.values()), {}, {}
         streams, self._streams = list(self._streams.values()), {}
+        for probe in self._probes.values():
+            probe.cancel()
         for stream in streams:
             stream.close()
         for channel in channels:
             await channel.close(None)
 
-    def _prepare(self, method: Method[Any, Any]) -> tuple[Any, Any]:
+    def _note_failure(self, service: str, breaker: Breaker, failure: RemoteError, begin: float) -> None:
+        if not is_mute(failure):
+            breaker.answered()
+        elif breaker.failed(begin) and service in self._channels:
+            log.warning("a service does not answer", service_called=service)
+            probe = self._probe(service, breaker)
+            self._probes[service] = asyncio.create_task(probe, name=f"probe of {service}")
+
+    async def _probe(self, service: str, breaker: Breaker) -> None:
+        """Ask until there is an answer, whatever it says."""
+        invoke = self.channel(service).unary_unary(
+            _HEALTH_PATH, health_pb2.HealthCheckRequest.SerializeToString, health_pb2.HealthCheckResponse.FromString
+        )
+        while breaker.is_open:
+            await asyncio.sleep(PROBE_PAUSE_S)
+            try:
+                await invoke(health_pb2.HealthCheckRequest(), timeout=PROBE_TIMEOUT_MS / 1_000, wait_for_ready=True)
+            except grpc.aio.AioRpcError as error:
+                if is_mute(error_from_rpc(error, service=service)) or error.code() in _SILENT_CODES:
+                    continue
+            breaker.answered()
+            log.info("the service answers again", service_called=service)
+
+    def _breaker(self, service: str) -> Breaker:
+        breaker = self._breakers.get(service)
+        if breaker is None:
+            now = asyncio.get_running_loop().time
+            breaker = self._breakers[service] = Breaker(service, self._metrics, now)
+        return breaker
+
+    def _prepare(self, method: Method[Any, Any]) -> tuple[Any, Any, Breaker]:
         invoke = self._coalesced(method) if method.coalesced else self._alone(method)
         if self._traces is not None:
             invoke = _traced(invoke, method, self._traces)
-        prepared = (invoke, self._calls.labels(method.path[1:], "OK").inc)
+        prepared = (invoke, self._calls.labels(method.path[1:], "OK").inc, self._breaker(method.service))
         self._prepared[method] = prepared
         return prepared
 

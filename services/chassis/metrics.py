@@ -84,6 +84,18 @@ CHASSIS_METRICS: tuple[Metric, ...] = (
         "Calls made again after a lost connection.",
         ("rpc",),
     ),
+    Metric(
+        "zhike_breaker_open",
+        MetricKind.GAUGE,
+        "1 while the upstream is taken for dead: who has a fallback does not wait for it.",
+        ("upstream",),
+    ),
+    Metric(
+        "zhike_breaker_opened_total",
+        MetricKind.COUNTER,
+        "Times that the upstream was mute long enough to be taken for dead.",
+        ("upstream",),
+    ),
     Metric("zhike_ready", MetricKind.GAUGE, "1 while this process calls itself SERVING."),
     Metric(
         "zhike_job_running",

@@ -45,6 +45,7 @@ class FakeServices:
         self.asked: list[tuple[str, Message]] = []
         self.uploads: list[bytes] = []
         self.down: set[str] = set()
+        self.waited: list[bool] = []
         self.failures: dict[str, ZhikeError] = {}
         self.refuse_upload_after: int | None = None
         self.version = 3
@@ -58,8 +59,9 @@ class FakeServices:
     def count(self, name: str) -> int:
         return sum(method == name for method, _ in self.asked)
 
-    async def call(self, method: Method[Any, Any], request: Any, *, timeout_ms: int) -> Any:
+    async def call(self, method: Method[Any, Any], request: Any, *, timeout_ms: int, waits: bool = True) -> Any:
         assert timeout_ms > 0
+        self.waited.append(waits)
         name = method.path.rpartition("/")[2]
         self.asked.append((name, request))
         assert request.ByteSize() >= 0

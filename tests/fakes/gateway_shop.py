@@ -10,6 +10,7 @@ from gateway.admission import Admission
 from gateway.app import build_app
 from gateway.authentication import Authenticator
 from gateway.endpoints import Parts
+from gateway.fallbacks import Fallbacks
 from gateway.keys import KeyName, KeyStore
 from gateway.limits import RateLimiter
 from gateway.metrics import GATEWAY_METRICS
@@ -75,6 +76,7 @@ async def open_shop(**settings: Any) -> Shop:
         tokens=tokens,
         clock=clock,
         start_time=clock.now(),
+        fallbacks=Fallbacks(clock, metrics),
     )
     keys = {Role.OPERATOR: OPERATOR}
     for role in (Role.PUBLISHABLE, Role.SHOP, Role.STAFF, Role.LOAD):
