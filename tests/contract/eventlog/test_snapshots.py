@@ -6,9 +6,11 @@ from random import Random
 import orjson
 import pytest
 
+from services.chassis.artifacts.gridfs import GridFsArtifacts
 from services.chassis.artifacts.local import LocalArtifacts
 from services.chassis.artifacts.manifest import Manifests
 from services.chassis.clock import SystemClock
+from services.chassis.documents.mongo import MongoDocuments
 from services.chassis.eventlog.cursors import Cursor
 from services.chassis.eventlog.metrics import EVENTLOG_METRICS
 from services.chassis.eventlog.snapshots import ReplicaState
@@ -53,8 +55,10 @@ def expected(events):
 
 
 @pytest.fixture
-async def artifacts(tmp_path):
-    store = LocalArtifacts(tmp_path / "artifacts")
+async def artifacts(documents, tmp_path):
+    """The blob store that goes with the document store."""
+    remote = isinstance(documents, MongoDocuments)
+    store = GridFsArtifacts(documents, tmp_path / "copies") if remote else LocalArtifacts(tmp_path / "artifacts")
     await store.open()
     yield store
     await store.close()
