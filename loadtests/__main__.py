@@ -8,9 +8,7 @@ import os
 import secrets
 import subprocess
 import sys
-import tempfile
 from collections.abc import Sequence
-from contextlib import ExitStack
 from pathlib import Path
 
 import httpx
@@ -28,6 +26,8 @@ from services.chassis.errors import ZhikeError
 EXIT_NOT_RUN = 2
 LOCUSTFILE = Path(__file__).with_name("locustfile.py")
 ROOT = LOCUSTFILE.parents[1]
+REPORTS = Path(".data/load")
+KNOCK_LIMIT_S = 30.0
 ENDS_WITHIN_S = 900.0  # after the shape's own time: the ledger is checked
 SHEDDING_SHAPES = frozenset({"spike", "double-eleven"})
 console = Console(highlight=False)
@@ -42,7 +42,7 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--shorten", type=float, default=1.0, help="run the shape in an n-th of its time")
     parser.add_argument("--gates", type=Path, default=GATES, help="another file of gates")
     parser.add_argument("--seed", type=int, default=SEED, help="decides who does what")
-    parser.add_argument("--report", type=Path, help="a new folder that keeps report.html and the ledger")
+    parser.add_argument("--report", type=Path, help=f"a new folder for report.html and the ledger; in {REPORTS}/")
     parser.add_argument(
         "--edits", action="store_true", help="edit prices of ZHIKE_URL too (set back after); one's own platform always"
     )
@@ -56,19 +56,29 @@ def main() -> int:
         read_gates(arguments.gates, arguments.shape)
         if arguments.shorten < 1:
             raise GatesError("--shorten is 1 or more")
-        with ExitStack() as stack:
-            folder = arguments.report or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="zhike-load-")))
-            folder.mkdir(parents=True, exist_ok=True)
-            if (folder / LEDGER).exists():
-                raise DeploymentError(f"{folder} holds a run already")
-            console.print("writing the queries")
-            write_queries(folder / "queries.json", demo_queries(DEMO_SEED))
-            run = f"load-{secrets.token_hex(4)}"
-            found = stack.enter_context(target(run=run, sheds=arguments.shape in SHEDDING_SHAPES))
-            return _load(_plan(arguments, folder.resolve(), run, found), found)
+        run = f"load-{secrets.token_hex(4)}"
+        folder = (arguments.report or REPORTS / f"{arguments.shape}-{run}").resolve()
+        folder.mkdir(parents=True, exist_ok=True)
+        if (folder / LEDGER).exists():
+            raise DeploymentError(f"{folder} holds a run already")
+        console.print("writing the queries")
+        write_queries(folder / "queries.json", demo_queries(DEMO_SEED))
+        with target(run=run, sheds=arguments.shape in SHEDDING_SHAPES) as found:
+            _knock(found)
+            return _load(_plan(arguments, folder, run, found), found)
     except (DeploymentError, GatesError, ZhikeError, httpx.HTTPError, subprocess.SubprocessError, OSError) as error:
         console.print(f"not run: {error}", style="bold red", markup=False)
         return EXIT_NOT_RUN
+
+
+def _knock(found: Target) -> None:
+    """Raise DeploymentError unless the platform answers and takes the keys."""
+    asked = {"/v1/search": found.load_key} | ({"/v1/insights/queries": found.staff_key} if found.staff_key else {})
+    for path, key in asked.items():
+        headers = {"Authorization": f"Bearer {key}"}
+        answer = httpx.get(f"{found.url}{path}", headers=headers, timeout=KNOCK_LIMIT_S, trust_env=False)
+        if answer.is_error:
+            raise DeploymentError(f"{found.url}{path}: {answer.status_code} {answer.text[:300]}")
 
 
 def _plan(arguments: argparse.Namespace, folder: Path, run: str, found: Target) -> RunPlan:

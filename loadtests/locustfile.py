@@ -35,8 +35,6 @@ SHED_STATUSES = frozenset({429, 503})
 ANSWER_LIMIT_S = 10.0
 VERIFY_LIMIT_S = 600.0
 
-logging.getLogger("locust.stats_logger").disabled = True  # its rounded tables beside ours; the HTML report has them
-
 plan = RunPlan.from_environment()
 console = Console(width=120, highlight=False)
 
@@ -233,6 +231,7 @@ def _end(**_: Any) -> None:
 @events.quitting.add_listener
 def _judge(environment: Any, **_: Any) -> None:
     """Check the ledger, hold the gates, say how the process ends."""
+    logging.getLogger("locust.stats_logger").disabled = True  # rounded tables beside ours; the HTML report has them
     if load.clocks.stopped is None:
         load.clocks.stop()
     load.ledger.close()
