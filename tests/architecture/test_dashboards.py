@@ -171,6 +171,11 @@ def test_every_alert_says_what_it_means_and_how_bad_it_is() -> None:
             assert rule["annotations"]["summary"], rule["alert"]
 
 
+def test_every_alert_has_its_line_for_operators() -> None:
+    page = (ROOT / "docs" / "operator.md").read_text(encoding="utf-8")
+    assert not [rule["alert"] for rule in rules() if "alert" in rule and f"`{rule['alert']}`" not in page]
+
+
 def test_prometheus_itself_reads_the_configuration_and_the_rules_fire_as_they_should() -> None:
     promtool = tool("promtool")
     for command in (
