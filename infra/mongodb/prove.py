@@ -44,6 +44,7 @@ THINGS = Collection(
 DOCUMENTS = 5_000
 PAGE = 100
 WRITERS = 8
+ROUNDS = 50
 FAILOVER_S = 45.0
 STEP_DOWN_S = 20
 COMMIT_LIMIT_S = 10.0
@@ -194,6 +195,31 @@ class Proof:
                 raise DoesNotHoldError("a taken value was taken again")
         return f"{len(ORDERED)} values in order; the key and then the first declared index are named"
 
+    async def refusals_are_committed(self) -> str:
+        """Whoever loses a key or a revision can read at once what he lost it to: a majority holds it already."""
+        lost = 0
+
+        async def contend(name: int) -> None:
+            nonlocal lost
+            for round_ in range(ROUNDS):
+                key = f"contended{round_}"
+                try:
+                    document = await self._store.insert(THINGS, key, {"shop": "contended", "by": name})
+                except KeyTakenError as taken:
+                    found = await self._store.get(THINGS, key)
+                    if found is None:
+                        raise DoesNotHoldError("a key was taken by a document that cannot be read yet") from taken
+                    document, lost = found, lost + 1
+                try:
+                    await self._store.replace(THINGS, key, {"by": name}, expected_revision=document.revision)
+                except RevisionMismatchError as mismatch:
+                    lost += 1
+                    if mismatch.actual == mismatch.expected:
+                        raise DoesNotHoldError("a revision was lost to one that cannot be read yet") from mismatch
+
+        await asyncio.gather(*(contend(name) for name in range(WRITERS)))
+        return f"{lost} lost keys and revisions, each winner readable at once"
+
     async def failover(self) -> str:
         """While the primary steps down under load every acknowledged write stays, once, and callers come through."""
         acknowledged: dict[str, int] = {}
@@ -263,7 +289,7 @@ async def prove(address: str, *, failover: bool) -> int:
     proof = Proof(address, heard)
     try:
         await proof.open()
-        checks = [proof.majority_and_journal, proof.index_use, proof.order_and_refusals]
+        checks = [proof.majority_and_journal, proof.index_use, proof.order_and_refusals, proof.refusals_are_committed]
         failed = 0
         for check in [*checks, proof.failover] if failover else checks:
             name = check.__name__.replace("_", " ")

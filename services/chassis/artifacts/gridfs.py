@@ -224,8 +224,9 @@ class GridFsArtifacts:
         """Remove copies of blobs that GridFS no longer has (erasure), then the longest unused beyond the limit."""
         async with self._tidying:
             if self._untidied and not self._at_work:  # whoever is last tidies up
-                await self._remove_copies()
-                self._untidied = False
+                with suppress(ArtifactsUnavailableError):  # what was asked for is done; the next call tidies up
+                    await self._remove_copies()
+                    self._untidied = False
 
     async def _remove_copies(self) -> None:
         sizes: dict[str, int] = {}

@@ -34,6 +34,7 @@ async def test_what_any_server_shows_is_examined(mongodb_here: str) -> None:
     try:
         await proof.declare()
         assert "in order" in await proof.order_and_refusals()
+        assert "readable at once" in await proof.refusals_are_committed()
     finally:
         await proof.close()
 
