@@ -72,6 +72,16 @@ STORES = Dashboard(
             ),
         ),
         Row(
+            "Search index",
+            (
+                Panel(
+                    "Search index answers",
+                    "1 while it does; 0: searches answer 503, and the log of the process says why.",
+                    (Query(f"zhike_search_index_up{{{SERVICE}}}", "{{service}} {{instance}}"),),
+                ),
+            ),
+        ),
+        Row(
             "Outboxes and operations",
             (
                 Panel(

@@ -21,6 +21,7 @@ from services.chassis.logs import get_log
 from services.chassis.metrics import Metric, MetricKind
 from services.chassis.operation_run import OperationRun
 from services.chassis.searchindex.port import BranchConflictError, IndexUnavailableError, SearchIndex
+from services.chassis.searchindex.watch import INDEX_METRICS, WATCH_INTERVAL_S, IndexWatch
 from services.chassis.server import Runtime, Service, run_service
 from services.kits.text.segment import Segmenter
 from services.search.jobs.indexing import (
@@ -67,12 +68,13 @@ class Search:
 
     def __init__(self, runtime: Runtime[SearchSettings], secret: bytes) -> None:
         settings, self.runtime = runtime.settings, runtime
-        runtime.metrics.declare(SEARCH_METRICS)
+        runtime.metrics.declare((*SEARCH_METRICS, *INDEX_METRICS))
         self.products_log: DocumentsLog = runtime.event_log(PRODUCTS_LOG)
         self.search_log = SearchLog(
             runtime.event_log(SEARCHES_LOG), runtime.metrics.counter("zhike_search_log_lost_total")
         )
         self.engine: SearchIndex = open_search_index(settings, runtime.folder / "index", "search", runtime.clock)
+        self.watch = IndexWatch(self.engine, runtime.metrics)
         segmenter = Segmenter()
         self.store = ProductStore(runtime.documents)
         self.index = ProductIndex(self.engine, segmenter)
@@ -172,10 +174,10 @@ class Search:
 
     async def facts(self) -> Mapping[str, object]:
         """Say how large things are, for an operator."""
-        searchable = await self.index.count() if self._prepared.is_set() else 0
         return {
             "products": await self.store.count(),
-            "searchable": searchable,
+            "searchable": await self._searchable(),
+            "search_index": self.watch.standing,
             "words": len(self.memory.vocabulary),
             "suggestions": len(self.memory.completion),
         }
@@ -186,6 +188,7 @@ class Search:
         return (
             Job("product-publisher", self.publisher.run),
             Job("product-index", self.follow_index),
+            Job("search-index-watch", self.watch.look, every, every_s=WATCH_INTERVAL_S),
             Job("search-log-mining", self.mining.run),
             Job("popularity", self.refresh_popularity, every_s=REFRESH_INTERVAL_S),
             Job("search-log-mining-generation", self.mining.refresh, every, every_s=GENERATION_INTERVAL_S),
@@ -203,6 +206,15 @@ class Search:
             except (IndexUnavailableError, BranchConflictError) as error:
                 log.warning("waiting for the search index", reason=error.reason, message=error.message)
             await asyncio.sleep(INDEX_RETRY_S)
+
+    async def _searchable(self) -> int | str:
+        """Return how many products can be found; an index that is away leaves the other facts to be told."""
+        if not self._prepared.is_set():
+            return 0
+        try:
+            return await self.index.count()
+        except IndexUnavailableError:
+            return "unknown"
 
     async def _load_memory(self) -> None:
         """Read the catalogue into memory; the reader goes on from where the log stood before that."""
