@@ -105,7 +105,7 @@ def _load(plan: RunPlan, found: Target) -> int:
     subprocess.run(marked, env=environment, cwd=ROOT, check=True, stdout=subprocess.DEVNULL)
     report = plan.folder / "report.html"
     console.print(f"{plan.shape}: {plan.planned.seconds:.0f} s, up to {plan.planned.users_limit} users, on {plan.url}")
-    locust = [*python, "locust", "-f", str(LOCUSTFILE), "--headless", "--only-summary", "--loglevel", "WARNING"]
+    locust = [*python, "locust", "-f", str(LOCUSTFILE), "--headless", "--only-summary", "--loglevel", "ERROR"]
     done = subprocess.run(
         [*locust, "--html", str(report)],
         env=environment,
