@@ -43,6 +43,10 @@ test-journeys: $(STAMP)  ## the journeys on the real processes
 
 test-real: $(STAMP)  ## what needs real servers (docs/operator.md says how they are found)
 	$(REAL) $(PYTEST) -n 2 -m real tests/contract tests/journeys
+ifdef ES_JAVA_HOME_9
+	env -u ZHIKE_TEST_ELASTICSEARCH ZHIKE_ELASTICSEARCH_VERSION=9.5.3 ES_JAVA_HOME=$(ES_JAVA_HOME_9) \
+		infra/elasticsearch/with-elasticsearch.sh $(PYTEST) -m real tests/contract/searchindex tests/contract/search
+endif
 
 test-browser: $(STAMP)  ## the pages in a headless browser (needs chromium-headless-shell)
 	$(PYTEST) tests/browser

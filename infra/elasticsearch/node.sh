@@ -6,7 +6,7 @@
 # ${ZHIKE_PARTS:-${XDG_CACHE_HOME:-~/.cache}/zhike}.
 #   ZHIKE_ELASTICSEARCH_VERSION (8.19.21)   ZHIKE_ELASTICSEARCH_HEAP (512m)   ZHIKE_ELASTICSEARCH_WAIT_S (300)
 #   ZHIKE_ELASTICSEARCH_OPTIONS (-XX:TieredStopAtLevel=1: starts in a third of the time, compiles less well)
-#   ES_JAVA_HOME, else JAVA_HOME, else the java on the PATH: 17 or newer for 8.19, 21 or newer for 9
+#   ES_JAVA_HOME, else JAVA_HOME, else the java on the PATH: 17 or newer for 8.19, a whole JDK of 21 or newer for 9
 set -euo pipefail
 here=$(dirname "$(readlink -f "$0")")
 usage() { sed -n '2p' "$0" >&2; exit 64; }
@@ -57,7 +57,8 @@ fetch() {
   if [ ! -x "$distribution/bin/elasticsearch" ]; then
     say "fetching version $version from Maven Central (107 MB, once) into $parts"
     rm -rf "$parts/unpacking"
-    JAVA_HOME=$java_home mvn --batch-mode --quiet --file "$here/pom.xml" generate-resources \
+    command -v java >/dev/null || export JAVA_HOME=$java_home  # else Maven takes its own
+    mvn --batch-mode --quiet --file "$here/pom.xml" generate-resources \
       "-Delasticsearch.version=$version" "-Dparts=$parts/unpacking" >&2 || give_up "Maven could not fetch version $version"
     # Moved when it is whole, so that a broken download is never taken for the distribution.
     mv "$parts/unpacking/elasticsearch-$version" "$distribution"
