@@ -57,6 +57,12 @@ MODELS = Dashboard(
                     (Query('sum by (state) (increase(zhike_operations_total{kind="train"}[1d]))', "{{state}}"),),
                 ),
                 Panel(
+                    "Failures of Ray",
+                    "Trainings and scorings that Ray failed in the last day, by reason.",
+                    (Query("sum by (reason) (increase(zhike_ray_failures_total[1d]))", "{{reason}}"),),
+                    limit=1,
+                ),
+                Panel(
                     "Predictions per second",
                     "By gRPC code.",
                     (
