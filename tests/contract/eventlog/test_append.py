@@ -341,3 +341,12 @@ async def test_an_erased_event_keeps_its_number_and_any_repeat_of_it_is_a_duplic
     await documents.replace(EVENTS, verdict.key, erased, expected_revision=document.revision)
     (again,) = await log.append([new_event(1)])
     assert (again.status, again.seq) == (VerdictStatus.DUPLICATE, verdict.seq)
+
+
+async def test_events_are_found_by_who_wrote_them_and_their_ids(log: DocumentsLog) -> None:
+    await log.append([new_event(number) for number in range(3)])
+    found = await log.events_named("shanghai", "key-1", ["e2", "e404", "e0"])
+    assert [event.payload["product"] for event in found] == ["p2", "p0"]
+    assert await log.events_named("shanghai", "key-2", ["e0"]) == ()
+    assert await log.events_named("other", "key-1", ["e0"]) == ()
+    assert await log.events_named("shanghai", "key-1", []) == ()

@@ -29,9 +29,11 @@ from services.chassis.eventlog.outbox import (
     without_outbox,
 )
 from services.chassis.eventlog.port import APPEND_LIMIT
+from services.chassis.logs import CallContext, bind_call
 from services.chassis.metrics import Metrics
 from tests.fakes.crashing_documents import CrashingDocuments, CrashPoint
 from tests.fakes.events import OCCURRED_TIME, stored_events
+from tests.fakes.spans import collected_spans
 
 CARDS = Collection("cards", (OUTBOX_INDEX,))
 
@@ -321,3 +323,13 @@ def test_the_events_of_an_outbox_keep_every_field():
     event = replace(published("a"), schema_version=4, trace="00-1", synthetic=True)
     (entry,) = with_outbox({}, 7, [event])["outbox"]
     assert (entry["id"], entry["schema_version"], entry["trace"], entry["synthetic"]) == ("7/0", 4, "00-1", True)
+
+
+def test_an_event_of_an_outbox_carries_the_trace_of_the_call_that_made_it():
+    traceparent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+    bind_call(CallContext("r-1", traceparent))
+    with collected_spans():
+        (entry, own) = with_outbox({}, 7, [published("a"), replace(published("b"), trace="00-1")])["outbox"]
+    assert (entry["trace"], own["trace"]) == (traceparent, "00-1")
+    (unseen,) = with_outbox({}, 7, [published("a")])["outbox"]
+    assert unseen["trace"] == ""

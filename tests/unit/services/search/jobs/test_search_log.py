@@ -10,11 +10,13 @@ from prometheus_client import Counter
 from services.chassis.documents.memory import MemoryDocuments
 from services.chassis.errors import UnavailableError
 from services.chassis.eventlog.documents_log import DocumentsLog
+from services.chassis.logs import CallContext, bind_call
 from services.search.jobs import search_log
 from services.search.jobs.search_log import SearchLog, event_of
 from services.search.usecases.searching import Served, Shopper
 from tests.fakes.clock import START_TIME, ManualClock
 from tests.fakes.events import stored_events
+from tests.fakes.spans import collected_spans
 
 
 def served(number: int = 1, *identifiers: str) -> Served:
@@ -89,3 +91,17 @@ async def test_the_running_job_writes_what_comes(event_log: DocumentsLog, lost: 
 def test_an_event_is_about_the_strongest_identifier() -> None:
     assert event_of(served(1, "card:7", "visitor:v")).subject == "card:7"
     assert event_of(served(1)).subject == "search:0000000000000001"
+
+
+async def test_a_search_is_written_with_the_trace_in_which_it_was_served(
+    event_log: DocumentsLog, lost: Counter
+) -> None:
+    log = SearchLog(event_log, lost)
+    traceparent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+    with collected_spans():
+        bind_call(CallContext("r-1", traceparent))
+        log.note(served(1))
+        bind_call(CallContext("r-2"))
+        log.note(served(2))
+    await log.flush()
+    assert [event.trace for event in await stored_events(event_log)] == [traceparent, ""]
