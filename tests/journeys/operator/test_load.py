@@ -1,8 +1,10 @@
 """A load-tester's short smoke on the real platform: it holds, is breached, is void, and teaches nothing."""
 
+import math
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -32,12 +34,15 @@ def gates_file(folder: Path, *, cpu_share_max: float = 100.0, p95_ms: float = LA
     return path
 
 
-def smoke(platform: Platform, folder: Path, gates: Path, **settings: str) -> subprocess.CompletedProcess[str]:
-    """Run the smoke against a platform that runs."""
+def smoke(
+    platform: Platform, folder: Path, gates: Path, shape: str = "smoke", **settings: str
+) -> subprocess.CompletedProcess[str]:
+    """Run a shape against a platform that runs."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith("ZHIKE_")}
     environment |= {"ZHIKE_URL": platform.url, "COLUMNS": "200", **settings}
     report = folder / "report"
-    command = [sys.executable, "-m", "loadtests", "--shorten", SHORTEN, "--gates", str(gates), "--report", str(report)]
+    command = [sys.executable, "-m", "loadtests", "--shape", shape, "--shorten", SHORTEN, "--gates", str(gates)]
+    command += ["--report", str(report)]
     return subprocess.run(
         [*command, "--edits"], env=environment, cwd=ROOT, capture_output=True, text=True, timeout=300, check=False
     )
@@ -83,6 +88,23 @@ def test_from_elsewhere_with_a_key_alone_acknowledgements_are_told_again(
     done = smoke(demo_shop, tmp_path, gates, ZHIKE_LOAD_KEY=shop.keys["load"], ZHIKE_LOAD_STAFF_KEY=shop.keys["staff"])
     assert done.returncode == EXIT_HELD, done.stdout + done.stderr
     assert "0 lost, 0 doubled (asked by the way of: resend)" in done.stdout
+
+
+def test_a_spike_is_refused_politely_and_nothing_that_was_acknowledged_is_lost(tmp_path: Path) -> None:
+    limits = (("ZHIKE_GATEWAY_LOAD_RATE_PER_S", "150"), ("ZHIKE_GATEWAY_SECRET_BURST", "150"))
+    platform = replace(Platform.at(tmp_path / "data"), settings=limits)
+    spike = {"requests_min": 1, "failure_ratio_max": 0, "shed_min": 100, "lost_max": 0, "doubled_max": 0}
+    spike |= {"recovery_s_max": math.inf, "recovered_p95_ms": LATE_MS}
+    gates = tmp_path / "gates.yaml"
+    gates.write_text(yaml.safe_dump({"generator": {"cpu_share_max": 100.0}, "shapes": {"spike": spike}}))
+    try:
+        platform.up()
+        done = smoke(platform, tmp_path, gates, "spike", ZHIKE_DATA=str(platform.data))
+    finally:
+        platform.down()
+    assert done.returncode == EXIT_HELD, done.stdout + done.stderr
+    for said in ("x search: 429", "after the peak", "0 lost, 0 doubled (asked by the way of: log)"):
+        assert said in done.stdout
 
 
 @pytest.mark.parametrize(("settings", "said"), [({}, "ZHIKE_LOAD_KEY"), ({"ZHIKE_LOAD_KEY": "sk_x_y"}, "KEY_UNKNOWN")])
