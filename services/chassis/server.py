@@ -56,7 +56,7 @@ from typing import Any, Generic, NoReturn, TypeVar
 import grpc
 import uvloop
 from google.longrunning import operations_pb2_grpc
-from grpc_health.v1 import health_pb2, health_pb2_grpc
+from grpc_health.v1 import health_pb2_grpc
 from grpc_health.v1._async import HealthServicer
 from prometheus_client import CollectorRegistry
 from zhike.chassis.v1 import call_stream_service_pb2_grpc, event_log_service_pb2_grpc, system_service_pb2_grpc
@@ -82,6 +82,7 @@ from services.chassis.logs import configure_logs, get_log
 from services.chassis.metrics import CHASSIS_METRICS, Metrics, stop_serving
 from services.chassis.operations import Operations, Worker
 from services.chassis.operations_servicer import OperationsServicer
+from services.chassis.readiness import Readiness
 from services.chassis.settings import ChassisSettings, SettingsError, load_settings
 from services.chassis.system_servicer import ReaderFace, SystemServicer, rebuild_kind
 from services.chassis.traces import install_traces
@@ -325,17 +326,17 @@ async def _serve(stack: AsyncExitStack, runtime: Runtime[SettingsT], service: Se
     streamed = StreamedMethods(server, interceptor)
     call_stream_service_pb2_grpc.add_CallStreamServiceServicer_to_server(CallStreamServicer(streamed, gate), server)
     health_pb2_grpc.add_HealthServicer_to_server(health_servicer, server)
-    await _set_health(health_servicer, health_pb2.HealthCheckResponse.NOT_SERVING)
+    readiness = Readiness(health_servicer, metrics)
+    await readiness.show()
     for add, servicer in (*service.servicers, *_own_servicers(runtime, service, gate, jobs)):
         add(servicer, streamed)
     port = _bind(server, settings)
     await server.start()
-    lag = asyncio.create_task(_watch_loop(metrics), name="event loop lag")
-    stack.callback(lag.cancel)
+    for watching, name in ((_watch_loop(metrics), "event loop lag"), (readiness.watch(runtime.documents), "store")):
+        stack.callback(asyncio.create_task(watching, name=name).cancel)
 
     async def drain() -> None:
-        metrics.gauge("zhike_ready").set(0)
-        await _set_health(health_servicer, health_pb2.HealthCheckResponse.NOT_SERVING)
+        await readiness.drain()
         await asyncio.sleep(settings.drain_ms / 1_000)
         gate.drain()
         await server.stop(settings.grace_ms / 1_000)
@@ -343,8 +344,7 @@ async def _serve(stack: AsyncExitStack, runtime: Runtime[SettingsT], service: Se
     async def become_ready() -> None:
         await asyncio.gather(*(ready() for ready in service.ready))
         gate.open()
-        metrics.gauge("zhike_ready").set(1)
-        await _set_health(health_servicer, health_pb2.HealthCheckResponse.SERVING)
+        await readiness.become_ready()
 
     stack.push_async_callback(drain)
     await runtime.operations.recover()
@@ -413,10 +413,6 @@ def _bind(server: grpc.aio.Server, settings: ChassisSettings) -> int:
     if port == 0:
         raise StartError(f"gRPC cannot listen on {address}; is the port taken?")
     return port
-
-
-async def _set_health(servicer: Any, status: Any) -> None:
-    await servicer.set("", status)
 
 
 async def _close_logs(runtime: Runtime[Any]) -> None:

@@ -6,17 +6,20 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from random import Random
 
+import grpc
 import pymongo
 import pytest
+from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from services.chassis.documents.lock import StoreInUseError
 from services.chassis.documents.mongo import database_name
-from services.chassis.documents.port import Collection, KeyTakenError
+from services.chassis.documents.port import Collection, KeyTakenError, StoreUnavailableError
 from services.chassis.jobs import Job, JobKind
 from services.chassis.leases import ASK_INTERVAL_S
 from services.chassis.server import Running, Runtime, Service, running
 from services.chassis.settings import ChassisSettings
 from tests.fakes.events import new_event, stored_events
+from tests.fakes.wire_server import WireServer
 
 pytestmark = pytest.mark.real
 
@@ -96,6 +99,40 @@ async def test_a_singleton_runs_in_one_replica_and_goes_on_in_the_other_when_tha
         async with asyncio.timeout(10):
             await second.running.wait()
         assert not first.running.is_set()
+
+
+async def health_of(process: Running[ChassisSettings]) -> str:
+    async with grpc.aio.insecure_channel(process.address) as channel:
+        answer = await health_pb2_grpc.HealthStub(channel).Check(health_pb2.HealthCheckRequest(), timeout=5)
+        return str(health_pb2.HealthCheckResponse.ServingStatus.Name(answer.status))
+
+
+async def becomes(process: Running[ChassisSettings], state: str) -> None:
+    async with asyncio.timeout(60):
+        while await health_of(process) != state:  # noqa: ASYNC110 - nothing tells us
+            await asyncio.sleep(0.1)
+
+
+@pytest.mark.slow
+async def test_a_process_whose_store_goes_away_says_so_and_goes_on_by_itself_when_it_is_back(tmp_path: Path) -> None:
+    server = WireServer(tmp_path)
+    server.start()
+    options = "serverSelectionTimeoutMS=3000&heartbeatFrequencyMS=500&socketTimeoutMS=5000&connectTimeoutMS=3000"
+    try:
+        async with replica(tmp_path / "1", f"{server.address}/?{options}", Work(), 1) as process:
+            log = process.runtime.event_log(LOG)
+            await log.append([new_event(number) for number in range(20)])
+            assert await health_of(process) == "SERVING"
+            server.kill()
+            await becomes(process, "NOT_SERVING")
+            with pytest.raises(StoreUnavailableError):
+                await log.append([new_event(20)])
+            server.start()
+            await becomes(process, "SERVING")
+            await log.append([new_event(number) for number in range(10, 40)])
+            assert len(await stored_events(log)) == 40
+    finally:
+        server.kill()
 
 
 async def test_the_lock_guards_the_folder_and_not_the_database(address: str, tmp_path: Path) -> None:

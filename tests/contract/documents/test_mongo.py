@@ -73,6 +73,7 @@ async def test_while_the_server_is_down_every_call_says_so_and_after_it_all_that
     server: WireServer,
 ) -> None:
     store = MongoDocuments.open(server.address + "/" + PROMPT, "restarts")
+    await answers_again(store)
     await store.declare(THINGS)
     acknowledged: dict[str, int] = {}
     for round_ in range(3):
@@ -103,6 +104,7 @@ async def test_a_write_that_the_server_took_and_never_answered_is_not_acknowledg
     server: WireServer,
 ) -> None:
     store = MongoDocuments.open(server.address + "/" + PROMPT, "paused")
+    await answers_again(store)
     await store.declare(THINGS)
     await store.insert(THINGS, "k", {"a": 1})
     server.pause()
@@ -142,7 +144,7 @@ async def test_a_server_of_a_version_that_the_driver_does_not_speak_is_named(tmp
     old = WireServer(tmp_path, options="-Dwire=6")
     old.start()
     try:
-        store = MongoDocuments.open(old.address + "/" + PROMPT, "old")
+        store = MongoDocuments.open(old.address, "old")
         with pytest.raises(StoreUnavailableError) as caught:
             await store.declare(THINGS)
         assert caught.value.metadata["cause"] == "ConfigurationError"
