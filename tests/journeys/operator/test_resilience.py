@@ -92,9 +92,12 @@ def test_while_recommendation_is_down_search_answers_and_it_comes_back_knowing_e
     process = psutil.Process(run.pids["recommendation"])
     process.send_signal(signal.SIGSTOP)  # held, so that its absence can be looked at
     try:
-        hung = shop.client.get("/v1/recommendations/popular", headers=browser.credentials)
+        hung = shop.client.get("/v1/cart", headers=browser.credentials)
         assert problem_of(hung)["status"] in {503, 504}
         assert hung.status_code == 504 or int(hung.headers["retry-after"]) >= 1
+        instead = browser.recommendation("recommended-for-you")
+        assert (instead["source"], instead["fallback_reason"]) == ("popular", "RECOMMENDATION_UNAVAILABLE")
+        assert instead["slots"]
         assert browser.found("cheese")
         assert browser.get("/v1/suggest", q="choc", language="en")["suggestions"]
         assert browser.get(f"/v1/products/{product}")["id"] == product
@@ -105,7 +108,10 @@ def test_while_recommendation_is_down_search_answers_and_it_comes_back_knowing_e
     finally:
         process.kill()
     load = shop.backend("load")
-    with _traffic(lambda: load.send("GET", "/v1/search", params={"q": "milk"})) as traffic:
+    with _traffic(
+        lambda: load.send("GET", "/v1/search", params={"q": "milk"}),
+        lambda: load.send("GET", "/v1/recommendations/popular"),
+    ) as traffic:
         eventually(lambda: _is_ready(shop), "recommendation does not come back", limit_s=RESTART_LIMIT_S)
     assert not traffic.failures
     eventually(lambda: browser.cart() == {product: 2}, "what was written meanwhile is lost")
