@@ -182,6 +182,17 @@ TRAIN_MODEL: Final = Remote(
     ),
     WRITE_TIMEOUT_MS,
 )
+SCORE_CUSTOMERS: Final = Remote(
+    declare_method(
+        "recommendation",
+        model_service_pb2,
+        "ModelService/ScoreCustomers",
+        model_service_pb2.ScoreCustomersRequest,
+        _Operation,
+        idempotent=True,  # by its request id
+    ),
+    WRITE_TIMEOUT_MS,
+)
 PROMOTE_MODEL: Final = Remote(
     declare_method(
         "recommendation",

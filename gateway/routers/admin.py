@@ -22,6 +22,7 @@ from gateway.clients import (
     READ_TIMEOUT_MS,
     REBUILD_PROJECTION,
     REDRIVE_DEAD_LETTERS,
+    SCORE_CUSTOMERS,
     SERVICES,
     TRAIN_MODEL,
     WRITE_TIMEOUT_MS,
@@ -43,6 +44,7 @@ from gateway.schemas.admin import (
     PromoteRequest,
     RebuildRequest,
     RedriveRequest,
+    ScoreRequest,
     System,
     TrainRequest,
 )
@@ -110,6 +112,15 @@ async def train_model(call: Call) -> Answer:
         request_id=request_id_of(call, asked.request_id),
     )
     return accepted(await TRAIN_MODEL(call.parts.caller, request))
+
+
+async def score_customers(call: Call) -> Answer:
+    """Start a scoring."""
+    asked = await call.model(ScoreRequest)
+    request = model_service_pb2.ScoreCustomersRequest(
+        engine=asked.engine, count=asked.count, request_id=request_id_of(call, asked.request_id)
+    )
+    return accepted(await SCORE_CUSTOMERS(call.parts.caller, request))
 
 
 async def promote_model(call: Call) -> Answer:
@@ -286,6 +297,22 @@ ENDPOINTS: Final = (
         roles=OPERATOR_ONLY,
         handle=train_model,
         body=Body(TrainRequest),
+        answer=Operation,
+        status=HTTPStatus.ACCEPTED,
+        headers=("Idempotency-Key",),
+        answer_headers=("Location",),
+        problems=(HTTPStatus.UNPROCESSABLE_ENTITY,),
+    ),
+    Endpoint(
+        operation_id="scoreCustomers",
+        method="POST",
+        path="/v1/models:score",
+        tag="operator",
+        summary="Recommend to every consenting customer by the model in force",
+        description="For mailings and systems downstream; the lists are NDJSON at /v1/operations/{id}/result.",
+        roles=OPERATOR_ONLY,
+        handle=score_customers,
+        body=Body(ScoreRequest),
         answer=Operation,
         status=HTTPStatus.ACCEPTED,
         headers=("Idempotency-Key",),

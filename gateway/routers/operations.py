@@ -11,7 +11,7 @@ from zhike.chassis.v1 import system_service_pb2
 from gateway.clients import DOWNLOAD_TIMEOUT_MS, GET_OPERATION, READ_ARTIFACT, READ_TIMEOUT_MS
 from gateway.endpoints import Answer, Call, Endpoint, json_answer
 from gateway.operation_form import operation_form, progress_of, service_of
-from gateway.principals import BACKEND_OR_DESK
+from gateway.principals import BACKEND_OR_DESK, OPERATOR_ONLY
 from gateway.schemas.forms import Operation
 from services.chassis.errors import ErrorKind, ZhikeError
 
@@ -19,7 +19,7 @@ NDJSON: Final = "application/x-ndjson"
 
 
 class OperationRunningError(ZhikeError):
-    """The error file is complete when the operation is done."""
+    """What an operation writes is complete when it is done."""
 
     kind = ErrorKind.CONFLICT
     reason = "OPERATION_RUNNING"
@@ -32,10 +32,19 @@ async def get_operation(call: Call) -> Answer:
 
 async def get_operation_errors(call: Call) -> Any:
     """Stream every refused row."""
+    return await _artifact(call, "error_file")
+
+
+async def get_operation_result(call: Call) -> Any:
+    """Stream what the operation made."""
+    return await _artifact(call, "result_file")
+
+
+async def _artifact(call: Call, field: str) -> Any:
     operation = await _operation(call)
     if not operation.done:
         raise OperationRunningError("wait until the operation is done", retry_after_s=1)
-    digest = str(getattr(progress_of(operation), "error_file", ""))
+    digest = str(getattr(progress_of(operation), field, ""))
     if not digest:
         return Answer(b"", media_type=NDJSON.encode())
     request = system_service_pb2.ReadArtifactRequest(digest=digest)
@@ -84,6 +93,19 @@ ENDPOINTS: Final = (
         description="NDJSON: row, reason, message, field and what the row said.",
         roles=BACKEND_OR_DESK,
         handle=get_operation_errors,
+        answer_media_type=NDJSON,
+        problems=(HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT),
+    ),
+    Endpoint(
+        operation_id="getOperationResult",
+        method="GET",
+        path="/v1/operations/{id}/result",
+        tag="operations",
+        summary="Download what an operation made",
+        description="NDJSON, empty where there is nothing. A scoring: customer_id, identifiers (those that the shop's "
+        "own systems know), products (id, score; best first), model_version, source. Kept for 7 days.",
+        roles=OPERATOR_ONLY,
+        handle=get_operation_result,
         answer_media_type=NDJSON,
         problems=(HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT),
     ),

@@ -96,6 +96,14 @@ class TrainRequest(Read):
     request_id: RequestId = ""
 
 
+class ScoreRequest(Read):
+    """How to score."""
+
+    engine: Literal["ray", "local"] = "ray"
+    count: Annotated[int, Field(ge=1, le=100, description="Products for each customer.")] = 20
+    request_id: RequestId = ""
+
+
 class PromoteRequest(Read):
     """Why by hand."""
 

@@ -74,6 +74,7 @@ class Progress(Shown):
     accepted_by_kind: dict[str, int]
     errors: Annotated[list[RowProblem], Field(description="The first 100; all of them at /errors.")]
     error_file: Annotated[str, Field(description="Digest of the error file, empty without one.")]
+    result_file: Annotated[str, Field(description="Digest of what the operation made, at /result; empty without.")]
     total_bytes: int
     done_bytes: int
     start_time: datetime | None

@@ -8,7 +8,7 @@ from rich.markup import escape
 
 from infra.cli.api import ApiProblem
 from infra.cli.catalog import t
-from infra.cli.commands import dead_letters, demo, imports, keys, rebuild, status, tour, train, up
+from infra.cli.commands import dead_letters, demo, imports, keys, rebuild, score, status, tour, train, up
 from infra.cli.screen import people
 from infra.local.profile import Profile
 from services.chassis.errors import ErrorKind, ZhikeError
@@ -21,6 +21,7 @@ app.command("logs", help=t("logs.help"))(status.logs)
 app.add_typer(imports.app, name="import")
 app.add_typer(demo.app, name="demo")
 app.command("train", help=t("train.help"))(train.train)
+app.command("score", help=t("score.help"))(score.score)
 app.add_typer(keys.app, name="keys")
 app.command("rebuild", help=t("rebuild.help"))(rebuild.rebuild)
 app.add_typer(dead_letters.app, name="dead-letters")

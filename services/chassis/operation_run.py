@@ -51,6 +51,7 @@ class Progress:
     accepted_by_kind: dict[str, int] = field(default_factory=dict)
     errors: list[RowError] = field(default_factory=list)  # the first ERRORS_SHOWN_LIMIT
     error_file: str = ""  # digest of the NDJSON artifact with all of them, "" without any
+    result_file: str = ""  # digest of the artifact that the operation made, "" without one
     total_bytes: int = 0
     done_bytes: int = 0
 

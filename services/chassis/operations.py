@@ -243,13 +243,14 @@ class Operations:
                 return purged
 
     async def named_blobs(self) -> frozenset[str]:
-        """Return the blobs that operations still name: error files, and uploads among their arguments."""
+        """Return the blobs that operations still name: error and result files, and uploads among their arguments."""
         digests: set[str] = set()
         after: str | None = None
         while True:
             page = await self._documents.scan(OPERATIONS, after=after, limit=PURGE_PAGE)
             for document in page.documents:
-                digests.add(document.body["progress"]["error_file"])
+                progress = document.body["progress"]
+                digests.update((progress["error_file"], progress.get("result_file", "")))
                 digests.update(value for value in document.body["arguments"].values() if isinstance(value, str))
             if page.next_after is None:
                 return frozenset(digests - {""})

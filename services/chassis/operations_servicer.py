@@ -90,6 +90,7 @@ def progress_to_pb(operation: Operation) -> import_pb2.ImportProgress:
             for each in progress.errors
         ],
         error_file=progress.error_file,
+        result_file=progress.result_file,
         total_bytes=progress.total_bytes,
         done_bytes=progress.done_bytes,
     )

@@ -18,11 +18,13 @@ from services.recommendation.jobs.cluster_numbers import ClusterNumbers
 from services.recommendation.jobs.followed import SAVE_CHECK_INTERVAL_S, Followed
 from services.recommendation.jobs.model_numbers import NUMBERS_INTERVAL_S, ModelNumbers
 from services.recommendation.jobs.regular_training import RegularTraining
+from services.recommendation.jobs.scorer import Scorer, ScorerOptions
 from services.recommendation.jobs.trainer import Command, Trainer, TrainerOptions
-from services.recommendation.servicer import TRAIN_KIND, ModelServicer, PredictionServicer
+from services.recommendation.servicer import SCORE_KIND, TRAIN_KIND, ModelServicer, PredictionServicer
 from services.recommendation.settings import RecommendationSettings
 from services.recommendation.store import ledger, people, shelf
 from services.recommendation.store.models import ModelStore
+from services.recommendation.store.scores import ShardStore
 from services.recommendation.store.world import World
 from services.recommendation.usecases.models import ModelInForce
 from services.recommendation.usecases.predict import ConsentRules
@@ -84,6 +86,20 @@ async def build_with(runtime: Runtime[Settings], *, command: Command | None) -> 
         staleness_limit_s=settings.consent_staleness_ms / 1_000,
         staleness_s=copies.people.staleness_s,
     )
+    shards = ShardStore(runtime.documents)
+    await shards.declare()
+    options = ScorerOptions(settings.train_workers, settings.ray_address)
+    scorer = Scorer(
+        world,
+        models,
+        shards,
+        runtime.artifacts,
+        consent=consent,
+        clock=clock,
+        options=options,
+        numbers=cluster,
+    )
+    runtime.operations.register(SCORE_KIND, scorer.score, repeatable=True)
     prediction = PredictionServicer(
         world, profiles, consent=consent, clock=clock, new_token=lambda: secrets.token_urlsafe(TOKEN_BYTES)
     )
@@ -105,7 +121,7 @@ async def build_with(runtime: Runtime[Settings], *, command: Command | None) -> 
         close=[copy.save for copy in copies.all()],
         readers=copies.all,
         rebuilds={copy.projection_name: copy.rebuild for copy in copies.all()},
-        named_blobs=[models.named_blobs],
+        named_blobs=[models.named_blobs, shards.named_blobs],
         facts=lambda: _facts(world, cluster),
     )
 

@@ -15,6 +15,7 @@ from services.chassis.operations import Operations
 from services.chassis.operations_servicer import operation_to_pb
 from services.chassis.paging import decode_page_token, encode_page_token, page_size
 from services.recommendation.store.models import ModelStore
+from services.recommendation.store.scores import PRODUCTS_LIMIT
 from services.recommendation.store.world import World
 from services.recommendation.usecases.carts import get_cart
 from services.recommendation.usecases.models import ModelInForce, list_models, promote_by_hand
@@ -32,7 +33,8 @@ from services.recommendation.wire import (
     request_from_pb,
 )
 
-TRAIN_KIND = "train"
+TRAIN_KIND, SCORE_KIND = "train", "score"
+SCORED_DEFAULT = 20  # products of a customer
 MODELS_PAGE_DEFAULT, MODELS_PAGE_LIMIT = 20, 100
 _MODELS_QUERY = {"list": "models"}
 
@@ -102,6 +104,14 @@ class ModelServicer(models_grpc.ModelServiceServicer):
             "dry_run": request.dry_run,
         }
         operation = await self._operations.start(TRAIN_KIND, arguments, request_id=request.request_id)
+        return operation_to_pb(operation, self._service)
+
+    async def ScoreCustomers(self, request: models_pb.ScoreCustomersRequest, context: Any) -> operations_pb2.Operation:
+        arguments = {
+            "engine": engine_from_pb(request.engine).value,
+            "count": page_size(request.count, default=SCORED_DEFAULT, maximum=PRODUCTS_LIMIT),
+        }
+        operation = await self._operations.start(SCORE_KIND, arguments, request_id=request.request_id)
         return operation_to_pb(operation, self._service)
 
     async def PromoteModel(self, request: models_pb.PromoteModelRequest, context: Any) -> models_pb.Model:

@@ -208,6 +208,9 @@ class FakeServices:
     def _TrainModel(self, request: Any) -> Any:
         return self._started("recommendation", None, b"")
 
+    def _ScoreCustomers(self, request: Any) -> Any:
+        return self._started("recommendation", None, b"")
+
     def _PromoteModel(self, request: Any) -> Any:
         if request.version != MODEL:
             raise NotFoundError("there is no such version", resource="model")
@@ -273,7 +276,9 @@ class FakeServices:
     def finish(self, operation_id: str, *, error: ZhikeError | None = None, error_file: str = ERROR_DIGEST) -> None:
         """End an operation with two refused rows, or with an error."""
         operation = self.operations[operation_id]
-        progress = import_pb2.ImportProgress(rows=9, accepted=7, rejected=2, error_file=error_file)
+        progress = import_pb2.ImportProgress(
+            rows=9, accepted=7, rejected=2, error_file=error_file, result_file=error_file
+        )
         operation.done = True
         operation.metadata.Pack(progress)
         if error is None:

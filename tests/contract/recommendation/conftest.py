@@ -7,8 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import orjson
 import pytest
 from google.longrunning import operations_pb2, operations_pb2_grpc
+from zhike.chassis.v1 import system_service_pb2, system_service_pb2_grpc
 from zhike.recommendation.v1 import model_service_pb2 as models_pb
 from zhike.recommendation.v1 import model_service_pb2_grpc, prediction_service_pb2_grpc
 from zhike.recommendation.v1 import prediction_service_pb2 as pb
@@ -100,6 +102,19 @@ class Shop:
         stub = model_service_pb2_grpc.ModelServiceStub(self._channel)
         return (await stub.TrainModel(models_pb.TrainModelRequest(**fields), timeout=TIMEOUT_S)).name
 
+    async def start_scoring(self, **fields: Any) -> str:
+        stub = model_service_pb2_grpc.ModelServiceStub(self._channel)
+        return (await stub.ScoreCustomers(models_pb.ScoreCustomersRequest(**fields), timeout=TIMEOUT_S)).name
+
+    async def lists(self, name: str) -> list[dict[str, Any]]:
+        """Wait for a scoring and return its lines."""
+        operation = await self.ended(name)
+        assert not operation.HasField("error"), operation.error
+        found = import_pb2.ImportProgress()
+        operation.response.Unpack(found)
+        content = await self.process.runtime.artifacts.read(found.result_file)
+        return [orjson.loads(line) for line in content.splitlines()]
+
     async def progress(self, name: str) -> import_pb2.ImportProgress:
         stub = operations_pb2_grpc.OperationsStub(self._channel)
         request = operations_pb2.GetOperationRequest(name=name)
@@ -113,6 +128,10 @@ class Shop:
             operation = await stub.WaitOperation(operations_pb2.WaitOperationRequest(name=name), timeout=TIMEOUT_S)
             if operation.done:
                 return operation
+
+    async def facts(self) -> dict[str, str]:
+        stub = system_service_pb2_grpc.SystemServiceStub(self._channel)
+        return dict((await stub.GetSystemStatus(system_service_pb2.GetSystemStatusRequest(), timeout=TIMEOUT_S)).facts)
 
     async def models(self) -> Sequence[models_pb.Model]:
         stub = model_service_pb2_grpc.ModelServiceStub(self._channel)

@@ -1,5 +1,6 @@
 """A Ray cluster trains what this machine alone trains; one that is not there, or goes away, is named and survived."""
 
+import contextlib
 import hashlib
 import os
 import signal
@@ -8,20 +9,26 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import orjson
+import psutil
 import pytest
 from google.rpc import error_details_pb2
+from threadpoolctl import threadpool_limits
 
+from services.recommendation.domain.model import Ranker
 from services.recommendation.jobs.engines import ONE_THREAD
 from services.recommendation.jobs.train import MODEL_FILE
-from services.recommendation.store.blobs import encode_training_set
+from services.recommendation.store.blobs import encode_model, encode_training_set
+from services.recommendation.store.scores import SHARD_PERSONS, ScoringSet, encode_scoring_set, scoring_rows
 from tests.contract.recommendation.conftest import Owners, Shop, shop_in, soon
 from tests.contract.recommendation.test_service import FOR_YOU, stocked
 from tests.fakes.ray_cluster import ENVIRONMENT, TwoNodes, two_nodes
-from tests.unit.services.recommendation.shop import shop_rows
+from tests.unit.services.recommendation.shop import NOW_S, PERSONS, ledger_of, model_arrays, purchase_events, shop_rows
 
 LIMIT_S = 100
 NOBODY = "127.0.0.1:1"
+MANY_SHARDS, KILLED_AFTER = 40, 4
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
 
@@ -82,6 +89,73 @@ async def test_a_cluster_that_is_not_there_is_named_at_once(tmp_path: Path, owne
         assert _cause(failed) == "RAY_UNREACHABLE"
         assert NOBODY in failed.error.message
         assert _failures(shop, "RAY_UNREACHABLE") == 1
+
+
+def test_a_node_killed_in_mid_scoring_changes_nothing_in_the_hash(cluster: TwoNodes, tmp_path: Path) -> None:
+    """The second node dies with its tasks in hand; Ray tries them again on the first."""
+    scoring, names = many_persons(), [f"s-{number}" for number in range(MANY_SHARDS)]
+    (tmp_path / "set.npz").write_bytes(encode_scoring_set(scoring, names))
+    with threadpool_limits(limits=1, user_api="blas"):
+        (tmp_path / "model.npz").write_bytes(encode_model(model_arrays()))
+    digests = {}
+    for engine, more in (("local", ()), ("ray", ("--ray-address", cluster.address))):
+        out = tmp_path / engine
+        out.mkdir()
+        command = [sys.executable, "-m", "services.recommendation.jobs.score", "--out", str(out), "--engine", engine]
+        command += ["--scoring-set", str(tmp_path / "set.npz"), "--model", str(tmp_path / "model.npz"), *more]
+        environment = {**os.environ, **ONE_THREAD}
+        with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as process:
+            assert process.stdout is not None
+            told = []
+            for line in process.stdout:
+                if not line.startswith(b"{"):
+                    continue  # a word of Ray's own
+                told.append(orjson.loads(line))
+                if engine == "ray" and told[-1].get("done") == KILLED_AFTER:
+                    before = _workers_of(cluster.worker[0])
+                    os.kill(cluster.worker[0], signal.SIGKILL)
+                    for pid in before:
+                        with contextlib.suppress(ProcessLookupError):
+                            os.kill(pid, signal.SIGKILL)
+                    assert before, "the second node had no worker: nothing was killed in mid-batch"
+            assert process.wait() == 0, told[-1]
+        assert told[-1] == {"result": {"shards": MANY_SHARDS}}
+        shards = sorted(out.iterdir())
+        assert len(shards) == MANY_SHARDS
+        digests[engine] = hashlib.sha256(b"".join(each.read_bytes() for each in shards)).hexdigest()
+    assert digests["local"] == digests["ray"]
+
+
+def many_persons() -> ScoringSet:
+    """The small shop's persons, so many times that scoring them takes a while."""
+    snapshot = ledger_of(purchase_events()).snapshot()
+    starts, rows, known = scoring_rows(
+        snapshot, np.arange(PERSONS, dtype=np.int32), np.arange(len(snapshot.item_ids), dtype=np.int32)
+    )
+    times = MANY_SHARDS * SHARD_PERSONS // len(known)
+    lengths = np.tile(np.diff(starts), times)
+    return ScoringSet(
+        starts=np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64),
+        sellable=np.ones(len(snapshot.item_ids), dtype=bool),
+        version="m-1",
+        ranker=Ranker.ALS,
+        now_s=NOW_S,
+        count=5,
+        **{name: np.tile(column, times) for name, column in rows.items()},
+    )
+
+
+def _workers_of(raylet: int) -> list[int]:
+    return [
+        each.pid for each in psutil.Process(raylet).children(recursive=True) if "ray::_call_on_node" in _title(each)
+    ]
+
+
+def _title(process: psutil.Process) -> str:
+    try:
+        return " ".join(process.cmdline())
+    except psutil.Error:
+        return ""
 
 
 def _cause(operation) -> str:  # type: ignore[no-untyped-def]

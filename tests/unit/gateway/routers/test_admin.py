@@ -18,6 +18,14 @@ async def test_models_are_listed_trained_and_promoted(shop: Shop) -> None:
     problem_of(await shop.post("/v1/models:train", json={"engine": "gpu"}), 400, "INVALID_ARGUMENT")
 
 
+async def test_customers_are_scored_for_a_mailing(shop: Shop) -> None:
+    started = await shop.post("/v1/models:score", json={"engine": "local", "count": 100})
+    assert (started.status_code, started.json()["id"].partition(".")[0]) == (202, "recommendation")
+    asked = shop.services.last("ScoreCustomers")
+    assert (asked.engine, asked.count) == ("local", 100)
+    problem_of(await shop.post("/v1/models:score", json={"count": 101}), 400, "INVALID_ARGUMENT")
+
+
 async def test_a_projection_is_rebuilt_by_its_service(shop: Shop) -> None:
     started = await shop.post("/v1/system/recommendation/projections/interactions:rebuild", json={})
     assert started.status_code == 202

@@ -44,6 +44,15 @@ async def test_the_error_file_is_streamed_when_it_is_complete(shop: Shop) -> Non
     assert response.headers["content-type"] == "application/x-ndjson"
 
 
+async def test_what_an_operation_made_is_for_an_operator_when_it_is_complete(shop: Shop) -> None:
+    operation_id = await _started(shop)
+    problem_of(await shop.get(f"/v1/operations/{operation_id}/result", Role.OPERATOR), 409, "OPERATION_RUNNING")
+    shop.services.finish(operation_id)
+    response = await shop.get(f"/v1/operations/{operation_id}/result", Role.OPERATOR)
+    assert response.content == b"".join(ERROR_LINES)
+    assert (await shop.get(f"/v1/operations/{operation_id}/result", Role.STAFF)).status_code == 403
+
+
 async def test_an_import_without_refused_rows_has_an_empty_error_file(shop: Shop) -> None:
     operation_id = await _started(shop)
     shop.services.finish(operation_id, error_file="")

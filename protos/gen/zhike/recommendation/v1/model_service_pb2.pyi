@@ -276,6 +276,36 @@ class TrainModelRequest(_message.Message):
 Global___TrainModelRequest: _TypeAlias = TrainModelRequest  # noqa: Y015
 
 @_typing.final
+class ScoreCustomersRequest(_message.Message):
+    """How to score."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ENGINE_FIELD_NUMBER: _builtins.int
+    COUNT_FIELD_NUMBER: _builtins.int
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    engine: _builtins.str
+    """ray (default) or local."""
+    count: _builtins.int
+    """Products for each customer, at most 100; 0 means 20."""
+    request_id: _builtins.str
+    """Idempotency."""
+    def __init__(
+        self,
+        *,
+        engine: _builtins.str = ...,
+        count: _builtins.int = ...,
+        request_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["count", b"count", "engine", b"engine", "request_id", b"request_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ScoreCustomersRequest: _TypeAlias = ScoreCustomersRequest  # noqa: Y015
+
+@_typing.final
 class PromoteModelRequest(_message.Message):
     """Names a version."""
 

@@ -46,6 +46,11 @@ class ModelServiceStub:
                 request_serializer=zhike_dot_recommendation_dot_v1_dot_model__service__pb2.TrainModelRequest.SerializeToString,
                 response_deserializer=google_dot_longrunning_dot_operations__pb2.Operation.FromString,
                 _registered_method=True)
+        self.ScoreCustomers = channel.unary_unary(
+                '/zhike.recommendation.v1.ModelService/ScoreCustomers',
+                request_serializer=zhike_dot_recommendation_dot_v1_dot_model__service__pb2.ScoreCustomersRequest.SerializeToString,
+                response_deserializer=google_dot_longrunning_dot_operations__pb2.Operation.FromString,
+                _registered_method=True)
         self.PromoteModel = channel.unary_unary(
                 '/zhike.recommendation.v1.ModelService/PromoteModel',
                 request_serializer=zhike_dot_recommendation_dot_v1_dot_model__service__pb2.PromoteModelRequest.SerializeToString,
@@ -71,6 +76,13 @@ class ModelServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ScoreCustomers(self, request, context):
+        """Recommends to every consenting customer by the model in force; the result is an NDJSON artifact.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def PromoteModel(self, request, context):
         """Puts a version in force by hand.
         """
@@ -89,6 +101,11 @@ def add_ModelServiceServicer_to_server(servicer, server):
             'TrainModel': grpc.unary_unary_rpc_method_handler(
                     servicer.TrainModel,
                     request_deserializer=zhike_dot_recommendation_dot_v1_dot_model__service__pb2.TrainModelRequest.FromString,
+                    response_serializer=google_dot_longrunning_dot_operations__pb2.Operation.SerializeToString,
+            ),
+            'ScoreCustomers': grpc.unary_unary_rpc_method_handler(
+                    servicer.ScoreCustomers,
+                    request_deserializer=zhike_dot_recommendation_dot_v1_dot_model__service__pb2.ScoreCustomersRequest.FromString,
                     response_serializer=google_dot_longrunning_dot_operations__pb2.Operation.SerializeToString,
             ),
             'PromoteModel': grpc.unary_unary_rpc_method_handler(
@@ -151,6 +168,33 @@ class ModelService:
             target,
             '/zhike.recommendation.v1.ModelService/TrainModel',
             zhike_dot_recommendation_dot_v1_dot_model__service__pb2.TrainModelRequest.SerializeToString,
+            google_dot_longrunning_dot_operations__pb2.Operation.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ScoreCustomers(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/zhike.recommendation.v1.ModelService/ScoreCustomers',
+            zhike_dot_recommendation_dot_v1_dot_model__service__pb2.ScoreCustomersRequest.SerializeToString,
             google_dot_longrunning_dot_operations__pb2.Operation.FromString,
             options,
             channel_credentials,

@@ -38,6 +38,8 @@ class ModelServiceStub:
     """Lists versions, newest first."""
     TrainModel: _grpc.UnaryUnaryMultiCallable[_model_service_pb2.TrainModelRequest, _operations_pb2.Operation]
     """Trains a version; promotes it if it earns it."""
+    ScoreCustomers: _grpc.UnaryUnaryMultiCallable[_model_service_pb2.ScoreCustomersRequest, _operations_pb2.Operation]
+    """Recommends to every consenting customer by the model in force; the result is an NDJSON artifact."""
     PromoteModel: _grpc.UnaryUnaryMultiCallable[_model_service_pb2.PromoteModelRequest, _model_service_pb2.Model]
     """Puts a version in force by hand."""
 
@@ -50,6 +52,8 @@ class ModelServiceAsyncStub(ModelServiceStub):
     """Lists versions, newest first."""
     TrainModel: _aio.UnaryUnaryMultiCallable[_model_service_pb2.TrainModelRequest, _operations_pb2.Operation]  # type: ignore[assignment]
     """Trains a version; promotes it if it earns it."""
+    ScoreCustomers: _aio.UnaryUnaryMultiCallable[_model_service_pb2.ScoreCustomersRequest, _operations_pb2.Operation]  # type: ignore[assignment]
+    """Recommends to every consenting customer by the model in force; the result is an NDJSON artifact."""
     PromoteModel: _aio.UnaryUnaryMultiCallable[_model_service_pb2.PromoteModelRequest, _model_service_pb2.Model]  # type: ignore[assignment]
     """Puts a version in force by hand."""
 
@@ -71,6 +75,14 @@ class ModelServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_operations_pb2.Operation, _abc.Awaitable[_operations_pb2.Operation]]:
         """Trains a version; promotes it if it earns it."""
+
+    @_abc_1.abstractmethod
+    def ScoreCustomers(
+        self,
+        request: _model_service_pb2.ScoreCustomersRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_operations_pb2.Operation, _abc.Awaitable[_operations_pb2.Operation]]:
+        """Recommends to every consenting customer by the model in force; the result is an NDJSON artifact."""
 
     @_abc_1.abstractmethod
     def PromoteModel(

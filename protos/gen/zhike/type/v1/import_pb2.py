@@ -25,7 +25,7 @@ _sym_db = _symbol_database.Default()
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1azhike/type/v1/import.proto\x12\rzhike.type.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\xf7\x02\n\x0cImportConfig\x12+\n\x06\x66ormat\x18\x01 \x01(\x0e\x32\x1b.zhike.type.v1.ImportFormat\x12\x0c\n\x04shop\x18\x02 \x01(\t\x12\x0f\n\x07\x63hannel\x18\x03 \x01(\t\x12\x0f\n\x07\x64ry_run\x18\x04 \x01(\x08\x12\x12\n\nrequest_id\x18\x05 \x01(\t\x12\r\n\x05owner\x18\x06 \x01(\t\x12\x39\n\x07\x63olumns\x18\x07 \x03(\x0b\x32(.zhike.type.v1.ImportConfig.ColumnsEntry\x12\x39\n\x07options\x18\x08 \x03(\x0b\x32(.zhike.type.v1.ImportConfig.OptionsEntry\x12\x11\n\tsynthetic\x18\t \x01(\x08\x1a.\n\x0c\x43olumnsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\x1a.\n\x0cOptionsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"W\n\rImportRequest\x12-\n\x06\x63onfig\x18\x01 \x01(\x0b\x32\x1b.zhike.type.v1.ImportConfigH\x00\x12\x0f\n\x05\x63hunk\x18\x02 \x01(\x0cH\x00\x42\x06\n\x04part\"G\n\x08RowError\x12\x0b\n\x03row\x18\x01 \x01(\x03\x12\x0e\n\x06reason\x18\x02 \x01(\t\x12\x0f\n\x07message\x18\x03 \x01(\t\x12\r\n\x05\x66ield\x18\x04 \x01(\t\"\xa7\x04\n\x0eImportProgress\x12\x0c\n\x04rows\x18\x01 \x01(\x03\x12\x10\n\x08\x61\x63\x63\x65pted\x18\x02 \x01(\x03\x12\x11\n\tduplicate\x18\x03 \x01(\x03\x12\x10\n\x08rejected\x18\x04 \x01(\x03\x12O\n\x12rejected_by_reason\x18\x05 \x03(\x0b\x32\x33.zhike.type.v1.ImportProgress.RejectedByReasonEntry\x12K\n\x10\x61\x63\x63\x65pted_by_kind\x18\x06 \x03(\x0b\x32\x31.zhike.type.v1.ImportProgress.AcceptedByKindEntry\x12\'\n\x06\x65rrors\x18\x07 \x03(\x0b\x32\x17.zhike.type.v1.RowError\x12\x12\n\nerror_file\x18\x08 \x01(\t\x12\x13\n\x0btotal_bytes\x18\t \x01(\x03\x12\x12\n\ndone_bytes\x18\n \x01(\x03\x12.\n\nstart_time\x18\x0b \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12,\n\x08\x65nd_time\x18\x0c \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x1a\x37\n\x15RejectedByReasonEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x03:\x02\x38\x01\x1a\x35\n\x13\x41\x63\x63\x65ptedByKindEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x03:\x02\x38\x01*^\n\x0cImportFormat\x12\x1d\n\x19IMPORT_FORMAT_UNSPECIFIED\x10\x00\x12\x18\n\x14IMPORT_FORMAT_NDJSON\x10\x01\x12\x15\n\x11IMPORT_FORMAT_CSV\x10\x02\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1azhike/type/v1/import.proto\x12\rzhike.type.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\xf7\x02\n\x0cImportConfig\x12+\n\x06\x66ormat\x18\x01 \x01(\x0e\x32\x1b.zhike.type.v1.ImportFormat\x12\x0c\n\x04shop\x18\x02 \x01(\t\x12\x0f\n\x07\x63hannel\x18\x03 \x01(\t\x12\x0f\n\x07\x64ry_run\x18\x04 \x01(\x08\x12\x12\n\nrequest_id\x18\x05 \x01(\t\x12\r\n\x05owner\x18\x06 \x01(\t\x12\x39\n\x07\x63olumns\x18\x07 \x03(\x0b\x32(.zhike.type.v1.ImportConfig.ColumnsEntry\x12\x39\n\x07options\x18\x08 \x03(\x0b\x32(.zhike.type.v1.ImportConfig.OptionsEntry\x12\x11\n\tsynthetic\x18\t \x01(\x08\x1a.\n\x0c\x43olumnsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\x1a.\n\x0cOptionsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"W\n\rImportRequest\x12-\n\x06\x63onfig\x18\x01 \x01(\x0b\x32\x1b.zhike.type.v1.ImportConfigH\x00\x12\x0f\n\x05\x63hunk\x18\x02 \x01(\x0cH\x00\x42\x06\n\x04part\"G\n\x08RowError\x12\x0b\n\x03row\x18\x01 \x01(\x03\x12\x0e\n\x06reason\x18\x02 \x01(\t\x12\x0f\n\x07message\x18\x03 \x01(\t\x12\r\n\x05\x66ield\x18\x04 \x01(\t\"\xbc\x04\n\x0eImportProgress\x12\x0c\n\x04rows\x18\x01 \x01(\x03\x12\x10\n\x08\x61\x63\x63\x65pted\x18\x02 \x01(\x03\x12\x11\n\tduplicate\x18\x03 \x01(\x03\x12\x10\n\x08rejected\x18\x04 \x01(\x03\x12O\n\x12rejected_by_reason\x18\x05 \x03(\x0b\x32\x33.zhike.type.v1.ImportProgress.RejectedByReasonEntry\x12K\n\x10\x61\x63\x63\x65pted_by_kind\x18\x06 \x03(\x0b\x32\x31.zhike.type.v1.ImportProgress.AcceptedByKindEntry\x12\'\n\x06\x65rrors\x18\x07 \x03(\x0b\x32\x17.zhike.type.v1.RowError\x12\x12\n\nerror_file\x18\x08 \x01(\t\x12\x13\n\x0btotal_bytes\x18\t \x01(\x03\x12\x12\n\ndone_bytes\x18\n \x01(\x03\x12.\n\nstart_time\x18\x0b \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12,\n\x08\x65nd_time\x18\x0c \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x13\n\x0bresult_file\x18\r \x01(\t\x1a\x37\n\x15RejectedByReasonEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x03:\x02\x38\x01\x1a\x35\n\x13\x41\x63\x63\x65ptedByKindEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x03:\x02\x38\x01*^\n\x0cImportFormat\x12\x1d\n\x19IMPORT_FORMAT_UNSPECIFIED\x10\x00\x12\x18\n\x14IMPORT_FORMAT_NDJSON\x10\x01\x12\x15\n\x11IMPORT_FORMAT_CSV\x10\x02\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -40,8 +40,8 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_IMPORTPROGRESS_REJECTEDBYREASONENTRY']._serialized_options = b'8\001'
   _globals['_IMPORTPROGRESS_ACCEPTEDBYKINDENTRY']._loaded_options = None
   _globals['_IMPORTPROGRESS_ACCEPTEDBYKINDENTRY']._serialized_options = b'8\001'
-  _globals['_IMPORTFORMAT']._serialized_start=1172
-  _globals['_IMPORTFORMAT']._serialized_end=1266
+  _globals['_IMPORTFORMAT']._serialized_start=1193
+  _globals['_IMPORTFORMAT']._serialized_end=1287
   _globals['_IMPORTCONFIG']._serialized_start=79
   _globals['_IMPORTCONFIG']._serialized_end=454
   _globals['_IMPORTCONFIG_COLUMNSENTRY']._serialized_start=360
@@ -53,9 +53,9 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_ROWERROR']._serialized_start=545
   _globals['_ROWERROR']._serialized_end=616
   _globals['_IMPORTPROGRESS']._serialized_start=619
-  _globals['_IMPORTPROGRESS']._serialized_end=1170
-  _globals['_IMPORTPROGRESS_REJECTEDBYREASONENTRY']._serialized_start=1060
-  _globals['_IMPORTPROGRESS_REJECTEDBYREASONENTRY']._serialized_end=1115
-  _globals['_IMPORTPROGRESS_ACCEPTEDBYKINDENTRY']._serialized_start=1117
-  _globals['_IMPORTPROGRESS_ACCEPTEDBYKINDENTRY']._serialized_end=1170
+  _globals['_IMPORTPROGRESS']._serialized_end=1191
+  _globals['_IMPORTPROGRESS_REJECTEDBYREASONENTRY']._serialized_start=1081
+  _globals['_IMPORTPROGRESS_REJECTEDBYREASONENTRY']._serialized_end=1136
+  _globals['_IMPORTPROGRESS_ACCEPTEDBYKINDENTRY']._serialized_start=1138
+  _globals['_IMPORTPROGRESS_ACCEPTEDBYKINDENTRY']._serialized_end=1191
 # @@protoc_insertion_point(module_scope)

@@ -264,6 +264,7 @@ class ImportProgress(_message.Message):
     DONE_BYTES_FIELD_NUMBER: _builtins.int
     START_TIME_FIELD_NUMBER: _builtins.int
     END_TIME_FIELD_NUMBER: _builtins.int
+    RESULT_FILE_FIELD_NUMBER: _builtins.int
     rows: _builtins.int
     """Rows read so far."""
     accepted: _builtins.int
@@ -278,6 +279,8 @@ class ImportProgress(_message.Message):
     """Bytes of the upload, for a bar."""
     done_bytes: _builtins.int
     """Bytes processed."""
+    result_file: _builtins.str
+    """Digest of the artifact that the operation made (lists of a scoring, as NDJSON), empty if none."""
     @_builtins.property
     def rejected_by_reason(self) -> _containers.ScalarMap[_builtins.str, _builtins.int]:
         """Rows refused, by reason."""
@@ -313,10 +316,11 @@ class ImportProgress(_message.Message):
         done_bytes: _builtins.int = ...,
         start_time: _timestamp_pb2.Timestamp | None = ...,
         end_time: _timestamp_pb2.Timestamp | None = ...,
+        result_file: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["end_time", b"end_time", "start_time", b"start_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["accepted", b"accepted", "accepted_by_kind", b"accepted_by_kind", "done_bytes", b"done_bytes", "duplicate", b"duplicate", "end_time", b"end_time", "error_file", b"error_file", "errors", b"errors", "rejected", b"rejected", "rejected_by_reason", b"rejected_by_reason", "rows", b"rows", "start_time", b"start_time", "total_bytes", b"total_bytes"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["accepted", b"accepted", "accepted_by_kind", b"accepted_by_kind", "done_bytes", b"done_bytes", "duplicate", b"duplicate", "end_time", b"end_time", "error_file", b"error_file", "errors", b"errors", "rejected", b"rejected", "rejected_by_reason", b"rejected_by_reason", "result_file", b"result_file", "rows", b"rows", "start_time", b"start_time", "total_bytes", b"total_bytes"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
