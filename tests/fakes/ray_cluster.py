@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 STORE_BYTES = 100 * 1024 * 1024
-STOP_LIMIT_S = 60
+STOP_LIMIT_S, START_ATTEMPTS = 60, 3
 ENVIRONMENT = {
     "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",  # this machine is 127.0.0.1
     "RAY_AUTH_MODE": "disabled",
@@ -31,8 +31,30 @@ class TwoNodes:
 
 @contextmanager
 def two_nodes(environment: dict[str, str]) -> Iterator[TwoNodes]:
-    """Start a cluster in a process of its own and stop it at the end."""
-    process = subprocess.Popen(
+    """Start a cluster in a process of its own and stop it at the end.
+
+    Raises RuntimeError when it did not come up: Ray gives its own processes half a minute, which a machine under full
+    load may exceed, so it is tried START_ATTEMPTS times.
+    """
+    for _ in range(START_ATTEMPTS):
+        with _process(environment) as process:
+            assert process.stdin is not None
+            assert process.stdout is not None
+            said = next((line for line in process.stdout if line.startswith("{")), "")
+            if not said:
+                continue
+            try:
+                started = json.loads(said)
+                yield TwoNodes(started["address"], tuple(started["head"]), tuple(started["worker"]))
+                return
+            finally:
+                process.stdin.close()
+                process.wait(STOP_LIMIT_S)
+    raise RuntimeError("the Ray cluster did not come up")
+
+
+def _process(environment: dict[str, str]) -> "subprocess.Popen[str]":
+    return subprocess.Popen(
         [sys.executable, "-m", "tests.fakes.ray_cluster"],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
@@ -40,15 +62,6 @@ def two_nodes(environment: dict[str, str]) -> Iterator[TwoNodes]:
         text=True,
         env={**environment, **ENVIRONMENT},
     )
-    assert process.stdin is not None
-    assert process.stdout is not None
-    try:
-        said = json.loads(next(line for line in process.stdout if line.startswith("{")))
-        yield TwoNodes(said["address"], tuple(said["head"]), tuple(said["worker"]))
-    finally:
-        process.stdin.close()
-        process.wait(STOP_LIMIT_S)
-        process.stdout.close()
 
 
 def main() -> None:
