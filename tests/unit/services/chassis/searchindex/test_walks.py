@@ -78,3 +78,18 @@ def test_what_is_gone_is_left_out_and_the_rest_says_what_is_so_now() -> None:
     page = IndexPage((Hit("a", b"old", 2.0), Hit("b", b"old", 1.0)), 2, next_after="x")
     now = {"b": Hit("b", b"new")}
     assert brought_up_to_date(page, now) == IndexPage((Hit("b", b"new", 1.0),), 2, next_after="x")
+
+
+def test_who_keeps_states_is_told_of_each_that_is_let_go(clock: ManualClock) -> None:
+    told: list[Any] = []
+    walks: Walks[Any] = Walks(clock, limit=2, let_go=told.append)
+    one, two, three = state(), state(), state()
+    for each in (one, two, three):
+        walks.hold(each, 0)
+    assert told == [one]
+    assert not walks.holds(one)
+    walks.forget(two)
+    assert told == [one], "what cannot be read any more is nobody's to give back"
+    assert not walks.holds(two)
+    walks.clear()
+    assert told == [one, three]
