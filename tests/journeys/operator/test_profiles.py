@@ -11,12 +11,14 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.journeys.callers import Shop, fresh
+from tests.journeys.callers import fresh
 from tests.journeys.platform import DEMO_HOUSEHOLDS, Platform
 
 QUERIES = ("牛奶", "奶酪", "milk", "chesse", "frozen pizza", "洗发水", "no such thing at all")
 PREFIXES = ("che", "mi", "奶", "冰")
 CUSTOMERS = 5
+PAGE_SIZE = 24
+SHARED = 0.8  # of a page
 SERVERS = {"ZHIKE_DOCUMENTS": "ZHIKE_TEST_MONGODB", "ZHIKE_SEARCH_INDEX": "ZHIKE_TEST_ELASTICSEARCH"}
 OF_THE_MOMENT = frozenset(
     {
@@ -50,18 +52,19 @@ def distributed_shop(tmp_path_factory: pytest.TempPathFactory, complete_journey:
 
 
 @pytest.mark.real
-def test_the_tour_holds_on_servers(distributed_shop: Platform) -> None:
+def test_both_profiles_give_the_same_answers_and_the_tour_holds_on_servers(
+    demo_shop: Platform, distributed_shop: Platform
+) -> None:
+    embedded, distributed = (_answers(each) for each in (demo_shop, distributed_shop))
+    for path, answer in embedded.items():
+        if "order_by" in path or "results" not in answer:
+            assert distributed[path] == answer, path
+        else:
+            _compare_by_relevance(answer, distributed[path], path)
     result = distributed_shop.zhike("tour", "--profile", "distributed", "--json")
     steps = json.loads(result.stdout.splitlines()[-1])["steps"]
     assert [step["name"] for step in steps if not step["ok"]] == []
     assert result.returncode == 0
-
-
-@pytest.mark.real
-def test_both_profiles_give_the_same_answers(demo_shop: Platform, distributed_shop: Platform, shop: Shop) -> None:
-    answers = [_answers(each) for each in (demo_shop, distributed_shop)]
-    for path, embedded in answers[0].items():
-        assert answers[1][path] == embedded, path
 
 
 def test_a_profile_names_the_variable_that_is_missing(tmp_path: Path) -> None:
@@ -83,13 +86,37 @@ def test_the_tour_of_another_profile_is_refused(empty_shop: Platform) -> None:
     assert result.returncode not in {0, 1} and "embedded" in result.stderr
 
 
+def _compare_by_relevance(one: dict[str, Any], other: dict[str, Any], path: str) -> None:
+    """Hold two answers together: all but the order is the same, and so is most of a page that others may push from.
+
+    Both engines score alike, but over the entries that they happen to hold: replaced ones weigh until segments merge,
+    and popularities are written in turns.
+    """
+    first, second = ({each["product"]["id"]: each for each in answer.pop("results")} for answer in (one, other))
+    assert other == one, path
+    shared = first.keys() & second.keys()
+    if one["total_size"] <= PAGE_SIZE:
+        assert first.keys() == second.keys(), path
+    else:
+        assert len(shared) >= SHARED * PAGE_SIZE, f"{path}: {sorted(first.keys() ^ second.keys())}"
+    for each in shared:
+        assert (first[each]["product"], first[each]["highlight"]) == (
+            second[each]["product"],
+            second[each]["highlight"],
+        )
+
+
 def _answers(platform: Platform) -> dict[str, Any]:
     """Return what a load-tester, whose questions teach nothing, and the desk are told, by path."""
     key = platform.key(fresh("j-"), "secret", "load")
     with (platform.data / "demo" / "customers.csv").open(encoding="utf-8", newline="") as file:
         cards = [row["card"] for row in csv.DictReader(file) if row["card"]][:CUSTOMERS]
     customers = [f"card:{card}" for card in cards]
-    paths = [f"/v1/search?q={query}&language={language}&page_size=24" for query in QUERIES for language in ("zh", "en")]
+    paths = [
+        f"/v1/search?q={query}&language={language}&page_size={PAGE_SIZE}"
+        for query in QUERIES
+        for language in ("zh", "en")
+    ]
     paths += [f"/v1/search?q={query}&facets=brand,category,price&order_by=price" for query in QUERIES[:3]]
     paths += [f"/v1/suggest?q={prefix}&language={language}" for prefix in PREFIXES for language in ("zh", "en")]
     paths += [f"/v1/recommendations/recommended-for-you?identifier={each}" for each in customers]
