@@ -14,8 +14,3 @@ def test_a_process_is_ready_when_its_own_metrics_say_so() -> None:
     metrics.gauge("zhike_ready").set(0)
     assert not ready.is_ready(generate_latest(metrics.registry).decode())
     assert not ready.is_ready("# HELP zhike_ready 1.0\n")
-
-
-def test_nobody_who_answers_is_not_ready(monkeypatch) -> None:
-    monkeypatch.setenv("ZHIKE_METRICS_PORT", "1")
-    assert ready.main() == 1
