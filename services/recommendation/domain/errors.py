@@ -53,6 +53,12 @@ class TrainingFailedError(ZhikeError):
     reason = "TRAINING_FAILED"
 
 
+class ScoringFailedError(TrainingFailedError):
+    """The process that scores ended without a result; metadata ``stage`` and ``cause`` as of a training."""
+
+    reason = "SCORING_FAILED"
+
+
 class ConsentStaleError(ZhikeError):
     """The copy of consents is older than it may be, so nobody can be scored now (docs/consistency.md rule 12)."""
 

@@ -20,7 +20,7 @@ from services.chassis.artifacts.port import ArtifactStore
 from services.chassis.clock import Clock
 from services.chassis.logs import get_log
 from services.chassis.operation_run import OperationRun
-from services.recommendation.domain.errors import ConsentStaleError, ModelNotFoundError
+from services.recommendation.domain.errors import ConsentStaleError, ModelNotFoundError, ScoringFailedError
 from services.recommendation.domain.interactions import Ints
 from services.recommendation.domain.model import Ranker
 from services.recommendation.jobs.cluster_numbers import ClusterNumbers
@@ -99,7 +99,7 @@ class Scorer:
         self._consent, self._clock, self._options, self._numbers = consent, clock, options, numbers
 
     async def score(self, run: OperationRun) -> None:
-        """The worker of the operation. Raises ModelNotFoundError, ConsentStaleError, TrainingFailedError."""
+        """The worker of the operation. Raises ModelNotFoundError, ConsentStaleError, ScoringFailedError."""
         await self._shards.purge(now=self._clock.now())
         self._require_consents()
         plan = await self._plan(run)
@@ -186,7 +186,7 @@ class Scorer:
 
             model = await self._artifacts.open_path(plan.arrays_digest)
             command = self._options.command(scoring_set, model, folder, engine=run.arguments["engine"])
-            await run_trainer(command, run, self._numbers, heard=keep)
+            await run_trainer(command, run, self._numbers, heard=keep, failed=ScoringFailedError)
         return digests
 
     async def _lines(self, plan: _Plan, digests: Mapping[str, str], run: OperationRun) -> AsyncIterator[bytes]:

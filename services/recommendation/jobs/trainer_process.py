@@ -28,11 +28,16 @@ Heard = Callable[[Mapping[str, Any]], Awaitable[None]]
 
 
 async def run_trainer(
-    command: Sequence[str], run: OperationRun, numbers: ClusterNumbers, *, heard: Heard | None = None
+    command: Sequence[str],
+    run: OperationRun,
+    numbers: ClusterNumbers,
+    *,
+    heard: Heard | None = None,
+    failed: type[TrainingFailedError] = TrainingFailedError,
 ) -> dict[str, Any]:
     """Start the trainer, follow its lines, return its result. A group of its own: its Ray ends with it.
 
-    Raises NothingToTrainOnError, TrainingFailedError; its metadata ``cause`` names what a Ray cluster did.
+    Raises NothingToTrainOnError, ``failed``; its metadata ``cause`` names what a Ray cluster did.
     """
     process = await asyncio.create_subprocess_exec(
         *command,
@@ -48,7 +53,7 @@ async def run_trainer(
             said, errors = await asyncio.gather(_follow(process, run, heard), _tail(process))
             code = await process.wait()
     except TimeoutError as error:
-        raise TrainingFailedError("training took longer than it may", limit_s=TRAIN_LIMIT_S) from error
+        raise failed("it took longer than it may", limit_s=TRAIN_LIMIT_S) from error
     finally:
         await _end(process)
     if "result" in said:
@@ -63,7 +68,7 @@ async def run_trainer(
         raise NothingToTrainOnError(failure["message"])
     if reason in CLUSTER_REASONS:
         numbers.failed(reason)
-    raise TrainingFailedError(failure["message"], stage=said.get("stage", ""), code=code, cause=reason)
+    raise failed(failure["message"], stage=said.get("stage", ""), code=code, cause=reason)
 
 
 def _unsaid(said: Mapping[str, Any], code: int, errors: str) -> dict[str, str]:

@@ -10,6 +10,7 @@ from tests.contract.recommendation.test_service import FOR_YOU, ids, stocked
 from tests.unit.services.recommendation.shop import PERSONS, identity_event, product_event, user_event
 
 COUNT = 5
+NOBODY = "127.0.0.1:1"
 
 
 async def trained(shop: Shop) -> None:
@@ -86,6 +87,15 @@ async def test_a_stale_copy_of_consents_scores_nobody(tmp_path: Path, owners: Ow
         await shop.until(lambda found: found.fallback_reason == "CONSENT_STALE", FOR_YOU, "card:0")
         failed = await shop.ended(await shop.start_scoring(engine="local"))
         assert "consents" in failed.error.message
+
+
+async def test_a_cluster_that_is_not_there_fails_the_scoring_and_nothing_else(tmp_path: Path, owners: Owners) -> None:
+    async with shop_in(tmp_path, owners, ray_address=NOBODY) as shop:
+        await trained(shop)
+        failed = await shop.ended(await shop.start_scoring(engine="ray"))
+        assert NOBODY in failed.error.message
+        assert (await shop.facts())["ray"] == "RAY_UNREACHABLE"
+        assert len(await shop.lists(await shop.start_scoring(engine="local"))) == PERSONS
 
 
 async def result_of(shop: Shop, name: str) -> Any:
