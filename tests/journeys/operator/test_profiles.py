@@ -4,6 +4,7 @@ import csv
 import json
 import os
 import secrets
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -19,11 +20,13 @@ PREFIXES = ("che", "mi", "奶", "冰")
 CUSTOMERS = 5
 PAGE_SIZE = 24
 SHARED = 0.8  # of a page
+SETTLE_LIMIT_S, SETTLE_PAUSE_S = 90.0, 5.0
 SERVERS = {"ZHIKE_DOCUMENTS": "ZHIKE_TEST_MONGODB", "ZHIKE_SEARCH_INDEX": "ZHIKE_TEST_ELASTICSEARCH"}
 OF_THE_MOMENT = frozenset(
     {
         *("score", "engine_us", "attribution_token", "next_page_token", "model_version", "request_id"),
         *("update_time", "create_time", "as_of_time", "version", "time", "last_time", "recorded_time"),
+        *("joined_time", "claim_time", "profile_hash"),  # of when each was imported; the hash holds them
     }
 )
 
@@ -55,12 +58,14 @@ def distributed_shop(tmp_path_factory: pytest.TempPathFactory, complete_journey:
 def test_both_profiles_give_the_same_answers_and_the_tour_holds_on_servers(
     demo_shop: Platform, distributed_shop: Platform
 ) -> None:
-    embedded, distributed = (_answers(each) for each in (demo_shop, distributed_shop))
-    for path, answer in embedded.items():
-        if "order_by" in path or "results" not in answer:
-            assert distributed[path] == answer, path
-        else:
-            _compare_by_relevance(answer, distributed[path], path)
+    end = time.monotonic() + SETTLE_LIMIT_S  # popularities, by which equal matches are ordered, are written in turns
+    while True:
+        embedded, distributed = (_answers(each) for each in (demo_shop, distributed_shop))
+        different = [path for path, answer in embedded.items() if not _agree(answer, distributed[path], path)]
+        if not different:
+            break
+        assert time.monotonic() < end, {path: (_told(embedded[path]), _told(distributed[path])) for path in different}
+        time.sleep(SETTLE_PAUSE_S)
     result = distributed_shop.zhike("tour", "--profile", "distributed", "--json")
     steps = json.loads(result.stdout.splitlines()[-1])["steps"]
     assert [step["name"] for step in steps if not step["ok"]] == []
@@ -86,28 +91,36 @@ def test_the_tour_of_another_profile_is_refused(empty_shop: Platform) -> None:
     assert result.returncode not in {0, 1} and "embedded" in result.stderr
 
 
-def _compare_by_relevance(one: dict[str, Any], other: dict[str, Any], path: str) -> None:
-    """Hold two answers together: all but the order is the same, and so is most of a page that others may push from.
+def _agree(one: dict[str, Any], other: dict[str, Any], path: str) -> bool:
+    """Tell whether two answers are one, by relevance as far as two engines can agree.
 
-    Both engines score alike, but over the entries that they happen to hold: replaced ones weigh until segments merge,
-    and popularities are written in turns.
+    Both score alike, but over the entries that they happen to hold: replaced ones weigh until segments merge. So a page
+    that many others may push from is mostly the same, a shorter one has the same products.
     """
-    first, second = ({each["product"]["id"]: each for each in answer.pop("results")} for answer in (one, other))
-    assert other == one, path
+    if "order_by" in path or "results" not in one:
+        return one == other
+    first, second = ({each["product"]["id"]: each for each in answer["results"]} for answer in (one, other))
     shared = first.keys() & second.keys()
-    if one["total_size"] <= PAGE_SIZE:
-        assert first.keys() == second.keys(), path
-    else:
-        assert len(shared) >= SHARED * PAGE_SIZE, f"{path}: {sorted(first.keys() ^ second.keys())}"
-    for each in shared:
-        assert (first[each]["product"], first[each]["highlight"]) == (
-            second[each]["product"],
-            second[each]["highlight"],
-        )
+    wanted = len(first) if one["total_size"] <= PAGE_SIZE else SHARED * PAGE_SIZE
+    alike = all(
+        (first[each]["product"], first[each]["highlight"]) == (second[each]["product"], second[each]["highlight"])
+        for each in shared
+    )
+    return alike and len(shared) >= wanted and {**one, "results": None} == {**other, "results": None}
+
+
+def _told(answer: Any) -> Any:
+    """Return an answer short enough to read in a failure."""
+    if isinstance(answer, dict) and "results" in answer:
+        return {**answer, "results": [each["product"]["id"] for each in answer["results"]]}
+    return answer
 
 
 def _answers(platform: Platform) -> dict[str, Any]:
-    """Return what a load-tester, whose questions teach nothing, and the desk are told, by path."""
+    """Return what a load-tester, whose questions teach nothing, and the desk are told, by path.
+
+    What a model says is left out: it is trained in the order of the log's rows, which its partitions change.
+    """
     key = platform.key(fresh("j-"), "secret", "load")
     with (platform.data / "demo" / "customers.csv").open(encoding="utf-8", newline="") as file:
         cards = [row["card"] for row in csv.DictReader(file) if row["card"]][:CUSTOMERS]
@@ -119,8 +132,6 @@ def _answers(platform: Platform) -> dict[str, Any]:
     ]
     paths += [f"/v1/search?q={query}&facets=brand,category,price&order_by=price" for query in QUERIES[:3]]
     paths += [f"/v1/suggest?q={prefix}&language={language}" for prefix in PREFIXES for language in ("zh", "en")]
-    paths += [f"/v1/recommendations/recommended-for-you?identifier={each}" for each in customers]
-    paths += [f"/v1/recommendations/buy-it-again?identifier={each}" for each in customers]
     paths += ["/v1/recommendations/popular"]
     with (
         httpx.Client(base_url=platform.url, headers={"Authorization": f"Bearer {key}"}, timeout=30) as client,
@@ -128,7 +139,7 @@ def _answers(platform: Platform) -> dict[str, Any]:
     ):
         answers = {path: _lasting(client.get(path).raise_for_status().json()) for path in paths}
         for each in customers:
-            answers[each] = desk.get(f"/v1/customers/{each}").raise_for_status().json()["profile_hash"]
+            answers[each] = _lasting(desk.get(f"/v1/customers/{each}").raise_for_status().json())
     return answers
 
 
