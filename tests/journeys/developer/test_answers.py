@@ -236,6 +236,9 @@ def _operate(developer: Developer) -> None:
         json={"reason": "by hand"},
         **answer,
     )
+    scored = developer.call("POST", "/v1/models:score", status=202, json={"engine": "local"})
+    developer.finish(scored)
+    developer.call("GET", "/v1/operations/{id}/result", path=f"/v1/operations/{scored['id']}/result")
 
 
 def test_while_search_hangs_the_other_routes_answer_and_search_itself_says_so(empty_shop: Platform) -> None:
