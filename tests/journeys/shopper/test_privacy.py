@@ -170,7 +170,7 @@ def test_no_log_line_holds_anything_of_anybody(shop: Shop, demo_shop: Platform, 
     shop.desk.send("GET", f"/v1/customers/email:no-{mail}")
     shop.browser(victim.visitor).refused("GET", "/v1/cart", params={"identifier": phone})
     mine = [phone.partition(":")[2], mail, name, victim.visitor, victim.login.partition(":")[2], victim.card[5:]]
-    secret = [key.rpartition("_")[2] for key in shop.keys.values()]
+    secret = [key.split("_", 2)[2] for key in shop.keys.values()]  # which may hold a "_" itself
     for path in sorted((demo_shop.data / "logs").glob("*.log*")):
         text = path.read_text(encoding="utf-8", errors="replace").lower()
         for each in (*mine, *secret):
