@@ -14,14 +14,13 @@ from collections.abc import Callable
 
 from services.chassis.errors import ErrorKind
 from services.chassis.metrics import Metrics
-from services.chassis.status import RemoteError
+from services.chassis.status import RemoteError, unreachable
 
 FAILURES = 5  # calls in a row without an answer ...
 MUTE_S = 2.0  # ... the first of which began so long ago
 PROBE_PAUSE_S = 0.2
 PROBE_TIMEOUT_MS = 1_000
 WAITING_LIMIT = 512  # calls that wait for one upstream; one more is refused at once
-RETRY_AFTER_S = 1
 
 
 class Breaker:
@@ -82,24 +81,15 @@ class Breaker:
         if closed is None:
             return
         if not waits or self._waiting >= WAITING_LIMIT:
-            raise self._unreachable()
+            raise unreachable(self._service)
         self._waiting += 1
         try:
             async with asyncio.timeout_at(end):
                 await closed.wait()
         except TimeoutError:
-            raise self._unreachable() from None
+            raise unreachable(self._service) from None
         finally:
             self._waiting -= 1
-
-    def _unreachable(self) -> RemoteError:
-        return RemoteError(
-            f"{self._service} cannot be reached",
-            kind=ErrorKind.UNAVAILABLE,
-            reason="SERVICE_UNAVAILABLE",
-            service=self._service,
-            retry_after_s=RETRY_AFTER_S,
-        )
 
 
 def is_mute(error: RemoteError) -> bool:

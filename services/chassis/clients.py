@@ -29,14 +29,13 @@ from services.chassis.interceptors import MORE_METADATA, REQUEST_ID_HEADER, TRAC
 from services.chassis.logs import CallContext, bind_call, bound_call, get_log
 from services.chassis.metrics import Metrics
 from services.chassis.settings import ChassisSettings
-from services.chassis.status import RemoteError, error_from_rpc
+from services.chassis.status import RemoteError, error_from_rpc, unreachable
 from services.chassis.traces import Span, SpanKind, Traces, active_traces
 
 MESSAGE_LIMIT_BYTES = 16 * 1024 * 1024
 RETRY_LIMIT = 2  # further attempts of an idempotent call
 RETRY_PAUSE_MS = (10, 60)
 TIMEOUT_LIMIT_MS = 600_000
-RETRY_AFTER_S = 1
 _HEALTH_PATH = "/grpc.health.v1.Health/Check"
 _SILENT_CODES = frozenset({StatusCode.UNAVAILABLE, StatusCode.CANCELLED})
 _RETRIED_REASONS = frozenset({"SERVICE_UNAVAILABLE", "NOT_READY", "DRAINING"})
@@ -313,18 +312,12 @@ class Clients:
             code, failure = error.code(), error_from_rpc(error, service=method.service)
         self._calls.labels(method.path[1:], code.name).inc()
         silent = failure.reason == code.name
-        unreachable = code is StatusCode.DEADLINE_EXCEEDED and (
+        was_down = code is StatusCode.DEADLINE_EXCEEDED and (
             self.channel(method.service).get_state() is not ChannelConnectivity.READY
         )
         broken_off = sending and code is StatusCode.INTERNAL
-        if silent and (code in {StatusCode.UNAVAILABLE, StatusCode.CANCELLED} or unreachable or broken_off):
-            return RemoteError(
-                f"{method.service} cannot be reached",
-                kind=ErrorKind.UNAVAILABLE,
-                reason="SERVICE_UNAVAILABLE",
-                service=method.service,
-                retry_after_s=RETRY_AFTER_S,
-            )
+        if silent and (code in {StatusCode.UNAVAILABLE, StatusCode.CANCELLED} or was_down or broken_off):
+            return unreachable(method.service)
         return failure
 
 

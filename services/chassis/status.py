@@ -22,6 +22,7 @@ STATUS_METADATA = "grpc-status-details-bin"
 MESSAGE_LIMIT = 300
 METADATA_LIMIT = 16
 METADATA_VALUE_LIMIT = 100
+RETRY_AFTER_S = 1  # a restart takes no longer
 
 CODES: Mapping[ErrorKind, grpc.StatusCode] = {
     ErrorKind.INVALID: grpc.StatusCode.INVALID_ARGUMENT,
@@ -60,6 +61,17 @@ class RemoteError(ZhikeError):
         # Kind and reason are class facts of an error raised here, but facts of the answer for one that came by wire.
         self.__dict__.update(kind=kind, reason=reason)
         self.service = service
+
+
+def unreachable(service: str) -> RemoteError:
+    """Return what a caller is told of a service that nobody answers for; it may be back in a second."""
+    return RemoteError(
+        f"{service} cannot be reached",
+        kind=ErrorKind.UNAVAILABLE,
+        reason="SERVICE_UNAVAILABLE",
+        service=service,
+        retry_after_s=RETRY_AFTER_S,
+    )
 
 
 def status_from_error(error: ZhikeError, *, service: str, request_id: str = "") -> Status:

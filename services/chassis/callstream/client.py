@@ -15,7 +15,7 @@ from grpc import StatusCode
 from zhike.chassis.v1 import call_stream_service_pb2 as pb
 
 from services.chassis.errors import ErrorKind
-from services.chassis.status import RemoteError, code_of, error_from_rpc, error_from_status
+from services.chassis.status import RETRY_AFTER_S, RemoteError, code_of, error_from_rpc, error_from_status
 
 PATH = "/zhike.chassis.v1.CallStreamService/Exchange"
 REQUEST_LIMIT_BYTES = 256 * 1024  # a larger one would hold the others up: it is called alone
@@ -28,7 +28,6 @@ SENT_LIMIT = 900
 # While the service is at work, further calls wait so long for company, or until its next answer: it has enough to do,
 # and a message costs as much as dozens of calls. A call alone waits for nothing.
 GATHER_S = 0.001
-RETRY_AFTER_S = 1
 END = grpc.aio.EOF  # type: ignore[attr-defined]  # the stubs leave it out
 
 

@@ -12,11 +12,10 @@ import httpx
 import psutil
 import pytest
 
+from infra.faults.injector import full_disk
 from tests.journeys.callers import Caller, Shop, an_event, eventually, fresh, problem_of
 from tests.journeys.platform import Platform
 
-SMALL_BYTES = 4_096
-NO_LIMIT = (psutil.RLIM_INFINITY, psutil.RLIM_INFINITY)
 LARGE_ROWS = 4_000
 PIPE_FULL_OF_LINES = 1_500  # of 200 bytes and more: what a pipe holds of them is 64 KiB
 REASONS = {"STORE_UNAVAILABLE", "ARTIFACTS_UNAVAILABLE", "SERVICE_UNAVAILABLE"}
@@ -27,11 +26,8 @@ def _full_disk(platform: Platform, service: str) -> Iterator[None]:
     run = platform.run_file()
     assert run is not None
     process = psutil.Process(run.pids[service])
-    process.rlimit(psutil.RLIMIT_FSIZE, (SMALL_BYTES, psutil.RLIM_INFINITY))
-    try:
+    with full_disk(process):
         yield
-    finally:
-        process.rlimit(psutil.RLIMIT_FSIZE, NO_LIMIT)
     assert process.is_running(), "the process outlives a full disk"
 
 
@@ -99,12 +95,9 @@ def test_a_disk_that_takes_no_log_lines_stops_nobody(shop: Shop, demo_shop: Plat
     run = demo_shop.run_file()
     assert run is not None
     supervisor, load = psutil.Process(run.supervisor_pid), shop.backend("load")
-    supervisor.rlimit(psutil.RLIMIT_FSIZE, (SMALL_BYTES, psutil.RLIM_INFINITY))
-    try:
+    with full_disk(supervisor):
         for _ in range(PIPE_FULL_OF_LINES):
             assert load.send("GET", "/v1/suggest", params={"q": "c"}).is_success
-    finally:
-        supervisor.rlimit(psutil.RLIMIT_FSIZE, NO_LIMIT)
     log = demo_shop.data / "logs" / "gateway.log"
     said = lambda: b"not kept" in log.read_bytes()  # noqa: E731
     eventually(lambda: load.send("GET", "/v1/suggest").is_success and said(), "nobody says that lines were lost")
