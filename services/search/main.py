@@ -254,7 +254,7 @@ async def build(runtime: Runtime[SearchSettings]) -> Service:
             (product_service_pb2_grpc.add_ProductServiceServicer_to_server, ProductServicer(ports)),
             (
                 search_service_pb2_grpc.add_SearchServiceServicer_to_server,
-                SearchServicer(search.searching, lambda: search.memory.completion),
+                SearchServicer(search.searching, lambda: search.memory.completion, search.memory.price_of),
             ),
             (
                 query_insight_service_pb2_grpc.add_QueryInsightServiceServicer_to_server,

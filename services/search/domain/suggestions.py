@@ -53,7 +53,10 @@ _INNER_WEIGHT: Final = 0.5
 
 @dataclass(frozen=True, slots=True)
 class Phrase:
-    """Something to suggest. ``weight`` grows with how often it was wanted; ``language`` empty fits every answer."""
+    """Something to suggest. ``weight`` grows with how often it was wanted; ``language`` empty fits every answer.
+
+    ``price`` is known only when it is shown: prices move far more often than what can be completed.
+    """
 
     text: str
     kind: SuggestionKind

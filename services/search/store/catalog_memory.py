@@ -5,7 +5,7 @@ Loaded from the products at start, kept up by the product log. Reads never wait:
 
 import asyncio
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -37,7 +37,8 @@ class CatalogMemory:
         self.completion = Completion()
         self.price_bounds: tuple[int, ...] = ()
         self.currency = ""  # of most products
-        self.dirty = False
+        self._spelling_moved = False  # since the completions were built
+        self._prices_moved = False  # since the price bounds were
         self._built_from: tuple[list[Phrase], Mapping[str, float]] = ([], {})
 
     def __len__(self) -> int:
@@ -49,8 +50,9 @@ class CatalogMemory:
         now = None if product.withdrawn else _Known(product.title, product.categories, product.brands, product.price)
         if before == now:
             return
-        self.dirty = True
+        self._prices_moved = True
         if before is None or now is None or _spelled(before) != _spelled(now):
+            self._spelling_moved = True
             if before is not None:
                 self.vocabulary.discard(self._words(before))
             if now is not None:
@@ -60,21 +62,37 @@ class CatalogMemory:
         else:
             self._known[product.id] = now
 
+    @property
+    def dirty(self) -> bool:
+        """Whether the catalogue moved since the last ``rebuild``."""
+        return self._spelling_moved or self._prices_moved
+
+    def price_of(self, product_id: str) -> Money | None:
+        """Return a product's price of now, None without one."""
+        known = self._known.get(product_id)
+        return None if known is None else known.price
+
     async def rebuild(self, queries: Iterable[Phrase], popularity: Mapping[str, float]) -> None:
         """Build completions and price bounds anew from the catalogue, logged queries and popularity.
 
-        Nothing is done where none of them moved, and little where only weights did.
+        Nothing is done where none of them moved, and little where only weights or prices did: prices are edited all
+        day long, and completions of a whole catalogue take the processor for a good part of a second.
         """
         logged = list(queries)
-        if not self.dirty and self._built_from == (logged, popularity):
+        if self._prices_moved:
+            self._prices_moved = False
+            prices = [each.price for each in self._known.values() if each.price is not None]
+            self.currency, self.price_bounds = await asyncio.to_thread(_bounds, prices)
+        if not self._spelling_moved and self._built_from == (logged, popularity):
             return
-        self.dirty = False
+        self._spelling_moved = False
         try:
-            built = await asyncio.to_thread(_built, dict(self._known), logged, popularity, like=self.completion)
+            self.completion = await asyncio.to_thread(
+                _completion, dict(self._known), logged, popularity, like=self.completion
+            )
         except BaseException:
-            self.dirty = True  # the next pass tries again, also when nothing moves any more
+            self._spelling_moved = True  # the next pass tries again, also when nothing moves any more
             raise
-        self.completion, self.price_bounds, self.currency = built
         self._built_from = (logged, popularity)
 
     def _words(self, known: _Known) -> list[str]:
@@ -86,14 +104,17 @@ def _spelled(known: _Known) -> list[str]:
     return [*known.title.values(), *known.brands, *(path for each in known.categories for path in each.values())]
 
 
-def _built(
+def _completion(
     known: Mapping[str, _Known], queries: list[Phrase], popularity: Mapping[str, float], *, like: Completion
-) -> tuple[Completion, tuple[int, ...], str]:
-    named = (*_named(known), *_titles(known, popularity))
-    currencies = Counter(each.price.currency for each in known.values() if each.price is not None)
+) -> Completion:
+    return Completion(queries, (*_named(known), *_titles(known, popularity)), like=like)
+
+
+def _bounds(prices: Sequence[Money]) -> tuple[str, tuple[int, ...]]:
+    """Return the currency of most prices, and the bounds of those in it."""
+    currencies = Counter(price.currency for price in prices)
     currency = max(currencies, key=currencies.__getitem__, default="")
-    prices = [each.price.amount_minor for each in known.values() if each.price and each.price.currency == currency]
-    return Completion(queries, named, like=like), price_bounds(prices), currency
+    return currency, price_bounds([price.amount_minor for price in prices if price.currency == currency])
 
 
 def _named(known: Mapping[str, _Known]) -> Iterable[Phrase]:
@@ -125,4 +146,4 @@ def _titles(known: Mapping[str, _Known], popularity: Mapping[str, float]) -> Ite
         wanted = popularity.get(product_id, 0.0)
         weight = 1 + wanted / (wanted + 10.0)
         for language, title in each.title.items():
-            yield Phrase(title, SuggestionKind.PRODUCT, weight, language, product_id, each.price)
+            yield Phrase(title, SuggestionKind.PRODUCT, weight, language, product_id)

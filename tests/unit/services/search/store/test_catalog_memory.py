@@ -2,10 +2,12 @@
 
 import pytest
 
+from services.kits.money import Money
 from services.kits.text.segment import Segmenter
 from services.search.domain.product import product_from_json
 from services.search.domain.suggestions import Phrase, SuggestionKind
 from services.search.store.catalog_memory import CatalogMemory
+from services.search.usecases.suggesting import complete_query
 
 SEGMENTER = Segmenter()
 
@@ -58,3 +60,32 @@ async def test_what_could_not_be_built_is_built_by_the_next_pass() -> None:
     popularity.breaks = False
     await memory.rebuild([], popularity)
     assert titles(memory) == ["Milk b", "Milk a"]
+
+
+async def test_a_price_is_shown_at_once_and_builds_no_completion_anew() -> None:
+    memory = await filled()
+    before = memory.completion
+    milk = {"id": "a", "title": {"en": "Milk a"}, "price": {"amount": "7.50", "currency": "CNY"}}
+    memory.put(product_from_json(milk, shop="main"))
+    (shown, other) = complete_query(memory.completion, memory.price_of, "milk", "en", 0)
+    assert shown.price == Money(750, "CNY")
+    assert other.price is None
+    assert memory.dirty
+    await memory.rebuild([], {})
+    assert memory.completion is before
+    assert memory.currency == "CNY"
+    assert not memory.dirty
+
+
+async def test_bounds_follow_prices_and_forget_those_of_a_withdrawn_product() -> None:
+    memory = CatalogMemory(SEGMENTER)
+    for number in range(20):
+        price = {"amount": f"{10 + 10 * number}.00", "currency": "CNY"}
+        memory.put(product_from_json({"id": f"p{number}", "title": {"en": "Tea"}, "price": price}, shop="main"))
+    await memory.rebuild([], {})
+    bounds = memory.price_bounds
+    assert bounds
+    for number in range(11, 20):
+        memory.put(product_from_json({"id": f"p{number}", "title": {"en": "Tea"}, "withdrawn": True}, shop="main"))
+    await memory.rebuild([], {})
+    assert max(memory.price_bounds) < max(bounds)
