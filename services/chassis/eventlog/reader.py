@@ -25,7 +25,7 @@ from services.chassis.eventlog.freshness import Freshness
 from services.chassis.eventlog.port import Batch, Event, EventSource, GenerationMismatchError, Head
 from services.chassis.eventlog.reader_spans import Links
 from services.chassis.eventlog.running import first_end, running
-from services.chassis.eventlog.standing import SavedStanding
+from services.chassis.eventlog.saved_standing import SavedStanding
 from services.chassis.metrics import Metrics
 
 log = structlog.get_logger(__name__)

@@ -29,7 +29,7 @@ class SavedStanding:
         self._lag_events: int | None = None
 
     async def look(self) -> None:
-        """Hold the cursors against the head of now and of an earlier look: a pass of a job. Who is away tells nothing."""
+        """Hold the cursors against the head of now and an earlier one: a pass of a job. Who is away tells nothing."""
         asked_at = self._clock.monotonic()
         try:
             head = await self._source.head()

@@ -9,7 +9,7 @@ from services.chassis.documents.memory import MemoryDocuments
 from services.chassis.documents.port import StoreUnavailableError
 from services.chassis.eventlog.cursors import Cursor, DocumentCursors
 from services.chassis.eventlog.port import Head
-from services.chassis.eventlog.standing import SavedStanding
+from services.chassis.eventlog.saved_standing import SavedStanding
 from tests.fakes.clock import ManualClock
 
 
