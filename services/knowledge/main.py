@@ -8,8 +8,8 @@ from zhike.knowledge.v1 import customer_service_pb2_grpc, user_event_service_pb2
 
 from services.chassis.eventlog.generations import Generations
 from services.chassis.eventlog.port import EventSource
-from services.chassis.eventlog.rebuild import Build, RebuildableProjection
-from services.chassis.jobs import Job
+from services.chassis.eventlog.rebuild import REFRESH_INTERVAL_S, Build, RebuildableProjection
+from services.chassis.jobs import Job, JobKind
 from services.chassis.metrics import Metric, MetricKind
 from services.chassis.operation_run import OperationRun
 from services.chassis.operations import Worker
@@ -41,7 +41,6 @@ from services.knowledge.usecases.statements import Writing
 
 SERVICE = "knowledge"
 PENDING_INTERVAL_S = 2.0  # between looks for what was saved and not announced; nearly always nothing
-STALE_S = 5.0  # a reader that has heard of its log more recently stands at its head
 METRICS = (
     Metric("zhike_knowledge_events_total", MetricKind.COUNTER, "User events by verdict.", ("verdict",)),
     Metric("zhike_knowledge_refused_events_total", MetricKind.COUNTER, "User events refused, by reason.", ("reason",)),
@@ -75,10 +74,6 @@ class Parts:
     async def announce_everyone(self) -> None:
         """Tell of everyone whose person a rebuild changed."""
         await announce_everyone(self.customers, self.announcer)
-
-    def is_behind(self) -> bool:
-        """Tell whether orders are not read up to the log's head."""
-        return self.events.lag_events() > 0 or self.events.staleness_s() > STALE_S
 
 
 async def build(runtime: Runtime[KnowledgeSettings]) -> Service:
@@ -146,7 +141,7 @@ def make_parts(runtime: Runtime[KnowledgeSettings]) -> Parts:
 
 
 def jobs_of(runtime: Runtime[KnowledgeSettings], parts: Parts) -> list[Job]:
-    """Return the background work; all of it is done once, whichever replica does it."""
+    """Return the background work: done once, whichever replica does it, and seen to be done by every one."""
     settings = runtime.settings
     class_job = ClassJob(
         parts.customers,
@@ -154,7 +149,7 @@ def jobs_of(runtime: Runtime[KnowledgeSettings], parts: Parts) -> list[Job]:
         parts.classes,
         runtime.clock,
         events=runtime.event_log(USER_EVENTS),
-        is_behind=parts.is_behind,
+        read_back=parts.events.caught_up,
     )
 
     async def announce_by_rules() -> None:
@@ -163,6 +158,10 @@ def jobs_of(runtime: Runtime[KnowledgeSettings], parts: Parts) -> list[Job]:
 
     return [
         *(Job(f"follow-{projection.name}", projection.run) for projection in parts.followed),
+        *(
+            Job(f"{projection.name}-generation", projection.refresh, JobKind.PER_REPLICA, every_s=REFRESH_INTERVAL_S)
+            for projection in parts.followed
+        ),
         Job("announce-pending", parts.resolutions.relay_pending, every_s=PENDING_INTERVAL_S),
         Job("announce-by-new-rules", announce_by_rules),
         Job("classes", class_job.run, every_s=settings.classes_every_s),

@@ -1,5 +1,7 @@
 """Classes over all customers, in one pass over all orders."""
 
+import asyncio
+
 from services.knowledge.domain.classes import DISCOUNT, OWN_LABEL
 from services.knowledge.domain.user_events import MoneyForm, ProductForm
 from services.knowledge.jobs.classing import ClassJob
@@ -43,16 +45,20 @@ async def test_attitude_to_promotions_is_compared_with_the_other_customers(world
     assert promotions[OWN_LABEL].median == 0.4
 
 
-async def test_the_job_computes_when_there_is_news_it_stands_at_the_head_and_has_rested(world: World) -> None:
-    behind = True
+async def test_the_job_computes_when_there_is_news_all_of_it_is_read_and_it_has_rested(world: World) -> None:
+    read = asyncio.Event()
+
+    async def read_back() -> None:
+        await read.wait()
+
     job = ClassJob(world.customers, world.resolutions, world.classes, world.clock,
-                   events=world.logs[USER_EVENTS], is_behind=lambda: behind)  # fmt: skip
+                   events=world.logs[USER_EVENTS], read_back=read_back, patience_s=0.0)  # fmt: skip
     await job.run()
     assert await world.classes.basis() is None, "an empty shop has no classes"
     await world.write(purchase("o1", world, "1"))
     await job.run()
     assert await world.classes.basis() is None, "the reader is behind"
-    behind = False
+    read.set()
     await job.run()
     first = await world.classes.basis()
     assert first is not None
