@@ -37,6 +37,7 @@ from gateway.settings import GatewaySettings
 from gateway.tokens import ShopperTokens
 from services.chassis.clock import Clock
 from services.chassis.errors import InvalidArgumentError
+from services.chassis.readiness import Readiness
 
 JSON: Final = "application/json"
 
@@ -55,6 +56,7 @@ class Parts:
     clock: Clock
     start_time: datetime
     fallbacks: Fallbacks
+    readiness: Readiness
 
 
 class Answer:

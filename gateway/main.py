@@ -37,8 +37,10 @@ from services.chassis.documents.measured import STORE_METRICS, MeasuredDocuments
 from services.chassis.errors import ZhikeError
 from services.chassis.logs import configure_logs, get_log
 from services.chassis.metrics import CHASSIS_METRICS, Metrics, stop_serving
+from services.chassis.readiness import Readiness
 from services.chassis.server import EXIT_SETTINGS, EXIT_START, StartError, collect_traces
 from services.chassis.settings import SettingsError, load_settings
+from services.chassis.standing import Standings
 
 SERVICE: Final = "gateway"
 BACKLOG: Final = 2_048
@@ -68,7 +70,11 @@ async def built(settings: GatewaySettings) -> AsyncIterator[Gateway]:
         stack.push_async_callback(adapters.close)
         clients = Clients(settings, metrics, chance=Random())
         stack.push_async_callback(clients.close)
-        keys = KeyStore(MeasuredDocuments(adapters.documents, metrics), clock)
+        standings = Standings(metrics)
+        documents = MeasuredDocuments(adapters.documents, metrics, standings)
+        readiness = Readiness(None, metrics, standings, clock)
+        stack.callback(asyncio.create_task(readiness.watch(documents), name="store").cancel)
+        keys = KeyStore(documents, clock)
         await keys.open()
         data = settings.data.absolute()
         tokens = ShopperTokens(load_secrets(adapters.folder / SECRET_FILE), clock)
@@ -84,6 +90,7 @@ async def built(settings: GatewaySettings) -> AsyncIterator[Gateway]:
             clock=clock,
             start_time=clock.now(),
             fallbacks=Fallbacks(clock, metrics),
+            readiness=readiness,
         )
         for language in LANGUAGES:
             parts.fallbacks.popular.want(settings.default_shop, language)
@@ -123,8 +130,9 @@ async def _run(settings: GatewaySettings) -> None:
         stack.callback(listening.close)
         metrics_port = _serve_metrics(stack, gateway.metrics, settings)
 
+        await gateway.parts.readiness.become_ready()
+
         def say_ready() -> None:
-            gateway.metrics.gauge("zhike_ready").set(1)
             address = f"{settings.bind}:{listening.getsockname()[1]}"
             metrics = f"{settings.bind}:{metrics_port}"
             log.info("ready", address=address, metrics=metrics, pid=os.getpid(), demo=settings.demo)
@@ -137,7 +145,7 @@ async def _run(settings: GatewaySettings) -> None:
         for background in (_watch_loop(gateway.metrics), parts.fallbacks.popular.keep_fresh(parts.caller)):
             stack.callback(asyncio.create_task(background).cancel)
         await server.serve([listening])
-        gateway.metrics.gauge("zhike_ready").set(0)
+        await gateway.parts.readiness.drain()
         log.info("stopping")
     log.info("stopped")
 

@@ -19,6 +19,8 @@ from gateway.settings import GatewaySettings
 from gateway.tokens import OperatorToken, ShopperTokens
 from services.chassis.documents.memory import MemoryDocuments
 from services.chassis.metrics import CHASSIS_METRICS, Metrics
+from services.chassis.readiness import Readiness
+from services.chassis.standing import Standings
 from tests.fakes.clock import ManualClock
 from tests.fakes.gateway_services import FakeServices
 
@@ -39,6 +41,7 @@ class Shop:
     keys: dict[Role, str]
     clock: ManualClock
     metrics: Metrics
+    standings: Standings
 
     def headers(self, role: Role | str | None) -> dict[str, str]:
         if role is None:
@@ -64,6 +67,7 @@ async def open_shop(**settings: Any) -> Shop:
     clock, services = ManualClock(), FakeServices()
     configured = GatewaySettings(documents="memory", **settings)
     metrics = Metrics((CHASSIS_METRICS, GATEWAY_METRICS))
+    standings = Standings(metrics)
     store = KeyStore(MemoryDocuments(), clock)
     await store.open()
     tokens, limiter = ShopperTokens(("a signing secret of thirty-two bytes or more",), clock), RateLimiter(clock)
@@ -77,7 +81,9 @@ async def open_shop(**settings: Any) -> Shop:
         clock=clock,
         start_time=clock.now(),
         fallbacks=Fallbacks(clock, metrics),
+        readiness=Readiness(None, metrics, standings, clock),
     )
+    await parts.readiness.become_ready()
     keys = {Role.OPERATOR: OPERATOR}
     for role in (Role.PUBLISHABLE, Role.SHOP, Role.STAFF, Role.LOAD):
         name = KeyName(f"test-{role.value}", role, shop="main", channel="", owner=f"owner-{role.value}")
@@ -88,7 +94,7 @@ async def open_shop(**settings: Any) -> Shop:
     client = httpx.AsyncClient(
         transport=httpx.ASGITransport(app, raise_app_exceptions=True), base_url="http://gateway.test"
     )
-    return Shop(client, app, services, parts, keys, clock, metrics)
+    return Shop(client, app, services, parts, keys, clock, metrics, standings)
 
 
 def problem_of(response: httpx.Response, status: int, reason: str) -> dict[str, Any]:
