@@ -7,6 +7,7 @@ RUN_STAMP := $(VENV)/.installed-run
 PYTEST := $(BIN)/python -m pytest
 # What starts the real servers that ZHIKE_TEST_* do not name already, runs a command beside them and stops them.
 REAL := infra/mongodb/with-mongodb.sh infra/elasticsearch/with-elasticsearch.sh
+PORT_SUITES := $(addprefix tests/contract/,documents eventlog artifacts searchindex leases idempotency)
 
 .DEFAULT_GOAL := help
 .PHONY: help run test test-unit test-journeys test-real test-browser pictures load bench fmt lint proto openapi docs clean
@@ -41,8 +42,8 @@ test-unit: $(STAMP)  ## the fast tests without sockets
 test-journeys: $(STAMP)  ## the journeys on the real processes
 	$(PYTEST) -m "not real" tests/journeys
 
-test-real: $(STAMP)  ## what needs real servers (docs/operator.md says how they are found)
-	$(REAL) $(PYTEST) -n 2 -m real tests/contract tests/journeys
+test-real: $(STAMP)  ## every adapter of the ports, and what else needs real servers (docs/operator.md says how they are found)
+	$(REAL) sh -c '$(PYTEST) -n 2 $(PORT_SUITES) && $(PYTEST) -n 2 -m real tests/contract tests/journeys $(PORT_SUITES:%=--ignore=%)'
 ifdef ES_JAVA_HOME_9
 	env -u ZHIKE_TEST_ELASTICSEARCH ZHIKE_ELASTICSEARCH_VERSION=9.5.3 ES_JAVA_HOME=$(ES_JAVA_HOME_9) \
 		infra/elasticsearch/with-elasticsearch.sh $(PYTEST) -m real tests/contract/searchindex tests/contract/search
