@@ -61,7 +61,7 @@ load: $(STAMP)  ## load a platform of its own with 100 requests/s for a minute a
 	$(BIN)/python -m loadtests --shape smoke
 
 bench: $(STAMP)  ## the figures that the README quotes (alone on the machine, please)
-	$(BIN)/python -m benchmarks.all
+	$(REAL) $(BIN)/python -m benchmarks.all
 
 fmt: $(STAMP)  ## format code and protos
 	$(BIN)/ruff format .
