@@ -28,7 +28,7 @@ class _Known:
 
 
 class CatalogMemory:
-    """One replica's view. All methods run on the event loop; ``rebuild`` does its work in a thread."""
+    """One replica's view. All methods run on the event loop; what is built anew is built in a thread, one by one."""
 
     def __init__(self, segmenter: Segmenter) -> None:
         self._segmenter = segmenter
@@ -37,9 +37,10 @@ class CatalogMemory:
         self.completion = Completion()
         self.price_bounds: tuple[int, ...] = ()
         self.currency = ""  # of most products
-        self._spelling_moved = False  # since the completions were built
+        self.spelling_moved = False  # since the completions were built
         self._prices_moved = False  # since the price bounds were
         self._built_from: tuple[list[Phrase], Mapping[str, float]] = ([], {})
+        self._building = asyncio.Lock()  # an older catalogue must not replace what was built of a newer one
 
     def __len__(self) -> int:
         return len(self._known)
@@ -52,7 +53,7 @@ class CatalogMemory:
             return
         self._prices_moved = True
         if before is None or now is None or _spelled(before) != _spelled(now):
-            self._spelling_moved = True
+            self.spelling_moved = True
             if before is not None:
                 self.vocabulary.discard(self._words(before))
             if now is not None:
@@ -62,38 +63,41 @@ class CatalogMemory:
         else:
             self._known[product.id] = now
 
-    @property
-    def dirty(self) -> bool:
-        """Whether the catalogue moved since the last ``rebuild``."""
-        return self._spelling_moved or self._prices_moved
-
     def price_of(self, product_id: str) -> Money | None:
         """Return a product's price of now, None without one."""
         known = self._known.get(product_id)
         return None if known is None else known.price
 
+    async def rebuild_bounds(self) -> None:
+        """Build price bounds anew from the catalogue, where a price moved."""
+        async with self._building:
+            await self._rebuild_bounds()
+
     async def rebuild(self, queries: Iterable[Phrase], popularity: Mapping[str, float]) -> None:
         """Build completions and price bounds anew from the catalogue, logged queries and popularity.
 
-        Nothing is done where none of them moved, and little where only weights or prices did: prices are edited all
-        day long, and completions of a whole catalogue take the processor for a good part of a second.
+        Nothing is done where none of them moved, and little where only weights did.
         """
         logged = list(queries)
+        async with self._building:
+            await self._rebuild_bounds()
+            if not self.spelling_moved and self._built_from == (logged, popularity):
+                return
+            self.spelling_moved = False
+            try:
+                self.completion = await asyncio.to_thread(
+                    _completion, dict(self._known), logged, popularity, like=self.completion
+                )
+            except BaseException:
+                self.spelling_moved = True  # the next pass tries again, also when nothing moves any more
+                raise
+            self._built_from = (logged, popularity)
+
+    async def _rebuild_bounds(self) -> None:
         if self._prices_moved:
             self._prices_moved = False
             prices = [each.price for each in self._known.values() if each.price is not None]
             self.currency, self.price_bounds = await asyncio.to_thread(_bounds, prices)
-        if not self._spelling_moved and self._built_from == (logged, popularity):
-            return
-        self._spelling_moved = False
-        try:
-            self.completion = await asyncio.to_thread(
-                _completion, dict(self._known), logged, popularity, like=self.completion
-            )
-        except BaseException:
-            self._spelling_moved = True  # the next pass tries again, also when nothing moves any more
-            raise
-        self._built_from = (logged, popularity)
 
     def _words(self, known: _Known) -> list[str]:
         return [word for text in _spelled(known) for word in self._segmenter.vocabulary_words(text)]

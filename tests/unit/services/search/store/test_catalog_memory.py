@@ -1,5 +1,8 @@
 """Completions are built again for what moved, and not for nothing."""
 
+import asyncio
+import threading
+
 import pytest
 
 from services.kits.money import Money
@@ -70,11 +73,29 @@ async def test_a_price_is_shown_at_once_and_builds_no_completion_anew() -> None:
     (shown, other) = complete_query(memory.completion, memory.price_of, "milk", "en", 0)
     assert shown.price == Money(750, "CNY")
     assert other.price is None
-    assert memory.dirty
     await memory.rebuild([], {})
     assert memory.completion is before
     assert memory.currency == "CNY"
-    assert not memory.dirty
+
+
+async def test_what_was_built_of_a_newer_catalogue_is_never_replaced_by_an_older_one() -> None:
+    memory = await filled()
+    begun, go_on = threading.Event(), threading.Event()
+
+    class Slow(dict[str, float]):
+        def get(self, key: str, default: float = 0.0) -> float:
+            begun.set()
+            assert go_on.wait(10)
+            return super().get(key, default)
+
+    slow = asyncio.create_task(memory.rebuild([], Slow(a=1.0)))
+    assert await asyncio.to_thread(begun.wait, 10)
+    memory.put(product_from_json({"id": "c", "title": {"en": "Milk c"}}, shop="main"))
+    quick = asyncio.create_task(memory.rebuild([], {"a": 1.0}))
+    await asyncio.sleep(0.05)
+    go_on.set()
+    await asyncio.gather(slow, quick)
+    assert titles(memory) == ["Milk a", "Milk b", "Milk c"]
 
 
 async def test_bounds_follow_prices_and_forget_those_of_a_withdrawn_product() -> None:
