@@ -70,7 +70,7 @@ fmt: $(STAMP)  ## format code and protos
 lint: $(STAMP)  ## formatting, lint, types, import contracts, protos, image, compose, dashboards, rules
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
-	$(BIN)/mypy services gateway infra
+	$(BIN)/mypy services gateway infra loadtests
 	$(BIN)/lint-imports
 	$(BIN)/python protos/generate.py --lint
 	$(BIN)/hadolint infra/docker/Dockerfile
