@@ -7,7 +7,7 @@ import asyncio
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, TypeVar
 
 from services.kits.money import Money
 from services.kits.text.segment import Segmenter
@@ -17,6 +17,8 @@ from services.search.domain.product import CATEGORY_SEPARATOR, Product, Texts
 from services.search.domain.suggestions import Completion, Phrase, SuggestionKind
 
 _LANGUAGES: Final = ("zh", "en")
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +35,8 @@ class CatalogMemory:
     def __init__(self, segmenter: Segmenter) -> None:
         self._segmenter = segmenter
         self._known: dict[str, _Known] = {}
+        self._levels: Counter[tuple[str, str]] = Counter()  # products by language and level of a category
+        self._brands: Counter[str] = Counter()
         self.vocabulary = Vocabulary()
         self.completion = Completion()
         self.price_bounds: tuple[int, ...] = ()
@@ -52,12 +56,14 @@ class CatalogMemory:
         if before == now:
             return
         self._prices_moved = True
-        if before is None or now is None or _spelled(before) != _spelled(now):
+        if before is None or now is None or _named(before) != _named(now):
             self.spelling_moved = True
             if before is not None:
                 self.vocabulary.discard(self._words(before))
+                self._count(before, -1)
             if now is not None:
                 self.vocabulary.add(self._words(now))
+                self._count(now, 1)
         if now is None:
             self._known.pop(product.id, None)
         else:
@@ -85,8 +91,9 @@ class CatalogMemory:
                 return
             self.spelling_moved = False
             try:
+                general = list(self._general())
                 self.completion = await asyncio.to_thread(
-                    _completion, dict(self._known), logged, popularity, like=self.completion
+                    _completion, dict(self._known), [*logged, *general], popularity, like=self.completion
                 )
             except BaseException:
                 self.spelling_moved = True  # the next pass tries again, also when nothing moves any more
@@ -99,8 +106,25 @@ class CatalogMemory:
             prices = [each.price for each in self._known.values() if each.price is not None]
             self.currency, self.price_bounds = await asyncio.to_thread(_bounds, prices)
 
+    def _count(self, known: _Known, step: int) -> None:
+        _move(self._levels, _levels(known), step)
+        _move(self._brands, known.brands, step)
+
+    def _general(self) -> Iterable[Phrase]:
+        """Yield categories and brands, weighed by how many products they have."""
+        total = max(1, len(self._known))
+        for (language, level), count in self._levels.items():
+            yield Phrase(level, SuggestionKind.CATEGORY, 1 + count / total, language)
+        for brand, count in self._brands.items():
+            yield Phrase(brand, SuggestionKind.BRAND, 1 + count / total)
+
     def _words(self, known: _Known) -> list[str]:
         return [word for text in _spelled(known) for word in self._segmenter.vocabulary_words(text)]
+
+
+def _named(known: _Known) -> object:
+    """Return all of it that is words."""
+    return known.title, known.categories, known.brands
 
 
 def _spelled(known: _Known) -> list[str]:
@@ -108,10 +132,28 @@ def _spelled(known: _Known) -> list[str]:
     return [*known.title.values(), *known.brands, *(path for each in known.categories for path in each.values())]
 
 
+def _levels(known: _Known) -> set[tuple[str, str]]:
+    """Return language and level of all the categories that the product lies in."""
+    return {
+        (language, level)
+        for paths in known.categories
+        for language in _LANGUAGES
+        for level in paths.get(language, "").split(CATEGORY_SEPARATOR)
+        if level
+    }
+
+
+def _move(counts: Counter[T], items: Iterable[T], step: int) -> None:
+    for item in items:
+        counts[item] += step
+        if not counts[item]:
+            del counts[item]
+
+
 def _completion(
-    known: Mapping[str, _Known], queries: list[Phrase], popularity: Mapping[str, float], *, like: Completion
+    known: Mapping[str, _Known], others: Sequence[Phrase], popularity: Mapping[str, float], *, like: Completion
 ) -> Completion:
-    return Completion(queries, (*_named(known), *_titles(known, popularity)), like=like)
+    return Completion([*others, *_titles(known, popularity)], like=like)
 
 
 def _bounds(prices: Sequence[Money]) -> tuple[str, tuple[int, ...]]:
@@ -119,29 +161,6 @@ def _bounds(prices: Sequence[Money]) -> tuple[str, tuple[int, ...]]:
     currencies = Counter(price.currency for price in prices)
     currency = max(currencies, key=currencies.__getitem__, default="")
     return currency, price_bounds([price.amount_minor for price in prices if price.currency == currency])
-
-
-def _named(known: Mapping[str, _Known]) -> Iterable[Phrase]:
-    """Yield categories and brands, weighed by how many products they have."""
-    categories: dict[tuple[str, str], int] = {}
-    brands: dict[str, int] = {}
-    for each in known.values():
-        for language in _LANGUAGES:
-            levels = {
-                level
-                for paths in each.categories
-                for level in paths.get(language, "").split(CATEGORY_SEPARATOR)
-                if level
-            }
-            for level in levels:
-                categories[language, level] = categories.get((language, level), 0) + 1
-        for brand in each.brands:
-            brands[brand] = brands.get(brand, 0) + 1
-    total = max(1, len(known))
-    for (language, level), count in categories.items():
-        yield Phrase(level, SuggestionKind.CATEGORY, 1 + count / total, language)
-    for brand, count in brands.items():
-        yield Phrase(brand, SuggestionKind.BRAND, 1 + count / total)
 
 
 def _titles(known: Mapping[str, _Known], popularity: Mapping[str, float]) -> Iterable[Phrase]:

@@ -110,3 +110,23 @@ async def test_bounds_follow_prices_and_forget_those_of_a_withdrawn_product() ->
         memory.put(product_from_json({"id": f"p{number}", "title": {"en": "Tea"}, "withdrawn": True}, shop="main"))
     await memory.rebuild([], {})
     assert max(memory.price_bounds) < max(bounds)
+
+
+async def test_categories_and_brands_are_suggested_as_long_as_a_product_has_them() -> None:
+    memory = CatalogMemory(SEGMENTER)
+    dairy = {"categories": [{"en": "Dairy > Cheese"}], "brands": ["Dairyland"]}
+    for product_id in ("a", "b"):
+        row = {"id": product_id, "title": {"en": f"Gouda {product_id}"}, **dairy}
+        memory.put(product_from_json(row, shop="main"))
+    await memory.rebuild([], {})
+
+    def suggested() -> list[str]:
+        return [phrase.text for phrase in memory.completion.complete("dairy", "en")]
+
+    assert suggested() == ["Dairy", "Dairyland"]
+    memory.put(product_from_json({"id": "a", "title": {"en": "Gouda a"}, "withdrawn": True}, shop="main"))
+    await memory.rebuild([], {})
+    assert suggested() == ["Dairy", "Dairyland"]
+    memory.put(product_from_json({"id": "b", "title": {"en": "Gouda b"}, "brands": ["Dairyland"]}, shop="main"))
+    await memory.rebuild([], {})
+    assert suggested() == ["Dairyland"]
