@@ -10,7 +10,6 @@ from zhike.search.v1 import product_service_pb2_grpc, query_insight_service_pb2_
 from services.chassis.adapters import open_search_index
 from services.chassis.errors import ZhikeError
 from services.chassis.eventlog.applier import Projection
-from services.chassis.eventlog.backoff import is_passing
 from services.chassis.eventlog.cursors import Cursors, DocumentCursors, MemoryCursors
 from services.chassis.eventlog.documents_log import DocumentsLog
 from services.chassis.eventlog.generations import Generations
@@ -21,7 +20,7 @@ from services.chassis.eventlog.rebuild import RebuildableProjection
 from services.chassis.eventlog.running import first_end
 from services.chassis.eventlog.running import running as running_beside
 from services.chassis.jobs import Job, JobKind
-from services.chassis.logs import get_log
+from services.chassis.logs import get_log, log_defect
 from services.chassis.metrics import Metric, MetricKind
 from services.chassis.operation_run import OperationRun
 from services.chassis.searchindex.port import BranchConflictError, IndexUnavailableError
@@ -207,14 +206,14 @@ class Search:
         )
 
     async def _keep_popularity(self) -> None:
-        """Write popularity that moved into the index, for ever."""
+        """Write popularity that moved into the index, for ever; what keeps it from that keeps no product from it."""
         while True:
             try:
                 await self.indexer.refresh_popularity(await self.mined.popularity())
             except ZhikeError as error:
-                if not is_passing(error):
-                    raise
-                log.warning("popularity is not written yet", reason=error.reason)
+                log.warning("popularity is not written", reason=error.reason)
+            except Exception as error:  # noqa: BLE001 - a job loop
+                log_defect(log, "popularity is not written", error)
             await asyncio.sleep(REFRESH_INTERVAL_S)
 
     async def _await_index(self) -> None:
