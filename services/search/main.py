@@ -8,7 +8,6 @@ from typing import Final
 from zhike.search.v1 import product_service_pb2_grpc, query_insight_service_pb2_grpc, search_service_pb2_grpc
 
 from services.chassis.adapters import open_search_index
-from services.chassis.errors import ZhikeError
 from services.chassis.eventlog.applier import Projection
 from services.chassis.eventlog.cursors import Cursors, DocumentCursors, MemoryCursors
 from services.chassis.eventlog.documents_log import DocumentsLog
@@ -17,10 +16,8 @@ from services.chassis.eventlog.outbox import OutboxRelay
 from services.chassis.eventlog.port import GenerationMismatchError
 from services.chassis.eventlog.reader import Reader
 from services.chassis.eventlog.rebuild import RebuildableProjection
-from services.chassis.eventlog.running import first_end
-from services.chassis.eventlog.running import running as running_beside
 from services.chassis.jobs import Job, JobKind
-from services.chassis.logs import get_log, log_defect
+from services.chassis.logs import get_log
 from services.chassis.metrics import Metric, MetricKind
 from services.chassis.operation_run import OperationRun
 from services.chassis.searchindex.port import BranchConflictError, IndexUnavailableError
@@ -126,14 +123,10 @@ class Search:
         self._prepared.set()
 
     async def follow_index(self) -> None:
-        """Keep the index up with the log and with popularity; a log that began anew means an index filled anew.
-
-        Both are one job: who writes a popularity that moved must know with which one every edit was written.
-        """
+        """Keep the index up with the log; a log that began anew means an index filled anew."""
         await self._prepared.wait()
         try:
-            async with running_beside([self.index_reader.run(), self._keep_popularity()]) as tasks:
-                await first_end(tasks)
+            await self.index_reader.run()
         except GenerationMismatchError:
             await self.indexer.rebuild()
             cursors = DocumentCursors(self.runtime.documents, self.indexer.name)
@@ -150,10 +143,21 @@ class Search:
             await self._load_memory()
             raise
 
+    async def refresh_popularity(self) -> None:
+        """Take what was mined; the replica that indexes the products also writes what moved. A pass of a job.
+
+        No other could: it alone knows with which popularity each edit was written.
+        """
+        await self._prepared.wait()
+        sums = await self.mined.popularity()
+        if self.index_reader.follows:
+            await self.indexer.refresh_popularity(sums)
+        else:
+            self.popularity.take(sums)
+
     async def refresh_suggestions(self) -> None:
         """Take new queries and popularity into the completions; a pass of a job."""
         await self._prepared.wait()
-        self.popularity.take(await self.mined.popularity())
         await self.follower.rebuild()
 
     async def refresh_memory(self) -> None:
@@ -199,22 +203,12 @@ class Search:
             Job("search-log-mining", self.mining.run),
             Job("product-index-standing", self.index_reader.look, every, every_s=STANDING_INTERVAL_S),
             Job("search-log-mining-generation", self.mining.refresh, every, every_s=STANDING_INTERVAL_S),
+            Job("popularity", self.refresh_popularity, every, every_s=REFRESH_INTERVAL_S),
             Job("search-log", self.search_log.run, every),
             Job("catalog-memory", self.follow_memory, every),
             Job("completions", self.refresh_memory, every, every_s=MEMORY_INTERVAL_S),
             Job("suggested-queries", self.refresh_suggestions, every, every_s=REFRESH_INTERVAL_S),
         )
-
-    async def _keep_popularity(self) -> None:
-        """Write popularity that moved into the index, for ever; what keeps it from that keeps no product from it."""
-        while True:
-            try:
-                await self.indexer.refresh_popularity(await self.mined.popularity())
-            except ZhikeError as error:
-                log.warning("popularity is not written", reason=error.reason)
-            except Exception as error:  # noqa: BLE001 - a job loop
-                log_defect(log, "popularity is not written", error)
-            await asyncio.sleep(REFRESH_INTERVAL_S)
 
     async def _await_index(self) -> None:
         """Return when the index answers; one that is away, or that another replica fills, is asked again."""
