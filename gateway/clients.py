@@ -15,7 +15,7 @@ from zhike.type.v1 import import_pb2
 
 from services.chassis.clients import Method, declare_method
 
-SERVICES: Final = ("knowledge", "search", "recommendation")
+SERVICES: Final = ("knowledge", "search", "recommendation", "orders", "reputation")
 
 RequestT = TypeVar("RequestT", bound=Message)
 ResponseT = TypeVar("ResponseT", bound=Message)

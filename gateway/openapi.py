@@ -41,7 +41,7 @@ _PATH_PARAMETERS: Final = {
     "placement": "The placement.",
     "purpose": "personalization or marketing.",
     "version": "The model version.",
-    "service": "knowledge, search or recommendation.",
+    "service": "knowledge, search, recommendation, orders or reputation.",
     "projection": "The projection.",
 }
 _EVERYWHERE: Final = (HTTPStatus.INTERNAL_SERVER_ERROR,)

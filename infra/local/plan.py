@@ -9,7 +9,7 @@ from pathlib import Path
 from infra.local.profile import Profile
 from services.chassis.errors import ErrorKind, ZhikeError
 
-SERVICES = ("knowledge", "search", "recommendation")
+SERVICES = ("knowledge", "search", "recommendation", "orders", "reputation")
 GATEWAY = "gateway"
 DEFAULT_HTTP_PORT = 8080
 DEMO_TIME_ZONE = "America/New_York"  # where the shop of the demo's data stands

@@ -145,6 +145,8 @@ class ChassisSettings(BaseSettings):
     knowledge_address: Address = Field("", description='Where knowledge answers, "host:port".')
     search_address: Address = Field("", description='Where search answers, "host:port".')
     recommendation_address: Address = Field("", description='Where recommendation answers, "host:port".')
+    orders_address: Address = Field("", description='Where orders answers, "host:port".')
+    reputation_address: Address = Field("", description='Where reputation answers, "host:port".')
 
     @classmethod
     def settings_customise_sources(

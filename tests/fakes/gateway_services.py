@@ -1,4 +1,4 @@
-"""The three services as the gateway sees them, in one process: they keep the contracts, remember what they were asked,
+"""The services as the gateway sees them, in one process: they keep the contracts, remember what they were asked,
 and are down, late or refusing when a test says so. Errors take the way over google.rpc.Status, as on the wire."""
 
 from collections.abc import AsyncIterator, Callable

@@ -4,6 +4,7 @@ import re
 
 import pytest
 
+from gateway.clients import SERVICES
 from tests.fakes.gateway_shop import Shop, problem_of
 
 
@@ -12,7 +13,7 @@ async def test_the_gateway_is_healthy_while_services_are_away_and_ready_only_wit
     ready = (await shop.client.get("/readyz")).json()
     assert ready == {
         "status": "ready",
-        "services": {"knowledge": "serving", "search": "serving", "recommendation": "serving"},
+        "services": dict.fromkeys(SERVICES, "serving"),
     }
     shop.services.down.update(("search", "knowledge"))
     response = await shop.client.get("/readyz")

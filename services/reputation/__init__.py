@@ -1,0 +1,5 @@
+"""What the public says of the shop: mentions, how loud and how bad they are, and the alerts that follow.
+
+Owns sources, mentions, their clusters, tone and counts, and the alerts with their whole life. Does not own: customers,
+products, orders.
+"""
