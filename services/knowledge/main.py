@@ -14,6 +14,7 @@ from services.chassis.metrics import Metric, MetricKind
 from services.chassis.operation_run import OperationRun
 from services.chassis.operations import Worker
 from services.chassis.server import Runtime, Service, run_service
+from services.kits.purchases import ORDER_EVENTS
 from services.knowledge.domain.identity import IdentityRules
 from services.knowledge.domain.import_plan import CUSTOMERS as IMPORT_CUSTOMERS
 from services.knowledge.domain.import_plan import EVENTS, ORDERS
@@ -77,8 +78,12 @@ class Parts:
         await announce_everyone(self.customers, self.announcer)
 
     def is_behind(self) -> bool:
-        """Tell whether orders are not read up to the log's head."""
+        """Tell whether orders are not read up to the logs' heads."""
         return self.events.lag_events() > 0 or self.events.staleness_s() > STALE_S
+
+    def read_through(self) -> tuple[int, ...]:
+        """Return the last number that was read of each partition of the logs that tell of orders."""
+        return tuple(seq for reader in self.events.readers for _, seq in sorted(reader.positions.items()))
 
 
 async def build(runtime: Runtime[KnowledgeSettings]) -> Service:
@@ -129,9 +134,9 @@ def make_parts(runtime: Runtime[KnowledgeSettings]) -> Parts:
     resolutions = ResolutionStore(documents, runtime.event_log(CUSTOMERS), metrics=runtime.metrics)
     announcer = Announcer(customers, resolutions, runtime.clock)
 
-    def follow(generations: Generations, source: EventSource, make: Build) -> RebuildableProjection:
+    def follow(generations: Generations, make: Build, *sources: EventSource) -> RebuildableProjection:
         return RebuildableProjection(
-            generations, [source], make, runtime.clock, rng=runtime.chance, metrics=runtime.metrics
+            generations, sources, make, runtime.clock, rng=runtime.chance, metrics=runtime.metrics
         )
 
     return Parts(
@@ -139,9 +144,14 @@ def make_parts(runtime: Runtime[KnowledgeSettings]) -> Parts:
         resolutions=resolutions,
         classes=ClassStore(documents),
         announcer=announcer,
-        events=follow(shopping, runtime.event_log(USER_EVENTS), build_shopping(documents, shopping, announcer)),
-        claims=follow(stated, runtime.event_log(CUSTOMER_CLAIMS), build_statements(documents, stated, announcer)),
-        products=follow(own_label, runtime.source(PRODUCTS, "search"), build_own_label(documents)),
+        events=follow(
+            shopping,
+            build_shopping(documents, shopping, announcer),
+            runtime.event_log(USER_EVENTS),
+            runtime.source(ORDER_EVENTS, "orders"),
+        ),
+        claims=follow(stated, build_statements(documents, stated, announcer), runtime.event_log(CUSTOMER_CLAIMS)),
+        products=follow(own_label, build_own_label(documents), runtime.source(PRODUCTS, "search")),
     )
 
 
@@ -153,7 +163,7 @@ def jobs_of(runtime: Runtime[KnowledgeSettings], parts: Parts) -> list[Job]:
         parts.resolutions,
         parts.classes,
         runtime.clock,
-        events=runtime.event_log(USER_EVENTS),
+        read_through=parts.read_through,
         is_behind=parts.is_behind,
     )
 

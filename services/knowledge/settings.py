@@ -6,8 +6,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from pydantic import Field, field_validator
 
 from services.chassis.settings import ChassisSettings
-from services.knowledge.domain.errors import IdentifierInvalidError
-from services.knowledge.domain.identifiers import parse_identifier
+from services.kits.text.identifiers import IdentifierInvalidError, parse_identifier
 
 
 class KnowledgeSettings(ChassisSettings):

@@ -26,12 +26,6 @@ class BatchSizeError(InvalidArgumentError):
     reason = "BATCH_SIZE"
 
 
-class IdentifierInvalidError(InvalidArgumentError):
-    """A text that names nobody: unknown kind, or a value that its kind does not allow."""
-
-    reason = "IDENTIFIER_INVALID"
-
-
 class CustomerNotFoundError(NotFoundError):
     """Nothing is known of this id or identifier."""
 

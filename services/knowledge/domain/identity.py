@@ -13,8 +13,9 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from services.kits.text.identifiers import STRENGTH, VISITOR, kind_of
 from services.knowledge.domain.blocked import is_placeholder
-from services.knowledge.domain.identifiers import STRENGTH, VISITOR, kind_of, own_customer_id
+from services.knowledge.domain.identifiers import own_customer_id
 
 MANUAL, CLAIM, IMPORT_ROW = "manual", "claim", "import-row"
 VERIFIED_PHONE, VERIFIED_EMAIL = "verified-phone", "verified-email"

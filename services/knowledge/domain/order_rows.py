@@ -16,21 +16,8 @@ from typing import Any, Final
 
 from services.chassis.canonical import canonical_json
 from services.kits.money import decimal_text, is_currency, minor_digits
-from services.knowledge.domain.errors import IdentifierInvalidError
-from services.knowledge.domain.identifiers import (
-    CARD,
-    EMAIL,
-    LOGIN,
-    PHONE,
-    VISITOR,
-    anonymous_identifier,
-    by_strength,
-    parse_identifier,
-)
-from services.knowledge.domain.import_plan import OrderOptions
-from services.knowledge.domain.purchases import CHARGE, RETURN, SALE
-from services.knowledge.domain.times import micros, time_of
-from services.knowledge.domain.user_events import (
+from services.kits.purchases import (
+    CHARGE,
     FUTURE_TOLERANCE,
     MAX_ORDER_LINES,
     MAX_ORDER_NUMBER_CHARACTERS,
@@ -38,8 +25,23 @@ from services.knowledge.domain.user_events import (
     MAX_QUANTITY,
     MAX_SHOP_CHARACTERS,
     PURCHASE,
+    RETURN,
+    SALE,
     is_channel,
 )
+from services.kits.text.identifiers import (
+    CARD,
+    EMAIL,
+    LOGIN,
+    PHONE,
+    VISITOR,
+    IdentifierInvalidError,
+    anonymous_identifier,
+    by_strength,
+    parse_identifier,
+)
+from services.kits.times import micros, time_of
+from services.knowledge.domain.import_plan import OrderOptions
 
 OLDEST_IMPORTED: Final = timedelta(days=50 * 366)
 ORDER_LINE, ANONYMOUS = "order-line", "anonymous-order"

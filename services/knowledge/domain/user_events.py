@@ -12,12 +12,32 @@ from functools import lru_cache
 from typing import Any, Final
 
 from services.kits.money import is_currency, minor_units
-from services.knowledge.domain.errors import EventRefusedError, IdentifierInvalidError
-from services.knowledge.domain.identifiers import VISITOR, anonymous_identifier, by_strength, parse_identifier
-from services.knowledge.domain.purchases import CHARGE, GOODS, RETURN, SALE
+from services.kits.purchases import (
+    BY_BROWSER,
+    BY_SHOP,
+    CHARGE,
+    FUTURE_TOLERANCE,
+    GOODS,
+    MAX_ORDER_LINES,
+    MAX_ORDER_NUMBER_CHARACTERS,
+    MAX_PRODUCT_ID_CHARACTERS,
+    MAX_QUANTITY,
+    MAX_SHOP_CHARACTERS,
+    PURCHASE,
+    RETURN,
+    SALE,
+    is_channel,
+)
+from services.kits.text.identifiers import (
+    VISITOR,
+    IdentifierInvalidError,
+    anonymous_identifier,
+    by_strength,
+    parse_identifier,
+)
+from services.knowledge.domain.errors import EventRefusedError
 
 SEARCH: Final = "search"
-PURCHASE: Final = "purchase-complete"
 LOGIN: Final = "login"
 EVENT_TYPES: Final = frozenset(
     {
@@ -37,27 +57,19 @@ _NEEDS_PRODUCTS: Final = frozenset({PURCHASE, "detail-page-view", "add-to-cart",
 
 MAX_BATCH_EVENTS: Final = 500
 MAX_ID_CHARACTERS: Final = 128
-MAX_SHOP_CHARACTERS: Final = 64
-MAX_CHANNEL_CHARACTERS: Final = 32
 MAX_LANGUAGE_CHARACTERS: Final = 35
 MAX_IDENTIFIERS: Final = 8
 MAX_PRODUCTS: Final = 200
-MAX_ORDER_LINES: Final = 2_000
-MAX_PRODUCT_ID_CHARACTERS: Final = 128
-MAX_QUANTITY: Final = 1_000_000
 MAX_QUERY_CHARACTERS: Final = 500
 MAX_TOKEN_CHARACTERS: Final = 1_024
 MAX_PLACEMENT_CHARACTERS: Final = 64
 MAX_POSITION: Final = 10_000
-MAX_ORDER_NUMBER_CHARACTERS: Final = 64
 MAX_ATTRIBUTES: Final = 20
 MAX_ATTRIBUTE_NAME_CHARACTERS: Final = 64
 MAX_ATTRIBUTE_CHARACTERS: Final = 256
-FUTURE_TOLERANCE: Final = timedelta(minutes=5)
 OLDEST_AGE: Final = timedelta(days=3_653)  # ten years
 
 _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
-_CHANNEL: Final = re.compile(r"[a-z0-9][a-z0-9-]{0,31}", re.ASCII)
 _LANGUAGE: Final = re.compile(r"[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8})*", re.ASCII)
 
 
@@ -171,11 +183,6 @@ def check_event(form: UserEventForm, rules: IntakeRules) -> CheckedEvent:
     return CheckedEvent(event_id, form.type, time, shop, channel, subject, payload)
 
 
-def is_channel(text: str) -> bool:
-    """Tell whether the text can name a channel."""
-    return _CHANNEL.fullmatch(text) is not None
-
-
 def _time(time: datetime, rules: IntakeRules) -> datetime:
     if time.tzinfo is None:
         raise EventRefusedError("EVENT_TIME_INVALID", "a time needs its zone: 2026-11-23T10:00:00+08:00", field="time")
@@ -264,7 +271,7 @@ def _add_order(payload: dict[str, Any], form: UserEventForm, rules: IntakeRules)
         raise EventRefusedError("ORDER_UNEXPECTED", f"only {PURCHASE} carries an order", field="order")
     if order.kind not in (SALE, RETURN):
         raise EventRefusedError("KIND_INVALID", "an order's kind is sale or return", field="order.kind")
-    body: dict[str, Any] = {"kind": order.kind, "source": "browser" if rules.allowed is not None else "shop"}
+    body: dict[str, Any] = {"kind": order.kind, "source": BY_BROWSER if rules.allowed is not None else BY_SHOP}
     if order.number:
         body["number"] = _name(order.number, MAX_ORDER_NUMBER_CHARACTERS, "order.number")
     if order.total is not None:

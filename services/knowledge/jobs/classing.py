@@ -3,7 +3,6 @@
 from collections.abc import Callable, Sequence
 
 from services.chassis.clock import Clock
-from services.chassis.eventlog.port import EventLog
 from services.chassis.logs import get_log
 from services.knowledge.store.class_basis import ClassStore
 from services.knowledge.store.customers import CustomerStore
@@ -16,7 +15,10 @@ log = get_log("classes")
 
 
 class ClassJob:
-    """One pass looks whether the basis is behind the log, and computes it when its rest is over."""
+    """One pass looks whether the basis is behind the orders, and computes it when its rest is over.
+
+    ``read_through``: the last number that was read of each partition of each log that tells of orders.
+    """
 
     def __init__(
         self,
@@ -25,11 +27,11 @@ class ClassJob:
         classes: ClassStore,
         clock: Clock,
         *,
-        events: EventLog,
+        read_through: Callable[[], Sequence[int]],
         is_behind: Callable[[], bool],
     ) -> None:
         self._customers, self._resolutions, self._classes = customers, resolutions, classes
-        self._clock, self._events, self._is_behind = clock, events, is_behind
+        self._clock, self._read_through, self._is_behind = clock, read_through, is_behind
         self._next_s = 0.0
 
     async def run(self) -> None:
@@ -37,7 +39,7 @@ class ClassJob:
         began = self._clock.monotonic()
         if began < self._next_s or self._is_behind():
             return
-        head: Sequence[int] = (await self._events.head()).seqs
+        head = self._read_through()
         if not any(head) or tuple(head) == tuple(await self._classes.basis_head()):
             return
         basis = await compute_classes(self._customers, self._resolutions, self._classes, self._clock, head=head)

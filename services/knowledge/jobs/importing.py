@@ -21,12 +21,13 @@ from services.chassis.clock import Clock
 from services.chassis.errors import ErrorKind, ZhikeError
 from services.chassis.eventlog.port import EventLog, NewEvent, Verdict, VerdictStatus
 from services.chassis.operation_run import OperationRun, RowError
+from services.kits.purchases import authority_of, order_key
+from services.kits.times import micros, time_of
 from services.knowledge.domain.customer_rows import is_news
 from services.knowledge.domain.errors import ImportConfigError, StagingFailedError
 from services.knowledge.domain.import_plan import CUSTOMERS, ORDERS, ImportPlan
-from services.knowledge.domain.purchases import Order, order_from_payload, order_key
+from services.knowledge.domain.purchases import Order, order_from_payload
 from services.knowledge.domain.statements import CLAIMS_WRITTEN, records_of_event
-from services.knowledge.domain.times import micros, time_of
 from services.knowledge.jobs.staging import ERRORS, KEY_BYTES, STAGED, StagingTask
 from services.knowledge.jobs.staging_process import stage_in_process
 from services.knowledge.store.customers import CustomerStore
@@ -269,6 +270,7 @@ def _says(event: NewEvent, order: Order) -> bool:
     """Tell whether the event says of an order what stands."""
     said = order_from_payload(
         event.payload,
+        authority=authority_of(event.type, event.payload),
         subject=event.subject,
         time_us=micros(event.occurred_time),
         recorded_us=order.recorded_us,

@@ -23,6 +23,7 @@ import orjson
 
 from services.chassis.errors import InvalidArgumentError, ZhikeError
 from services.kits.rows.bad_row import BadRow
+from services.kits.times import micros, time_of
 from services.knowledge.domain.customer_rows import CustomerNames, UnnamedColumnError, statement_of_row
 from services.knowledge.domain.errors import EventRefusedError, ImportConfigError
 from services.knowledge.domain.import_plan import (
@@ -43,7 +44,6 @@ from services.knowledge.domain.order_rows import (
     run_from_json,
     whole_order,
 )
-from services.knowledge.domain.times import micros, time_of
 from services.knowledge.domain.user_events import CheckedEvent, IntakeRules, check_event
 from services.knowledge.jobs.staged_rows import (
     Table,

@@ -12,7 +12,7 @@ from services.chassis.clock import Clock
 from services.chassis.eventlog.port import EventLog
 from services.chassis.metrics import Metrics
 from services.chassis.traces import current_trace
-from services.knowledge.domain.identifiers import parse_identifier
+from services.kits.text.identifiers import parse_identifier
 from services.knowledge.domain.import_plan import EVENTS, ORDERS
 from services.knowledge.domain.user_events import IntakeRules
 from services.knowledge.servicer.uploads import Uploads

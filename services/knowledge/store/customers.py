@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from services.chassis.documents.port import BATCH_LIMIT, PAGE_LIMIT, Collection, DocumentStore
 from services.chassis.eventlog.generations import Generations
 from services.chassis.eventlog.projection import live_body
+from services.kits.text.identifiers import is_anonymous
 from services.knowledge.domain.classes import Tally
-from services.knowledge.domain.identifiers import is_anonymous, own_customer_id
+from services.knowledge.domain.identifiers import own_customer_id
 from services.knowledge.domain.identity import (
     IdentityRules,
     Node,

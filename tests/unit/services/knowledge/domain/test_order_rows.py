@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.chassis.canonical import canonical_json
-from services.knowledge.domain.identifiers import is_anonymous
+from services.kits.text.identifiers import is_anonymous
+from services.kits.times import time_of
 from services.knowledge.domain.import_plan import OrderOptions
 from services.knowledge.domain.order_rows import (
     MAX_ORDER_BYTES,
@@ -22,7 +23,6 @@ from services.knowledge.domain.order_rows import (
     run_from_json,
     whole_order,
 )
-from services.knowledge.domain.times import time_of
 from services.knowledge.domain.user_events import MAX_ORDER_LINES, IntakeRules, UserEventForm, check_event
 from services.knowledge.wire.user_events import read_event
 

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from services.kits.text.identifiers import is_anonymous
 from services.knowledge.domain import user_events as bounds
 from services.knowledge.domain.errors import EventRefusedError
-from services.knowledge.domain.identifiers import is_anonymous
 from services.knowledge.domain.user_events import (
     IntakeRules,
     MoneyForm,

@@ -1,10 +1,12 @@
 """Classes over all customers, in one pass over all orders."""
 
+from services.kits.purchases import ORDER_EVENTS
 from services.knowledge.domain.classes import DISCOUNT, OWN_LABEL
 from services.knowledge.domain.user_events import MoneyForm, ProductForm
 from services.knowledge.jobs.classing import ClassJob
 from services.knowledge.store.collections import USER_EVENTS
 from services.knowledge.usecases.classes import compute_classes
+from tests.fakes.order_facts import placed
 from tests.unit.services.knowledge.conftest import World
 from tests.unit.services.knowledge.store.test_projections import purchase
 
@@ -44,9 +46,10 @@ async def test_attitude_to_promotions_is_compared_with_the_other_customers(world
 
 
 async def test_the_job_computes_when_there_is_news_it_stands_at_the_head_and_has_rested(world: World) -> None:
-    behind = True
+    behind, shopping = True, (USER_EVENTS, ORDER_EVENTS)
     job = ClassJob(world.customers, world.resolutions, world.classes, world.clock,
-                   events=world.logs[USER_EVENTS], is_behind=lambda: behind)  # fmt: skip
+                   read_through=lambda: [world.positions.get(log, 0) for log in shopping],
+                   is_behind=lambda: behind)  # fmt: skip
     await job.run()
     assert await world.classes.basis() is None, "an empty shop has no classes"
     await world.write(purchase("o1", world, "1"))
@@ -64,3 +67,9 @@ async def test_the_job_computes_when_there_is_news_it_stands_at_the_head_and_has
     again = await world.classes.basis()
     assert again is not None
     assert again.by_currency["CNY"].spend_minor == 2_000
+    total = {"amount": "7.00", "currency": "CNY"}
+    await world.orders(placed("f", "3", world.clock.now(), total=total))
+    await job.run()
+    last = await world.classes.basis()
+    assert last is not None
+    assert last.by_currency["CNY"].spend_minor == 2_700, "an order fact is news as well"
