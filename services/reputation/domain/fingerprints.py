@@ -1,11 +1,11 @@
-"""Owns when two texts are one story: their exact hash, and a MinHash signature that tells how alike two texts are.
+"""Owns when two texts are copies: their exact hash, and a MinHash signature that tells how alike two texts are.
 
 A text is compared by its letters and digits alone, folded, cut into overlapping runs of characters (three Chinese ones,
 six of other scripts). MinHash: A. Broder, "On the resemblance and containment of documents", 1997; bands: A. Rajaraman
 and J. Ullman, "Mining of Massive Datasets", section 3.4. With 8 bands of 3 rows, texts that share 0.8 of their runs
 meet in a band with probability .997, at 0.7 with .965, at 0.3 with .2; whoever meets is compared by all 64 values.
 
-Short texts are no stories: that two people say "very good" makes them no copies of each other.
+Short texts are not compared: that two people say "very good" makes them no copies of each other.
 """
 
 import base64
@@ -25,8 +25,8 @@ VALUES: Final = 64
 BANDS: Final = 8
 ROWS: Final = 3
 ALIKE: Final = 0.6  # share of equal values, an estimate of the share of common runs; its deviation is .06
-READ_CHARACTERS: Final = 4_000  # of a story that are compared; the beginning of an article tells it from others
-SHORTEST_STORY: Final = {Language.CHINESE: 14, Language.ENGLISH: 36}  # letters and digits
+READ_CHARACTERS: Final = 4_000  # of a text that are compared; the beginning of an article tells it from others
+SHORTEST_TEXT: Final = {Language.CHINESE: 14, Language.ENGLISH: 36}  # letters and digits
 SHORTEST_OTHER: Final = 24
 HASH_BYTES: Final = 12
 
@@ -40,7 +40,7 @@ Signature = npt.NDArray[np.uint32]
 
 @dataclass(frozen=True, slots=True)
 class Fingerprint:
-    """What a text is compared by. ``bands`` are the places where alike texts meet; empty for a text that is no story.
+    """What a text is compared by. ``bands`` are the places where alike texts meet; empty for one too short.
 
     ``signature`` None says the same.
     """
@@ -50,7 +50,7 @@ class Fingerprint:
     signature: Signature | None = None
 
     @property
-    def is_story(self) -> bool:
+    def is_comparable(self) -> bool:
         """Tell whether the text is long enough to be recognised in another's words."""
         return self.signature is not None
 
@@ -60,7 +60,7 @@ def fingerprint_of(spoken: str) -> Fingerprint:
     letters = _NO_LETTERS.sub("", fold(spoken[: 2 * READ_CHARACTERS]))[:READ_CHARACTERS]
     language = language_of(letters)
     text_hash = blake2b((letters or spoken).encode(), digest_size=HASH_BYTES).hexdigest()
-    if len(letters) < SHORTEST_STORY.get(language, SHORTEST_OTHER):
+    if len(letters) < SHORTEST_TEXT.get(language, SHORTEST_OTHER):
         return Fingerprint(text_hash)
     signature = _signature(letters, _RUN_CHARACTERS.get(language, _OTHER_RUN_CHARACTERS))
     return Fingerprint(text_hash, _bands(signature), signature)

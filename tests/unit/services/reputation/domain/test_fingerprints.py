@@ -1,4 +1,4 @@
-"""Which texts are one story: copies however they are set, rewritten copies, and nothing that is merely short."""
+"""Which texts are copies: alike however they are set or rewritten, and never because they are merely short."""
 
 import pytest
 from hypothesis import given
@@ -85,9 +85,9 @@ def test_another_story_of_the_same_shop_is_not_alike(text: str, another: str) ->
 
 
 @pytest.mark.parametrize("text", ["质量很好，推荐购买", "Very good, will buy again", "👍👍👍", "", "!!!"])
-def test_short_praise_is_no_story(text: str) -> None:
+def test_short_praise_is_not_compared(text: str) -> None:
     found = fingerprint_of(text)
-    assert not found.is_story
+    assert not found.is_comparable
     assert found.bands == ()
     assert found.text_hash
 
@@ -97,9 +97,9 @@ def test_emoji_alone_are_told_apart() -> None:
 
 
 def test_what_lies_past_the_read_part_changes_nothing() -> None:
-    story = "".join(chr(0x4E00 + place) for place in range(READ_CHARACTERS))
-    assert fingerprint_of(story + "甲").text_hash == fingerprint_of(story + "乙").text_hash
-    assert fingerprint_of("甲" + story).text_hash != fingerprint_of("乙" + story).text_hash
+    article = "".join(chr(0x4E00 + place) for place in range(READ_CHARACTERS))
+    assert fingerprint_of(article + "甲").text_hash == fingerprint_of(article + "乙").text_hash
+    assert fingerprint_of("甲" + article).text_hash != fingerprint_of("乙" + article).text_hash
 
 
 def test_a_signature_comes_back_from_the_store() -> None:

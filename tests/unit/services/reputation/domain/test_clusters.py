@@ -1,4 +1,4 @@
-"""Copies and reposts are one story in any order; a comment is a voice of its own."""
+"""Copies and reposts are one cluster in any order; a comment is a voice of its own."""
 
 from itertools import permutations
 
@@ -7,14 +7,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.reputation.domain.fingerprints import fingerprint_of
-from services.reputation.domain.stories import (
-    STORIES_OF_KEY,
+from services.reputation.domain.clusters import (
+    CLUSTERS_OF_KEY,
     Place,
     Prints,
-    StoryLookup,
+    ClusterLookup,
     decide,
-    named_story,
-    with_story,
+    named_cluster,
+    with_cluster,
 )
 
 RECALL = "知客超市今日宣布召回一批自有品牌奶粉，原因是部分批次检出菌落总数超标，消费者可凭小票到任意门店办理退款。"
@@ -28,21 +28,21 @@ def prints(mention_id: str, text: str, *references: str, parent: str = "") -> Pr
 
 def one_by_one(*mentions: Prints) -> dict[str, str]:
     """Decide each alone, as if each came by itself."""
-    lookup, found = StoryLookup(), {}
+    lookup, found = ClusterLookup(), {}
     for place, each in enumerate(mentions):
-        found |= {key: value.story_id for key, value in decide([(place, each)], lookup, {}).items()}
+        found |= {key: value.cluster_id for key, value in decide([(place, each)], lookup, {}).items()}
     return found
 
 
-def groups(stories: dict[str, str]) -> set[frozenset[str]]:
+def groups(clusters: dict[str, str]) -> set[frozenset[str]]:
     """Return which mentions are together."""
-    return {frozenset(each for each, other in stories.items() if other == story) for story in stories.values()}
+    return {frozenset(each for each, other in clusters.items() if other == cluster) for cluster in clusters.values()}
 
 
 COPIES = (prints("a", RECALL), prints("b", RECALL.replace("，", " ")), prints("c", OPENING), prints("d", RECALL))
 
 
-def test_copies_are_one_story_with_one_id_in_any_order() -> None:
+def test_copies_are_one_cluster_with_one_id_in_any_order() -> None:
     outcomes = {frozenset(one_by_one(*order).items()) for order in permutations(COPIES)}
     assert len(outcomes) == 1
     assert groups(dict(outcomes.pop())) == {frozenset("abd"), frozenset("c")}
@@ -77,38 +77,38 @@ def test_two_who_say_the_same_few_words_are_two_voices() -> None:
 
 def test_mentions_that_come_together_are_taken_in_the_order_of_their_publication() -> None:
     batch = [(2, prints("late", REWRITTEN)), (1, prints("early", RECALL))]
-    places = decide(batch, StoryLookup(), {})
+    places = decide(batch, ClusterLookup(), {})
     assert places["early"].is_first
-    assert places["late"] == Place(places["early"].story_id, is_first=False)
+    assert places["late"] == Place(places["early"].cluster_id, is_first=False)
 
 
 def test_what_is_decided_stays_decided_and_leads_others() -> None:
-    decided = {"a": Place("s-before", is_first=True)}
-    places = decide([(1, prints("a", RECALL)), (2, prints("b", REWRITTEN))], StoryLookup(), decided)
-    assert {place.story_id for place in places.values()} == {"s-before"}
+    decided = {"a": Place("c-before", is_first=True)}
+    places = decide([(1, prints("a", RECALL)), (2, prints("b", REWRITTEN))], ClusterLookup(), decided)
+    assert {place.cluster_id for place in places.values()} == {"c-before"}
 
 
-def test_a_key_leads_to_a_bounded_number_of_stories() -> None:
-    stories: tuple[str, ...] = ()
-    for number in range(STORIES_OF_KEY + 1):
-        stories = with_story(stories, f"s{number}")
-    assert stories == tuple(f"s{number}" for number in range(STORIES_OF_KEY))
-    assert with_story(stories, "s0") == stories
+def test_a_key_leads_to_a_bounded_number_of_clusters() -> None:
+    clusters: tuple[str, ...] = ()
+    for number in range(CLUSTERS_OF_KEY + 1):
+        clusters = with_cluster(clusters, f"c{number}")
+    assert clusters == tuple(f"c{number}" for number in range(CLUSTERS_OF_KEY))
+    assert with_cluster(clusters, "c0") == clusters
 
 
-def test_a_story_that_meets_in_a_band_but_is_not_alike_is_another() -> None:
+def test_a_cluster_that_meets_in_a_band_but_is_not_alike_is_another() -> None:
     one = prints("a", RECALL)
     stranger = Prints("b", fingerprint_of(OPENING))
-    lookup = StoryLookup()
+    lookup = ClusterLookup()
     decide([(1, one)], lookup, {})
     for band in stranger.fingerprint.bands:  # as an accident of hashing would have it
-        lookup.stories_by_key[f"band/{band}"] = tuple(lookup.signatures)
+        lookup.clusters_by_key[f"band/{band}"] = tuple(lookup.signatures)
     assert decide([(2, stranger)], lookup, {})["b"].is_first
 
 
-def test_a_key_whose_story_is_not_known_any_more_joins_nobody() -> None:
+def test_a_key_whose_cluster_is_not_known_any_more_joins_nobody() -> None:
     one = prints("a", RECALL)
-    lookup = StoryLookup({f"band/{band}": ("s-gone",) for band in one.fingerprint.bands})
+    lookup = ClusterLookup({f"band/{band}": ("c-gone",) for band in one.fingerprint.bands})
     assert decide([(1, one)], lookup, {})["a"].is_first
 
 
@@ -119,13 +119,13 @@ def test_any_order_and_any_batches_give_one_partition(order: list[int], sizes: l
     mentions = [prints(f"m{n}", texts[n % 4], f"ref{n}") for n in range(8)]
     mentions += [prints(f"m{n}", "", f"ref{n}", parent=f"ref{n - 8}") for n in range(8, 11)]
     mentions.append(prints("m11", "", "ref11", parent="never-seen"))
-    lookup, found, waiting = StoryLookup(), {}, [mentions[n] for n in order]
+    lookup, found, waiting = ClusterLookup(), {}, [mentions[n] for n in order]
     # An original comes before its copies here; what a copy between the two does is said at the module.
     waiting.sort(key=lambda each: bool(each.parent))
     while waiting:
         size = sizes[len(waiting) % len(sizes)]
         batch, waiting = waiting[:size], waiting[size:]
-        found |= {key: place.story_id for key, place in decide([(0, each) for each in batch], lookup, {}).items()}
+        found |= {key: place.cluster_id for key, place in decide([(0, each) for each in batch], lookup, {}).items()}
     together = groups(found)
     assert frozenset(["m0", "m1", "m4", "m5", "m8", "m9"]) in together
     assert frozenset(["m2", "m6", "m10"]) in together
@@ -133,5 +133,5 @@ def test_any_order_and_any_batches_give_one_partition(order: list[int], sizes: l
 
 
 @pytest.mark.parametrize("name", ["https://a.example/", "x" * 5_000])
-def test_a_named_story_has_a_short_id(name: str) -> None:
-    assert len(named_story(name)) == 26
+def test_a_named_cluster_has_a_short_id(name: str) -> None:
+    assert len(named_cluster(name)) == 26
