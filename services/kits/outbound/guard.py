@@ -19,7 +19,7 @@ import httpx
 
 from services.chassis.errors import InvalidArgumentError
 from services.kits.outbound.addresses import refusal_of
-from services.kits.outbound.allowed_hosts import AllowedHosts, host_of, port_of
+from services.kits.outbound.allowed_hosts import AllowedHosts, host_of, is_callable, port_of
 
 URL_LIMIT: Final = 2_048  # characters
 ADDRESSES_LIMIT: Final = 32  # of one host; a longer answer is no answer
@@ -88,9 +88,11 @@ class OutboundGuard:
             url = httpx.URL(text)
         except httpx.InvalidURL:
             raise malformed from None
-        if not url.host or not url.scheme:
+        if not url.is_absolute_url:
             raise malformed
         self.check_form(url)
+        if not is_callable(url):
+            raise malformed
         return url
 
     def check_form(self, url: httpx.URL) -> None:
