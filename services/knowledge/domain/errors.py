@@ -5,15 +5,6 @@ from typing import ClassVar
 from services.chassis.errors import ErrorKind, InvalidArgumentError, NotFoundError, UnavailableError, ZhikeError
 
 
-class EventRefusedError(InvalidArgumentError):
-    """One event of a batch that cannot be kept; ``reason`` says why, metadata ``field`` where."""
-
-    def __init__(self, reason: str, message: str, *, field: str) -> None:
-        super().__init__(message, field=field)
-        self.__dict__["reason"] = reason  # one class for the many reasons of an item's verdict
-        self.field = field
-
-
 class MalformedBatchError(InvalidArgumentError):
     """The body is no JSON object with a list of events."""
 

@@ -22,10 +22,11 @@ from zoneinfo import ZoneInfo
 import orjson
 
 from services.chassis.errors import InvalidArgumentError, ZhikeError
+from services.kits.event_forms import EventRefusedError
 from services.kits.rows.bad_row import BadRow
 from services.kits.times import micros, time_of
 from services.knowledge.domain.customer_rows import CustomerNames, UnnamedColumnError, statement_of_row
-from services.knowledge.domain.errors import EventRefusedError, ImportConfigError
+from services.knowledge.domain.errors import ImportConfigError
 from services.knowledge.domain.import_plan import (
     CUSTOMER_FIELDS,
     CUSTOMERS,

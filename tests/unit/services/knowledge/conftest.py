@@ -17,11 +17,12 @@ from services.chassis.eventlog.generations import Generations
 from services.chassis.eventlog.metrics import EVENTLOG_METRICS
 from services.chassis.eventlog.port import Event, EventLog, NewEvent, Verdict
 from services.chassis.metrics import Metrics
+from services.kits.event_forms import ProductForm
 from services.kits.purchases import ORDER_EVENTS
 from services.knowledge.domain.identity import IdentityRules
 from services.knowledge.domain.profile import Customer
 from services.knowledge.domain.statements import check_statement
-from services.knowledge.domain.user_events import IntakeRules, ProductForm, UserEventForm
+from services.knowledge.domain.user_events import IntakeRules, UserEventForm
 from services.knowledge.jobs.projecting import (
     build_own_label,
     build_shopping,

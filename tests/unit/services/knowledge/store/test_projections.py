@@ -7,9 +7,10 @@ import pytest
 
 from services.chassis.documents.port import Collection
 from services.chassis.eventlog.projection import WATERMARK
+from services.kits.event_forms import MoneyForm, ProductForm
 from services.kits.purchases import ORDER_EVENTS
 from services.kits.text.identifiers import is_anonymous
-from services.knowledge.domain.user_events import MoneyForm, OrderForm, ProductForm
+from services.knowledge.domain.user_events import OrderForm
 from services.knowledge.jobs.projecting import build_own_label, build_shopping, build_statements
 from services.knowledge.store.bodies import COUNTERS_KEPT, TRUNK_LINKS_KEPT, VISITOR_LINKS_KEPT, kept_neighbours
 from services.knowledge.store.collections import (

@@ -1,8 +1,8 @@
 """Classes over all customers, in one pass over all orders."""
 
+from services.kits.event_forms import MoneyForm, ProductForm
 from services.kits.purchases import ORDER_EVENTS
 from services.knowledge.domain.classes import DISCOUNT, OWN_LABEL
-from services.knowledge.domain.user_events import MoneyForm, ProductForm
 from services.knowledge.jobs.classing import ClassJob
 from services.knowledge.store.collections import USER_EVENTS
 from services.knowledge.usecases.classes import compute_classes
