@@ -6,16 +6,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from services.reputation.domain.fingerprints import fingerprint_of
 from services.reputation.domain.clusters import (
     CLUSTERS_OF_KEY,
+    ClusterLookup,
     Place,
     Prints,
-    ClusterLookup,
     decide,
     named_cluster,
     with_cluster,
 )
+from services.reputation.domain.fingerprints import fingerprint_of
 
 RECALL = "知客超市今日宣布召回一批自有品牌奶粉，原因是部分批次检出菌落总数超标，消费者可凭小票到任意门店办理退款。"
 REWRITTEN = "据悉，" + RECALL + "（来源：本报）"
