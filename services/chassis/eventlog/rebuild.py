@@ -8,6 +8,7 @@ goes to the old one. A log that was restored (another generation of its own) lea
 import asyncio
 from collections.abc import Callable, Sequence
 from random import Random
+from typing import Protocol
 
 from services.chassis.clock import Clock
 from services.chassis.errors import ZhikeError
@@ -218,10 +219,22 @@ class RebuildableProjection:
             await self._generations.retired(generation)
 
 
-class FollowedLog:
-    """One log of a rebuildable projection, as an operator's page shows it, whichever generation is in force."""
+class Following(Protocol):
+    """What has a reader for each of its logs: others after a rebuild, in the same order."""
 
-    def __init__(self, projection: RebuildableProjection, place: int) -> None:
+    @property
+    def name(self) -> str:
+        """The projection's name, whichever generation is in force."""
+
+    @property
+    def readers(self) -> Sequence[Reader]:
+        """The readers of the generation in force."""
+
+
+class FollowedLog:
+    """One log of a projection, as an operator's page shows it, whichever generation is in force."""
+
+    def __init__(self, projection: Following, place: int) -> None:
         self._projection = projection
         self._place = place
 

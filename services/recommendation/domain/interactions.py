@@ -53,8 +53,8 @@ class Interactions:
     items: int
     baskets: int
 
-    def where(self, keep: Bools) -> "Interactions":
-        """Return the rows that ``keep`` marks; the counts stay, so columns still line up."""
+    def where(self, keep: Bools | npt.NDArray[np.intp]) -> "Interactions":
+        """Return the rows that ``keep`` marks, or names in an order; the counts stay, so columns still line up."""
         return Interactions(
             self.person[keep],
             self.item[keep],

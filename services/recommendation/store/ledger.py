@@ -1,39 +1,52 @@
 """The copy of what shoppers did: one row per product of an event, per identifier as it came, in memory.
 
 A replica keeps it whole (about 30 bytes a row) because folding a person in needs every row of that person now. The
-latest snapshot and the tail of the log bring it back (docs/consistency.md rule 11). An order counts once by (shop,
-kind, number): the shop's books replace the browser's report, and a later report of equal authority the earlier
-(rule 17).
+latest snapshot and the tails of the two logs bring it back (docs/consistency.md rule 11). An order counts once by
+(shop, kind, number): the report that is believed most replaces the others, and a later one of equal authority the
+earlier (rule 17). The logs are read beside each other in no order, and none shows: only ``order-events`` tells of order
+facts, and those of one order stand in one partition.
 """
 
 from array import array
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import IntFlag
 from hashlib import blake2b
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
 
 from services.chassis.eventlog.port import Event
+from services.kits.purchases import (
+    CHARGE,
+    ORDER_EVENTS,
+    ORDER_PLACED,
+    PURCHASE,
+    RETURN,
+    SALE,
+    Authority,
+    authority_of,
+    buyer_of,
+    tells_of_purchase,
+)
+from services.kits.text.identifiers import is_anonymous
 from services.recommendation.domain.interactions import NO_BASKET, NOBODY, Floats, Interactions, Ints, Kind, Seconds
 from services.recommendation.store.columns import Column
 from services.recommendation.store.packing import pack, unpack
 
-LOG, OWNER = "user-events", "knowledge"
+USER_EVENTS: Final = "user-events"
+LOGS: Final = ((USER_EVENTS, "knowledge"), (ORDER_EVENTS, "orders"))  # with their owners
 PENDING_LIMIT = 4_096  # rows
 LINES_LIMIT = 2_000  # of one event; knowledge takes no more
-ANONYMOUS_PREFIX = "visitor:v-anonymous-"  # an order without a customer: knowledge gives each its own
 TILL_CHANNELS = frozenset({"store", "phone"})
-PURCHASE_TYPE = "purchase-complete"
 KINDS = {
     "detail-page-view": Kind.VIEW,
     "add-to-cart": Kind.ADD,
     "remove-from-cart": Kind.REMOVE,
-    PURCHASE_TYPE: Kind.PURCHASE,
+    PURCHASE: Kind.PURCHASE,
+    ORDER_PLACED: Kind.PURCHASE,
 }
-BOOKS, BROWSER = 1, 0  # who reports an order
 
 
 class Flag(IntFlag):
@@ -102,7 +115,11 @@ BASKET_COLUMNS: dict[str, Any] = {
 
 
 class Ledger:
-    """All interactions of a shop: a state of services.chassis.eventlog.snapshots. One writer, its log reader."""
+    """All interactions of a shop: a state of services.chassis.eventlog.snapshots. One writer, its log readers.
+
+    A dump from before there were order facts is of the same form; without numbers of ``order-events`` beside it, that
+    log is read from its start.
+    """
 
     name, form = "interactions", "interactions-1"
 
@@ -145,21 +162,23 @@ class Ledger:
         lines = [
             (str(line["id"]), float(line.get("quantity") or 0))
             for line in (event.payload.get("products") or ())[:LINES_LIMIT]
-            if line.get("kind") != "charge"
+            if line.get("kind") != CHARGE
         ]
         act = _Act(
-            kind=Kind.RETURN if kind is Kind.PURCHASE and order.get("kind") == "return" else kind,
+            kind=Kind.RETURN if kind is Kind.PURCHASE and order.get("kind") == RETURN else kind,
             time_s=int(event.occurred_time.timestamp()),
             flags=_flags(event),
             lines=lines,
         )
-        if event.type != PURCHASE_TYPE:
-            self._add_rows(self._actor(event.subject), act, NO_BASKET)
+        buyer = buyer_of(event.type, event.payload, subject=event.subject)
+        if not tells_of_purchase(event.type):
+            self._add_rows(self._actor(buyer), act, NO_BASKET)
             return
         # A load test's order has no number: it must not take back the order of a customer that happens to share it.
-        basket = self._open_basket(event.shop, {} if event.synthetic else order)
+        authority = authority_of(event.type, event.payload)
+        basket = self._open_basket(event.shop, {} if event.synthetic else order, authority)
         if basket is not None:
-            self._add_rows(self._actor(event.subject), act, basket)
+            self._add_rows(self._actor(buyer), act, basket)
             self._baskets["end"].fill(basket, basket + 1, len(self))
 
     def item_place(self, product_id: str) -> int:
@@ -252,10 +271,10 @@ class Ledger:
         if len(pending.item) >= PENDING_LIMIT:
             self._settle()
 
-    def _open_basket(self, shop: str, order: Mapping[str, Any]) -> int | None:
+    def _open_basket(self, shop: str, order: Mapping[str, Any], authority: Authority) -> int | None:
         """Return the number of a new basket, None when a stronger report of the same order is there already."""
-        number, authority = order.get("number") or "", BOOKS if order.get("source") == "shop" else BROWSER
-        key = _order_key(shop, order.get("kind") or "sale", number) if number else 0
+        number = order.get("number") or ""
+        key = _order_key(shop, order.get("kind") or SALE, number) if number else 0
         known = self._orders.get(key) if key else None
         if known is not None:
             if self._baskets["authority"].view()[known] > authority:
@@ -292,7 +311,7 @@ class Ledger:
                 self._rows_of[actor].append(row)
 
     def _actor(self, identifier: str) -> int:
-        if not identifier or identifier.startswith(ANONYMOUS_PREFIX):
+        if not identifier or is_anonymous(identifier):
             return NOBODY
         place = self._actors.get(identifier)
         if place is None:
@@ -345,8 +364,37 @@ class LedgerSnapshot:
         )
         return interactions, [each for each, kept in zip(self.item_ids, keeps, strict=True) if kept]
 
+    def training_set(self, persons: Ints, kept_items: Collection[str] | None) -> tuple[Interactions, list[str]]:
+        """Return ``interactions`` in an order of their own: columns by product id, persons by name, rows by time.
+
+        So a model depends on what happened and not on how the logs were read beside each other; a product of which
+        only replaced reports tell is no column either.
+        """
+        told = np.unique(self.arrays["item"][self.arrays["kind"] != Kind.VOID]).tolist()
+        kept = {self.item_ids[item] for item in told}
+        kept = kept if kept_items is None else kept.intersection(kept_items)
+        rows, product_ids = self.interactions(_by_name(persons, self.actor_ids), kept)
+        by_id = sorted(range(len(product_ids)), key=product_ids.__getitem__)
+        places = np.empty(len(by_id), dtype=np.int32)
+        places[by_id] = np.arange(len(by_id), dtype=np.int32)
+        rows = replace(rows, item=places[rows.item])
+        in_time = np.lexsort((rows.quantity, rows.kind, rows.item, rows.person, rows.time_s))
+        return rows.where(in_time), [product_ids[place] for place in by_id]
+
 
 _NO_ROWS = np.empty(0, dtype=np.uint32)
+
+
+def _by_name(persons: Ints, identifiers: Sequence[str]) -> Ints:
+    """Return the same persons, numbered in the order of the first of their identifiers by text."""
+    if not len(persons):
+        return persons
+    in_order = persons[sorted(range(len(identifiers)), key=identifiers.__getitem__)]
+    numbers, first_seen = np.unique(in_order, return_index=True)
+    renumbered = np.empty(int(numbers.max()) + 1, dtype=np.int32)
+    renumbered[numbers[np.argsort(first_seen)]] = np.arange(len(numbers), dtype=np.int32)
+    named: Ints = renumbered[persons]
+    return named
 
 
 def _trains(kind: npt.NDArray[np.uint8], flags: npt.NDArray[np.uint8]) -> npt.NDArray[np.bool_]:
