@@ -70,7 +70,8 @@ class Attempt:
 class Delivery:
     """``time``: due (waiting), lapse of the claim (sending) or end. ``due_time``: when it was due, also while claimed.
 
-    ``tries`` counts all, ``failures`` those of the present round that failed. ``replay_id``: the request that began it.
+    ``order``: the place among those that are due at the same time. ``tries`` counts all, ``failures`` those of the
+    present round that failed. ``replay_id``: the request that began the round.
     """
 
     id: str
@@ -82,6 +83,7 @@ class Delivery:
     time: datetime
     due_time: datetime
     create_time: datetime
+    order: int = 0
     tries: int = 0
     failures: int = 0
     interruptions: int = 0
@@ -144,8 +146,8 @@ class Delivery:
         return replace(self, state=state, time=now, claimed_by="")
 
 
-def new_delivery(message: Message, target_id: str, now: datetime, due_time: datetime) -> Delivery:
-    """Return the delivery of a message to a target, before its first try."""
+def new_delivery(message: Message, target_id: str, now: datetime, order: int) -> Delivery:
+    """Return the delivery of a message to a target, due at once."""
     return Delivery(
         id=delivery_id(target_id, message.event_key),
         target_id=target_id,
@@ -153,7 +155,8 @@ def new_delivery(message: Message, target_id: str, now: datetime, due_time: date
         event_type=message.event_type,
         body=message.body,
         state=DeliveryState.WAITING,
-        time=due_time,
-        due_time=due_time,
+        time=now,
+        due_time=now,
         create_time=now,
+        order=order,
     )

@@ -25,7 +25,7 @@ DELIVERIES: Final = Collection(
     "webhook_deliveries",
     (
         Index(BY_STATE, ("state", "time_us")),
-        Index(BY_TARGET, ("target_id", "state", "time_us")),
+        Index(BY_TARGET, ("target_id", "state", "time_us", "order")),
         Index(BY_CREATION, ("target_id", "create_time_us")),
     ),
 )
@@ -134,6 +134,7 @@ def _body(delivery: Delivery) -> dict[str, Any]:
         "time_us": micros_from_time(delivery.time),
         "due_time_us": micros_from_time(delivery.due_time),
         "create_time_us": micros_from_time(delivery.create_time),
+        "order": delivery.order,
         "tries": delivery.tries,
         "failures": delivery.failures,
         "interruptions": delivery.interruptions,
@@ -166,6 +167,7 @@ def _delivery(document: Document) -> Delivery:
         time=time_from_micros(body["time_us"]),
         due_time=time_from_micros(body["due_time_us"]),
         create_time=time_from_micros(body["create_time_us"]),
+        order=body["order"],
         tries=body["tries"],
         failures=body["failures"],
         interruptions=body["interruptions"],

@@ -1,15 +1,15 @@
 """From an event to its deliveries: one for each enabled target that listens, stored before anything is sent.
 
 The id of a delivery follows from target and event key, so publishing an event again (a reader that repeats, a second
-replica) adds nothing. First tries of one process are due one microsecond after the other, which keeps their order.
+replica) adds nothing. Deliveries are numbered as they are published, which orders those of one moment.
 """
 
+import itertools
 from collections.abc import Callable, Sequence
 from typing import Final
 
 from services.chassis.clock import Clock
 from services.chassis.eventlog.port import Event
-from services.chassis.eventlog.record import micros_from_time, time_from_micros
 from services.chassis.metrics import Metrics
 from services.kits.webhooks.deliveries import Delivery, new_delivery
 from services.kits.webhooks.delivery_store import DeliveryStore
@@ -37,7 +37,7 @@ class Publisher:
         self._targets, self._deliveries, self._clock = targets, deliveries, clock
         self._announce = announce
         self._published = metrics.counter("zhike_webhook_published_total")
-        self._last_us = 0
+        self._order = itertools.count()
 
     async def publish(self, messages: Sequence[Message]) -> int:
         """Store a delivery for each message and enabled target that listens; return how many were new.
@@ -65,9 +65,7 @@ class Publisher:
         return stored
 
     def _delivery(self, message: Message, target: Target) -> Delivery:
-        now = self._clock.now()
-        self._last_us = max(self._last_us + 1, micros_from_time(now))
-        return new_delivery(message, target.id, now, time_from_micros(self._last_us))
+        return new_delivery(message, target.id, self._clock.now(), next(self._order))
 
 
 class WebhookFollower:
