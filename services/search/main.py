@@ -23,6 +23,7 @@ from services.chassis.operation_run import OperationRun
 from services.chassis.searchindex.port import BranchConflictError, IndexUnavailableError, SearchIndex
 from services.chassis.searchindex.watch import INDEX_METRICS, WATCH_INTERVAL_S, IndexWatch
 from services.chassis.server import Runtime, Service, run_service
+from services.kits.purchases import ORDER_EVENTS
 from services.kits.text.segment import Segmenter
 from services.search.jobs.indexing import (
     MEMORY_INTERVAL_S,
@@ -38,7 +39,7 @@ from services.search.servicer.products import IMPORT_KIND, ProductPorts, Product
 from services.search.servicer.searches import QueryInsightServicer, SearchServicer
 from services.search.settings import SearchSettings
 from services.search.store.catalog_memory import CatalogMemory
-from services.search.store.mined import MINED, PROJECTION, MinedStore
+from services.search.store.mined import COUNTED_ORDERS, MINED, PROJECTION, MinedStore
 from services.search.store.product_index import ProductIndex
 from services.search.store.products import PRODUCTS, ProductStore
 from services.search.store.secret import attribution_secret
@@ -83,11 +84,15 @@ class Search:
         self.publisher = OutboxRelay(runtime.documents, PRODUCTS, self.products_log, metrics=runtime.metrics)
         self.indexer = ProductIndexer(self.store, self.index, self.popularity, runtime.clock, log=self.products_log)
 
-        generations = Generations(runtime.documents, PROJECTION, (MINED,))
+        generations = Generations(runtime.documents, PROJECTION, (MINED, COUNTED_ORDERS))
         self.mined = MinedStore(runtime.documents, generations)
         self.mining = RebuildableProjection(
             generations,
-            (runtime.source(SEARCHES_LOG, "search"), runtime.source("user-events", "knowledge")),
+            (
+                runtime.source(SEARCHES_LOG, "search"),
+                runtime.source("user-events", "knowledge"),
+                runtime.source(ORDER_EVENTS, "orders"),
+            ),
             miner_projection(runtime.documents, LogMiner(secret, settings.zone)),
             runtime.clock,
             rng=runtime.chance,

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.search.domain.popularity import HALF_LIFE_S, Faded, added, value_at
+from services.search.domain.popularity import HALF_LIFE_S, Faded, added, is_nothing, value_at
 from services.search.domain.price_bounds import MIN_PRICES, SHARES, price_bounds
 from services.search.domain.relevance import words_required
 
@@ -22,6 +22,21 @@ def test_popularity_does_not_depend_on_the_order_of_acts() -> None:
         assert sum_ is not None
         values.append(value_at(sum_, 4 * HALF_LIFE_S))
     assert all(math.isclose(value, values[0]) for value in values)
+
+
+def test_what_is_taken_back_leaves_what_others_did_and_nothing_where_nobody_did_anything() -> None:
+    both = added(added(None, 1.0, 0.0), 1.0, HALF_LIFE_S)
+    assert value_at(added(both, -1.0, HALF_LIFE_S), HALF_LIFE_S) == pytest.approx(0.5)
+    for times in ((100.0, 100.0), (100.0, HALF_LIFE_S * 40), (HALF_LIFE_S * 40, 100.0)):
+        sum_ = None
+        for time_s in times:
+            sum_ = added(sum_, 0.7, time_s)
+        for time_s in times:
+            sum_ = added(sum_, -0.7, time_s)
+        assert sum_ is not None
+        assert is_nothing(sum_)
+    assert is_nothing(added(added(None, -1.0, 5.0), 1.0, 5.0)), "taken back before it was added"
+    assert not is_nothing(added(None, 0.05, 5.0))
 
 
 def test_popularity_halves_in_its_half_life() -> None:
