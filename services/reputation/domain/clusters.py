@@ -44,32 +44,36 @@ class Prints:
             found += [text_key(self.fingerprint.text_hash), *map(band_key, self.fingerprint.bands)]
         return tuple(found)
 
-    def left_keys(self, *, is_first: bool) -> tuple[str, ...]:
+    def left_keys(self, *, begins: bool) -> tuple[str, ...]:
         """Return the keys that lead others to its cluster; bands are left by the first text alone."""
         found = [reference_key(each) for each in self.references]
         if self.parent:
             return (*found, reference_key(self.parent))
         if self.fingerprint.is_comparable:
             found.append(text_key(self.fingerprint.text_hash))
-            if is_first:
+            if begins:
                 found += map(band_key, self.fingerprint.bands)
         return tuple(found)
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where a mention belongs. ``is_first``: its text is the one that others are compared with."""
+    """Where a mention belongs. ``begins``: it is the cluster's original, whose text others are compared with."""
 
     cluster_id: str
-    is_first: bool
+    begins: bool
 
 
 @dataclass(slots=True)
 class ClusterLookup:
-    """What is known of clusters while a batch is decided: that of the store, and what the batch itself adds."""
+    """What is known of clusters while a batch is decided: that of the store, and what the batch itself adds.
+
+    ``begun``: those whose original is known, others are known by reposts alone.
+    """
 
     clusters_by_key: dict[str, tuple[str, ...]] = field(default_factory=dict)
     signatures: dict[str, Signature] = field(default_factory=dict)
+    begun: set[str] = field(default_factory=set)
 
     def clusters(self, keys: Iterable[str]) -> list[str]:
         """Return the clusters to which the keys lead, each once."""
@@ -77,30 +81,32 @@ class ClusterLookup:
 
     def add(self, prints: Prints, place: Place) -> None:
         """Note a decision for those that follow."""
-        for key in prints.left_keys(is_first=place.is_first):
+        for key in prints.left_keys(begins=place.begins):
             self.clusters_by_key[key] = with_cluster(self.clusters_by_key.get(key, ()), place.cluster_id)
-        if place.is_first and prints.fingerprint.signature is not None:
-            self.signatures.setdefault(place.cluster_id, prints.fingerprint.signature)
+        if place.begins:
+            self.begun.add(place.cluster_id)
+            if prints.fingerprint.signature is not None:
+                self.signatures.setdefault(place.cluster_id, prints.fingerprint.signature)
 
 
 def place_of(prints: Prints, lookup: ClusterLookup) -> Place:
     """Return the cluster of a mention, given what is known."""
     if prints.parent:
         known = lookup.clusters([reference_key(prints.parent)])
-        return Place(known[0] if known else named_cluster(prints.parent), is_first=False)
-    own, reposted = prints.fingerprint, lookup.clusters(map(reference_key, prints.references))
+        return Place(known[0] if known else named_cluster(prints.parent), begins=False)
+    own = prints.fingerprint
     if own.signature is not None:
         copied = lookup.clusters([text_key(own.text_hash)])
         if copied:
-            return Place(copied[0], is_first=False)
+            return Place(copied[0], begins=False)
         alike = _most_alike(own.signature, lookup, map(band_key, own.bands))
         if alike:
-            return Place(alike, is_first=False)
-    unseen = [cluster for cluster in reposted if cluster not in lookup.signatures]
-    if unseen:  # known by its reposts alone until now
-        return Place(unseen[0], is_first=own.is_comparable)
+            return Place(alike, begins=False)
+    reposted = [each for each in lookup.clusters(map(reference_key, prints.references)) if each not in lookup.begun]
+    if reposted:
+        return Place(reposted[0], begins=True)
     cluster_id = f"c-{own.text_hash}" if own.is_comparable else named_cluster(prints.mention_id)
-    return Place(cluster_id, is_first=own.is_comparable)
+    return Place(cluster_id, begins=True)
 
 
 def decide(

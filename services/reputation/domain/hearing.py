@@ -118,7 +118,7 @@ class Mention:
     def at(self, place: Place, original: Said | None) -> "Mention":
         """Return it in its cluster; ``original``: what the cluster's first mention said, None when unknown."""
         said = original if self.is_repost and original is not None else self.said
-        return replace(self, cluster_id=place.cluster_id, begins_cluster=place.is_first, said=said)
+        return replace(self, cluster_id=place.cluster_id, begins_cluster=place.begins, said=said)
 
     def scopes(self) -> tuple[Scope, ...]:
         """Return what it counts for."""

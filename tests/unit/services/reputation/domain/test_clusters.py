@@ -71,6 +71,12 @@ def test_a_comment_under_a_post_is_no_copy_of_it() -> None:
     assert len(groups(one_by_one(post, comment))) == 2
 
 
+def test_two_short_comments_at_one_address_are_two_voices() -> None:
+    one, other = prints("a", "太差了", "https://m.example/1"), prints("b", "还行吧", "https://m.example/1")
+    article = prints("c", RECALL, "https://m.example/1")
+    assert len(groups(one_by_one(one, other, article))) == 3
+
+
 def test_two_who_say_the_same_few_words_are_two_voices() -> None:
     assert len(groups(one_by_one(prints("a", "质量很好"), prints("b", "质量很好")))) == 2
 
@@ -78,12 +84,12 @@ def test_two_who_say_the_same_few_words_are_two_voices() -> None:
 def test_mentions_that_come_together_are_taken_in_the_order_of_their_publication() -> None:
     batch = [(2, prints("late", REWRITTEN)), (1, prints("early", RECALL))]
     places = decide(batch, ClusterLookup(), {})
-    assert places["early"].is_first
-    assert places["late"] == Place(places["early"].cluster_id, is_first=False)
+    assert places["early"].begins
+    assert places["late"] == Place(places["early"].cluster_id, begins=False)
 
 
 def test_what_is_decided_stays_decided_and_leads_others() -> None:
-    decided = {"a": Place("c-before", is_first=True)}
+    decided = {"a": Place("c-before", begins=True)}
     places = decide([(1, prints("a", RECALL)), (2, prints("b", REWRITTEN))], ClusterLookup(), decided)
     assert {place.cluster_id for place in places.values()} == {"c-before"}
 
@@ -103,13 +109,13 @@ def test_a_cluster_that_meets_in_a_band_but_is_not_alike_is_another() -> None:
     decide([(1, one)], lookup, {})
     for band in stranger.fingerprint.bands:  # as an accident of hashing would have it
         lookup.clusters_by_key[f"band/{band}"] = tuple(lookup.signatures)
-    assert decide([(2, stranger)], lookup, {})["b"].is_first
+    assert decide([(2, stranger)], lookup, {})["b"].begins
 
 
 def test_a_key_whose_cluster_is_not_known_any_more_joins_nobody() -> None:
     one = prints("a", RECALL)
     lookup = ClusterLookup({f"band/{band}": ("c-gone",) for band in one.fingerprint.bands})
-    assert decide([(1, one)], lookup, {})["a"].is_first
+    assert decide([(1, one)], lookup, {})["a"].begins
 
 
 @settings(deadline=None)

@@ -130,7 +130,7 @@ def test_a_repost_is_what_adds_no_words(text: str, parent: str, expected: bool) 
 
 def test_a_bare_repost_says_what_its_original_says() -> None:
     original = Said("negative", 0.9, "quality", ("zhike",), ("p-1",))
-    place = Place("c-1", is_first=False)
+    place = Place("c-1", begins=False)
     repost = Listener().hear(text="转发微博", parent="weibo/1")
     assert repost.prints().parent == "weibo/1"
     assert repost.at(place, original).said == original
@@ -140,7 +140,7 @@ def test_a_bare_repost_says_what_its_original_says() -> None:
 
 
 def test_a_mention_counts_for_the_shop_its_source_and_all_that_it_names() -> None:
-    heard = Listener(Judged("negative")).hear(reach=4).at(Place("c-1", is_first=True), None)
+    heard = Listener(Judged("negative")).hear(reach=4).at(Place("c-1", begins=True), None)
     assert heard.scopes() == (
         Scope("main", ScopeKind.SHOP),
         Scope("main", ScopeKind.SOURCE, "weibo"),
