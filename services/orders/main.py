@@ -1,16 +1,59 @@
 """Puts orders together and runs it."""
 
+from zhike.orders.v1 import order_service_pb2_grpc
+
+from services.chassis.eventlog.rebuild import RebuildableProjection
+from services.chassis.jobs import Job
+from services.chassis.metrics import Metric, MetricKind
 from services.chassis.server import Runtime, Service, run_service
+from services.kits.purchases import ORDER_EVENTS
+from services.orders.jobs.projecting import build_orders, order_generations
+from services.orders.servicer.orders import OrderServicer
 from services.orders.settings import OrdersSettings
-from services.orders.store.collections import ORDER_EVENTS
+from services.orders.store.orders import OrderStore
+from services.orders.usecases.doors import Doors
+from services.orders.usecases.reading import Reading
+from services.orders.usecases.writing import Writing
 
 SERVICE = "orders"
+METRICS = (
+    Metric("zhike_orders_events_total", MetricKind.COUNTER, "Facts told about orders, by verdict.", ("verdict",)),
+    Metric("zhike_orders_refused_events_total", MetricKind.COUNTER, "Facts refused, by reason.", ("reason",)),
+    Metric(
+        "zhike_orders_remarks_total",
+        MetricKind.COUNTER,
+        "What did not fit when a fact was told, by remark: over-shipments, unknown carriers' words and the like.",
+        ("remark",),
+    ),
+)
 
 
 async def build(runtime: Runtime[OrdersSettings]) -> Service:
     """Compose the service."""
-    runtime.event_log(ORDER_EVENTS)
-    return Service(servicers=[])
+    runtime.metrics.declare(METRICS)
+    log = runtime.event_log(ORDER_EVENTS)
+    generations = order_generations(runtime.documents)
+    orders = OrderStore(runtime.documents, generations)
+    projection = RebuildableProjection(
+        generations,
+        [log],
+        build_orders(runtime.documents, generations, orders, log),
+        runtime.clock,
+        rng=runtime.chance,
+        metrics=runtime.metrics,
+    )
+    await projection.open()
+    reading, writing = Reading(orders), Writing(log, orders)
+    doors = Doors(writing, orders, reading, runtime.idempotency)
+    servicer = OrderServicer(reading, writing, doors, runtime.clock, runtime.metrics)
+    return Service(
+        servicers=[(order_service_pb2_grpc.add_OrderServiceServicer_to_server, servicer)],
+        jobs=[Job(f"follow-{projection.name}", projection.run)],
+        ready=[projection.caught_up],
+        readers=lambda: projection.logs,
+        rebuilds={projection.name: projection.rebuild},
+        facts=orders.sizes,
+    )
 
 
 if __name__ == "__main__":

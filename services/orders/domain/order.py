@@ -16,7 +16,6 @@ from services.orders.domain.remarks import Remark
 
 ID_BYTES: Final = 16
 ORDER_PREFIX: Final = "o-"
-SHIPMENT_PREFIX: Final = "s-"
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,12 +93,6 @@ class ParcelState:
     changed_us: int
     scans: tuple[str, ...]
     carrier_word: str = ""  # of the last scan, as the carrier wrote it
-
-    @property
-    def id(self) -> str:
-        """The shipment's id, a hash of its natural key."""
-        key = [self.ref.carrier, self.ref.tracking_number, self.ref.ship_date]
-        return SHIPMENT_PREFIX + blake2b(canonical_json(key), digest_size=ID_BYTES).hexdigest()
 
     @property
     def ended(self) -> bool:

@@ -5,16 +5,26 @@ late or twice moves nothing back.
 """
 
 from collections.abc import Sequence
+from hashlib import blake2b
 from typing import Final
 
+from services.chassis.canonical import canonical_json
 from services.kits.times import DAY_US
 from services.orders.domain.events import OrderEvent, ParcelRef
 from services.orders.domain.lifecycle import PARCEL_ENDS, PARCEL_STATES, SHIPMENT_CREATED, SHIPMENT_SCANNED, Parcel
 from services.orders.domain.remarks import Doubt, Remark
 
+ID_BYTES: Final = 16
+SHIPMENT_PREFIX: Final = "s-"
 CLOCK_TOLERANCE_US: Final = DAY_US  # a scan dated this long before the parcel was packed may still be of it
 _STRENGTH: Final = {state: len(PARCEL_ENDS) - place for place, state in enumerate(PARCEL_ENDS)}
 _AT_THE_SENDER: Final = frozenset({Parcel.CREATED, Parcel.CANCELLED})
+
+
+def parcel_id(ref: ParcelRef) -> str:
+    """Return a shipment's id, a hash of its natural key."""
+    key = [ref.carrier, ref.tracking_number, ref.ship_date]
+    return SHIPMENT_PREFIX + blake2b(canonical_json(key), digest_size=ID_BYTES).hexdigest()
 
 
 class ParcelHistory:

@@ -22,12 +22,10 @@ _runtime_version.ValidateProtobufRuntimeVersion(
 _sym_db = _symbol_database.Default()
 
 
-from google.longrunning import operations_pb2 as google_dot_longrunning_dot_operations__pb2
 from zhike.orders.v1 import order_pb2 as zhike_dot_orders_dot_v1_dot_order__pb2
-from zhike.type.v1 import import_pb2 as zhike_dot_type_dot_v1_dot_import__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n#zhike/orders/v1/order_service.proto\x12\x0fzhike.orders.v1\x1a#google/longrunning/operations.proto\x1a\x1bzhike/orders/v1/order.proto\x1a\x1azhike/type/v1/import.proto\"\x92\x01\n\x0fGetOrderRequest\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0c\n\x04shop\x18\x02 \x01(\t\x12\x0e\n\x06number\x18\x03 \x01(\t\x12(\n\x04view\x18\x04 \x01(\x0e\x32\x1a.zhike.orders.v1.OrderView\x12\x18\n\x10only_identifiers\x18\x05 \x03(\t\x12\x11\n\tsynthetic\x18\x06 \x01(\x08\"\xc5\x01\n\x15\x42\x61tchGetOrdersRequest\x12\x0b\n\x03ids\x18\x01 \x03(\t\x12\x45\n\x08\x61t_least\x18\x02 \x03(\x0b\x32\x33.zhike.orders.v1.BatchGetOrdersRequest.AtLeastEntry\x12(\n\x04view\x18\x03 \x01(\x0e\x32\x1a.zhike.orders.v1.OrderView\x1a.\n\x0c\x41tLeastEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x03:\x02\x38\x01\"@\n\x16\x42\x61tchGetOrdersResponse\x12&\n\x06orders\x18\x01 \x03(\x0b\x32\x16.zhike.orders.v1.Order\"h\n\x06Writer\x12\r\n\x05owner\x18\x01 \x01(\t\x12\x14\n\x0c\x64\x65\x66\x61ult_shop\x18\x02 \x01(\t\x12\x17\n\x0f\x64\x65\x66\x61ult_channel\x18\x03 \x01(\t\x12\x11\n\tsynthetic\x18\x04 \x01(\x08\x12\r\n\x05trace\x18\x05 \x01(\t\"_\n\x12\x43reateOrderRequest\x12\x0c\n\x04json\x18\x01 \x01(\x0c\x12\'\n\x06writer\x18\x02 \x01(\x0b\x32\x17.zhike.orders.v1.Writer\x12\x12\n\nrequest_id\x18\x03 \x01(\t\"M\n\x13\x43reateOrderResponse\x12%\n\x05order\x18\x01 \x01(\x0b\x32\x16.zhike.orders.v1.Order\x12\x0f\n\x07\x63reated\x18\x02 \x01(\x08\"b\n\x15\x43reateShipmentRequest\x12\x0c\n\x04json\x18\x01 \x01(\x0c\x12\'\n\x06writer\x18\x02 \x01(\x0b\x32\x17.zhike.orders.v1.Writer\x12\x12\n\nrequest_id\x18\x03 \x01(\t\"\x92\x01\n\x16\x43reateShipmentResponse\x12\x10\n\x08order_id\x18\x01 \x01(\t\x12+\n\x08shipment\x18\x02 \x01(\x0b\x32\x19.zhike.orders.v1.Shipment\x12(\n\x07remarks\x18\x03 \x03(\x0b\x32\x17.zhike.orders.v1.Remark\x12\x0f\n\x07\x63reated\x18\x04 \x01(\x08\"`\n\x13\x43reateReturnRequest\x12\x0c\n\x04json\x18\x01 \x01(\x0c\x12\'\n\x06writer\x18\x02 \x01(\x0b\x32\x17.zhike.orders.v1.Writer\x12\x12\n\nrequest_id\x18\x03 \x01(\t\"\x8b\x01\n\x14\x43reateReturnResponse\x12\x10\n\x08order_id\x18\x01 \x01(\t\x12&\n\x05goods\x18\x02 \x01(\x0b\x32\x17.zhike.orders.v1.Return\x12(\n\x07remarks\x18\x03 \x03(\x0b\x32\x17.zhike.orders.v1.Remark\x12\x0f\n\x07\x63reated\x18\x04 \x01(\x08\"P\n\x17WriteOrderEventsRequest\x12\x0c\n\x04json\x18\x01 \x01(\x0c\x12\'\n\x06writer\x18\x02 \x01(\x0b\x32\x17.zhike.orders.v1.Writer\"]\n\x18WriteOrderEventsResponse\x12\x0c\n\x04json\x18\x01 \x01(\x0c\x12\x0e\n\x06stored\x18\x02 \x01(\x05\x12\x11\n\tduplicate\x18\x03 \x01(\x05\x12\x10\n\x08rejected\x18\x04 \x01(\x05*T\n\tOrderView\x12\x1a\n\x16ORDER_VIEW_UNSPECIFIED\x10\x00\x12\x16\n\x12ORDER_VIEW_SHOPPER\x10\x01\x12\x13\n\x0fORDER_VIEW_SHOP\x10\x02\x32\x89\x05\n\x0cOrderService\x12\x44\n\x08GetOrder\x12 .zhike.orders.v1.GetOrderRequest\x1a\x16.zhike.orders.v1.Order\x12\x61\n\x0e\x42\x61tchGetOrders\x12&.zhike.orders.v1.BatchGetOrdersRequest\x1a\'.zhike.orders.v1.BatchGetOrdersResponse\x12X\n\x0b\x43reateOrder\x12#.zhike.orders.v1.CreateOrderRequest\x1a$.zhike.orders.v1.CreateOrderResponse\x12\x61\n\x0e\x43reateShipment\x12&.zhike.orders.v1.CreateShipmentRequest\x1a\'.zhike.orders.v1.CreateShipmentResponse\x12[\n\x0c\x43reateReturn\x12$.zhike.orders.v1.CreateReturnRequest\x1a%.zhike.orders.v1.CreateReturnResponse\x12g\n\x10WriteOrderEvents\x12(.zhike.orders.v1.WriteOrderEventsRequest\x1a).zhike.orders.v1.WriteOrderEventsResponse\x12M\n\x0cImportOrders\x12\x1c.zhike.type.v1.ImportRequest\x1a\x1d.google.longrunning.Operation(\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n#zhike/orders/v1/order_service.proto\x12\x0fzhike.orders.v1\x1a\x1bzhike/orders/v1/order.proto\"\x92\x01\n\x0fGetOrderRequest\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0c\n\x04shop\x18\x02 \x01(\t\x12\x0e\n\x06number\x18\x03 \x01(\t\x12(\n\x04view\x18\x04 \x01(\x0e\x32\x1a.zhike.orders.v1.OrderView\x12\x18\n\x10only_identifiers\x18\x05 \x03(\t\x12\x11\n\tsynthetic\x18\x06 \x01(\x08\"\xc5\x01\n\x15\x42\x61tchGetOrdersRequest\x12\x0b\n\x03ids\x18\x01 \x03(\t\x12\x45\n\x08\x61t_least\x18\x02 \x03(\x0b\x32\x33.zhike.orders.v1.BatchGetOrdersRequest.AtLeastEntry\x12(\n\x04view\x18\x03 \x01(\x0e\x32\x1a.zhike.orders.v1.OrderView\x1a.\n\x0c\x41tLeastEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x03:\x02\x38\x01\"@\n\x16\x42\x61tchGetOrdersResponse\x12&\n\x06orders\x18\x01 \x03(\x0b\x32\x16.zhike.orders.v1.Order\"h\n\x06Writer\x12\r\n\x05owner\x18\x01 \x01(\t\x12\x14\n\x0c\x64\x65\x66\x61ult_shop\x18\x02 \x01(\t\x12\x17\n\x0f\x64\x65\x66\x61ult_channel\x18\x03 \x01(\t\x12\x11\n\tsynthetic\x18\x04 \x01(\x08\x12\r\n\x05trace\x18\x05 \x01(\t\"_\n\x12\x43reateOrderRequest\x12\x0c\n\x04json\x18\x01 \x01(\x0c\x12\'\n\x06writer\x18\x02 \x01(\x0b\x32\x17.zhike.orders.v1.Writer\x12\x12\n\nrequest_id\x18\x03 \x01(\t\"M\n\x13\x43reateOrderResponse\x12%\n\x05order\x18\x01 \x01(\x0b\x32\x16.zhike.orders.v1.Order\x12\x0f\n\x07\x63reated\x18\x02 \x01(\x08\"b\n\x15\x43reateShipmentRequest\x12\x0c\n\x04json\x18\x01 \x01(\x0c\x12\'\n\x06writer\x18\x02 \x01(\x0b\x32\x17.zhike.orders.v1.Writer\x12\x12\n\nrequest_id\x18\x03 \x01(\t\"\x92\x01\n\x16\x43reateShipmentResponse\x12\x10\n\x08order_id\x18\x01 \x01(\t\x12+\n\x08shipment\x18\x02 \x01(\x0b\x32\x19.zhike.orders.v1.Shipment\x12(\n\x07remarks\x18\x03 \x03(\x0b\x32\x17.zhike.orders.v1.Remark\x12\x0f\n\x07\x63reated\x18\x04 \x01(\x08\"`\n\x13\x43reateReturnRequest\x12\x0c\n\x04json\x18\x01 \x01(\x0c\x12\'\n\x06writer\x18\x02 \x01(\x0b\x32\x17.zhike.orders.v1.Writer\x12\x12\n\nrequest_id\x18\x03 \x01(\t\"\x8b\x01\n\x14\x43reateReturnResponse\x12\x10\n\x08order_id\x18\x01 \x01(\t\x12&\n\x05goods\x18\x02 \x01(\x0b\x32\x17.zhike.orders.v1.Return\x12(\n\x07remarks\x18\x03 \x03(\x0b\x32\x17.zhike.orders.v1.Remark\x12\x0f\n\x07\x63reated\x18\x04 \x01(\x08\"P\n\x17WriteOrderEventsRequest\x12\x0c\n\x04json\x18\x01 \x01(\x0c\x12\'\n\x06writer\x18\x02 \x01(\x0b\x32\x17.zhike.orders.v1.Writer\"]\n\x18WriteOrderEventsResponse\x12\x0c\n\x04json\x18\x01 \x01(\x0c\x12\x0e\n\x06stored\x18\x02 \x01(\x05\x12\x11\n\tduplicate\x18\x03 \x01(\x05\x12\x10\n\x08rejected\x18\x04 \x01(\x05*T\n\tOrderView\x12\x1a\n\x16ORDER_VIEW_UNSPECIFIED\x10\x00\x12\x16\n\x12ORDER_VIEW_SHOPPER\x10\x01\x12\x13\n\x0fORDER_VIEW_SHOP\x10\x02\x32\xba\x04\n\x0cOrderService\x12\x44\n\x08GetOrder\x12 .zhike.orders.v1.GetOrderRequest\x1a\x16.zhike.orders.v1.Order\x12\x61\n\x0e\x42\x61tchGetOrders\x12&.zhike.orders.v1.BatchGetOrdersRequest\x1a\'.zhike.orders.v1.BatchGetOrdersResponse\x12X\n\x0b\x43reateOrder\x12#.zhike.orders.v1.CreateOrderRequest\x1a$.zhike.orders.v1.CreateOrderResponse\x12\x61\n\x0e\x43reateShipment\x12&.zhike.orders.v1.CreateShipmentRequest\x1a\'.zhike.orders.v1.CreateShipmentResponse\x12[\n\x0c\x43reateReturn\x12$.zhike.orders.v1.CreateReturnRequest\x1a%.zhike.orders.v1.CreateReturnResponse\x12g\n\x10WriteOrderEvents\x12(.zhike.orders.v1.WriteOrderEventsRequest\x1a).zhike.orders.v1.WriteOrderEventsResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -36,34 +34,34 @@ if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_BATCHGETORDERSREQUEST_ATLEASTENTRY']._loaded_options = None
   _globals['_BATCHGETORDERSREQUEST_ATLEASTENTRY']._serialized_options = b'8\001'
-  _globals['_ORDERVIEW']._serialized_start=1513
-  _globals['_ORDERVIEW']._serialized_end=1597
-  _globals['_GETORDERREQUEST']._serialized_start=151
-  _globals['_GETORDERREQUEST']._serialized_end=297
-  _globals['_BATCHGETORDERSREQUEST']._serialized_start=300
-  _globals['_BATCHGETORDERSREQUEST']._serialized_end=497
-  _globals['_BATCHGETORDERSREQUEST_ATLEASTENTRY']._serialized_start=451
-  _globals['_BATCHGETORDERSREQUEST_ATLEASTENTRY']._serialized_end=497
-  _globals['_BATCHGETORDERSRESPONSE']._serialized_start=499
-  _globals['_BATCHGETORDERSRESPONSE']._serialized_end=563
-  _globals['_WRITER']._serialized_start=565
-  _globals['_WRITER']._serialized_end=669
-  _globals['_CREATEORDERREQUEST']._serialized_start=671
-  _globals['_CREATEORDERREQUEST']._serialized_end=766
-  _globals['_CREATEORDERRESPONSE']._serialized_start=768
-  _globals['_CREATEORDERRESPONSE']._serialized_end=845
-  _globals['_CREATESHIPMENTREQUEST']._serialized_start=847
-  _globals['_CREATESHIPMENTREQUEST']._serialized_end=945
-  _globals['_CREATESHIPMENTRESPONSE']._serialized_start=948
-  _globals['_CREATESHIPMENTRESPONSE']._serialized_end=1094
-  _globals['_CREATERETURNREQUEST']._serialized_start=1096
-  _globals['_CREATERETURNREQUEST']._serialized_end=1192
-  _globals['_CREATERETURNRESPONSE']._serialized_start=1195
-  _globals['_CREATERETURNRESPONSE']._serialized_end=1334
-  _globals['_WRITEORDEREVENTSREQUEST']._serialized_start=1336
-  _globals['_WRITEORDEREVENTSREQUEST']._serialized_end=1416
-  _globals['_WRITEORDEREVENTSRESPONSE']._serialized_start=1418
-  _globals['_WRITEORDEREVENTSRESPONSE']._serialized_end=1511
-  _globals['_ORDERSERVICE']._serialized_start=1600
-  _globals['_ORDERSERVICE']._serialized_end=2249
+  _globals['_ORDERVIEW']._serialized_start=1448
+  _globals['_ORDERVIEW']._serialized_end=1532
+  _globals['_GETORDERREQUEST']._serialized_start=86
+  _globals['_GETORDERREQUEST']._serialized_end=232
+  _globals['_BATCHGETORDERSREQUEST']._serialized_start=235
+  _globals['_BATCHGETORDERSREQUEST']._serialized_end=432
+  _globals['_BATCHGETORDERSREQUEST_ATLEASTENTRY']._serialized_start=386
+  _globals['_BATCHGETORDERSREQUEST_ATLEASTENTRY']._serialized_end=432
+  _globals['_BATCHGETORDERSRESPONSE']._serialized_start=434
+  _globals['_BATCHGETORDERSRESPONSE']._serialized_end=498
+  _globals['_WRITER']._serialized_start=500
+  _globals['_WRITER']._serialized_end=604
+  _globals['_CREATEORDERREQUEST']._serialized_start=606
+  _globals['_CREATEORDERREQUEST']._serialized_end=701
+  _globals['_CREATEORDERRESPONSE']._serialized_start=703
+  _globals['_CREATEORDERRESPONSE']._serialized_end=780
+  _globals['_CREATESHIPMENTREQUEST']._serialized_start=782
+  _globals['_CREATESHIPMENTREQUEST']._serialized_end=880
+  _globals['_CREATESHIPMENTRESPONSE']._serialized_start=883
+  _globals['_CREATESHIPMENTRESPONSE']._serialized_end=1029
+  _globals['_CREATERETURNREQUEST']._serialized_start=1031
+  _globals['_CREATERETURNREQUEST']._serialized_end=1127
+  _globals['_CREATERETURNRESPONSE']._serialized_start=1130
+  _globals['_CREATERETURNRESPONSE']._serialized_end=1269
+  _globals['_WRITEORDEREVENTSREQUEST']._serialized_start=1271
+  _globals['_WRITEORDEREVENTSREQUEST']._serialized_end=1351
+  _globals['_WRITEORDEREVENTSRESPONSE']._serialized_start=1353
+  _globals['_WRITEORDEREVENTSRESPONSE']._serialized_end=1446
+  _globals['_ORDERSERVICE']._serialized_start=1535
+  _globals['_ORDERSERVICE']._serialized_end=2105
 # @@protoc_insertion_point(module_scope)

@@ -3,10 +3,8 @@
 import grpc
 import warnings
 
-from google.longrunning import operations_pb2 as google_dot_longrunning_dot_operations__pb2
 from zhike.orders.v1 import order_pb2 as zhike_dot_orders_dot_v1_dot_order__pb2
 from zhike.orders.v1 import order_service_pb2 as zhike_dot_orders_dot_v1_dot_order__service__pb2
-from zhike.type.v1 import import_pb2 as zhike_dot_type_dot_v1_dot_import__pb2
 
 GRPC_GENERATED_VERSION = '1.85.1'
 GRPC_VERSION = grpc.__version__
@@ -68,11 +66,6 @@ class OrderServiceStub:
                 request_serializer=zhike_dot_orders_dot_v1_dot_order__service__pb2.WriteOrderEventsRequest.SerializeToString,
                 response_deserializer=zhike_dot_orders_dot_v1_dot_order__service__pb2.WriteOrderEventsResponse.FromString,
                 _registered_method=True)
-        self.ImportOrders = channel.stream_unary(
-                '/zhike.orders.v1.OrderService/ImportOrders',
-                request_serializer=zhike_dot_type_dot_v1_dot_import__pb2.ImportRequest.SerializeToString,
-                response_deserializer=google_dot_longrunning_dot_operations__pb2.Operation.FromString,
-                _registered_method=True)
 
 
 class OrderServiceServicer:
@@ -121,13 +114,6 @@ class OrderServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
-    def ImportOrders(self, request_iterator, context):
-        """Imports a file of order lines as order-placed facts at their occurred time.
-        """
-        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
-        context.set_details('Method not implemented!')
-        raise NotImplementedError('Method not implemented!')
-
 
 def add_OrderServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -160,11 +146,6 @@ def add_OrderServiceServicer_to_server(servicer, server):
                     servicer.WriteOrderEvents,
                     request_deserializer=zhike_dot_orders_dot_v1_dot_order__service__pb2.WriteOrderEventsRequest.FromString,
                     response_serializer=zhike_dot_orders_dot_v1_dot_order__service__pb2.WriteOrderEventsResponse.SerializeToString,
-            ),
-            'ImportOrders': grpc.stream_unary_rpc_method_handler(
-                    servicer.ImportOrders,
-                    request_deserializer=zhike_dot_type_dot_v1_dot_import__pb2.ImportRequest.FromString,
-                    response_serializer=google_dot_longrunning_dot_operations__pb2.Operation.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -330,33 +311,6 @@ class OrderService:
             '/zhike.orders.v1.OrderService/WriteOrderEvents',
             zhike_dot_orders_dot_v1_dot_order__service__pb2.WriteOrderEventsRequest.SerializeToString,
             zhike_dot_orders_dot_v1_dot_order__service__pb2.WriteOrderEventsResponse.FromString,
-            options,
-            channel_credentials,
-            insecure,
-            call_credentials,
-            compression,
-            wait_for_ready,
-            timeout,
-            metadata,
-            _registered_method=True)
-
-    @staticmethod
-    def ImportOrders(request_iterator,
-            target,
-            options=(),
-            channel_credentials=None,
-            call_credentials=None,
-            insecure=False,
-            compression=None,
-            wait_for_ready=None,
-            timeout=None,
-            metadata=None):
-        return grpc.experimental.stream_unary(
-            request_iterator,
-            target,
-            '/zhike.orders.v1.OrderService/ImportOrders',
-            zhike_dot_type_dot_v1_dot_import__pb2.ImportRequest.SerializeToString,
-            google_dot_longrunning_dot_operations__pb2.Operation.FromString,
             options,
             channel_credentials,
             insecure,

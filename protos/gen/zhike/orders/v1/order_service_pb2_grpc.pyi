@@ -4,11 +4,9 @@ isort:skip_file
 What is told of orders, and how they stand."""
 
 from collections import abc as _abc
-from google.longrunning import operations_pb2 as _operations_pb2
 from grpc import aio as _aio
 from zhike.orders.v1 import order_pb2 as _order_pb2
 from zhike.orders.v1 import order_service_pb2 as _order_service_pb2
-from zhike.type.v1 import import_pb2 as _import_pb2
 import abc as _abc_1
 import grpc as _grpc
 import sys
@@ -48,8 +46,6 @@ class OrderServiceStub:
     """Opens a return."""
     WriteOrderEvents: _grpc.UnaryUnaryMultiCallable[_order_service_pb2.WriteOrderEventsRequest, _order_service_pb2.WriteOrderEventsResponse]
     """Writes up to 500 facts; each gets a verdict; durable before the answer."""
-    ImportOrders: _grpc.StreamUnaryMultiCallable[_import_pb2.ImportRequest, _operations_pb2.Operation]
-    """Imports a file of order lines as order-placed facts at their occurred time."""
 
 @_typing.type_check_only
 class OrderServiceAsyncStub(OrderServiceStub):
@@ -68,8 +64,6 @@ class OrderServiceAsyncStub(OrderServiceStub):
     """Opens a return."""
     WriteOrderEvents: _aio.UnaryUnaryMultiCallable[_order_service_pb2.WriteOrderEventsRequest, _order_service_pb2.WriteOrderEventsResponse]  # type: ignore[assignment]
     """Writes up to 500 facts; each gets a verdict; durable before the answer."""
-    ImportOrders: _aio.StreamUnaryMultiCallable[_import_pb2.ImportRequest, _operations_pb2.Operation]  # type: ignore[assignment]
-    """Imports a file of order lines as order-placed facts at their occurred time."""
 
 class OrderServiceServicer(metaclass=_abc_1.ABCMeta):
     """Orders, shipments, returns: facts in, one answer out."""
@@ -121,13 +115,5 @@ class OrderServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_order_service_pb2.WriteOrderEventsResponse, _abc.Awaitable[_order_service_pb2.WriteOrderEventsResponse]]:
         """Writes up to 500 facts; each gets a verdict; durable before the answer."""
-
-    @_abc_1.abstractmethod
-    def ImportOrders(
-        self,
-        request_iterator: _MaybeAsyncIterator[_import_pb2.ImportRequest],
-        context: _ServicerContext,
-    ) -> _typing.Union[_operations_pb2.Operation, _abc.Awaitable[_operations_pb2.Operation]]:
-        """Imports a file of order lines as order-placed facts at their occurred time."""
 
 def add_OrderServiceServicer_to_server(servicer: OrderServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...
