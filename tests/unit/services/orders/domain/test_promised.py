@@ -11,6 +11,7 @@ from services.orders.domain.promise import LEAST_LEFT, Confidence, Estimate, Rea
 from services.orders.domain.promised import (
     LONGEST_LOOK,
     MAX_VERSIONS,
+    NOTICE_AHEAD,
     SHORTEST_LOOK,
     Cause,
     DelayNotice,
@@ -93,6 +94,17 @@ def test_a_promise_that_is_likely_kept_is_not_told_as_delayed() -> None:
     assert delay_due(Promised(), estimated(NOW + 9 * DAY), now=NOW) is None
 
 
+def test_a_slip_that_is_not_sure_is_told_a_day_ahead() -> None:
+    held = promised()
+    assert held.held_time is not None
+    may_be = estimated(held.held_time + timedelta(hours=1))
+    assert may_be.p10 < held.held_time < may_be.p50
+    assert delay_due(held, may_be, now=held.held_time - NOTICE_AHEAD - timedelta(seconds=1)) is None
+    assert delay_due(held, may_be, now=held.held_time - NOTICE_AHEAD) is not None
+    sure = estimated(held.held_time + timedelta(hours=4))
+    assert delay_due(held, sure, now=NOW) is not None
+
+
 def test_a_slip_is_told_once_and_a_further_one_again() -> None:
     held = promised()
     late = estimated(NOW + 4 * DAY)
@@ -131,6 +143,9 @@ def test_one_looks_again_before_the_last_moment() -> None:
     assert next_look_time(held, now=last - SHORTEST_LOOK / 2) == last
     assert next_look_time(held, now=last) == last + SHORTEST_LOOK
     assert next_look_time(held, now=NOW) == NOW + LONGEST_LOOK
+    ahead = held.held_time - NOTICE_AHEAD
+    assert next_look_time(held, now=ahead - timedelta(hours=3)) == ahead
+    assert next_look_time(held, now=ahead) > ahead
     assert next_look_time(Promised(), now=NOW) == NOW + SHORTEST_LOOK
 
 
