@@ -61,11 +61,12 @@ def effect_of(tellings: Sequence[Telling], key: str) -> Effect:
 
 
 def _effect(before: Sequence[Telling], new: Telling) -> Effect:
+    if not before:
+        return Effect(new.said)
     added = taken_back = Said()
-    standing = max(before, key=_rank, default=None)
-    if standing is None or new.rank > standing.rank:
-        added = replace(new.said, act=None)
-        taken_back = Said() if standing is None else replace(standing.said, act=None)
+    standing = max(before, key=_rank)
+    if new.rank > standing.rank:
+        added, taken_back = replace(new.said, act=None), replace(standing.said, act=None)
     acting = max((each for each in before if each.said.act), key=_rank, default=None)
     if new.said.act is not None and (acting is None or new.rank > acting.rank):
         added = replace(added, act=new.said.act)

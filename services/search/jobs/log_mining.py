@@ -4,7 +4,6 @@ What an order counts is decided first, in a document of its own: another log may
 no order. Then what each event changes is known for good, and its changes are made wherever they are not made yet.
 """
 
-from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from datetime import tzinfo
 from functools import lru_cache
@@ -45,8 +44,6 @@ SERVED: Final = "SearchServed"
 QUARTER_US: Final = 15 * 60 * 1_000_000
 DAYS_CACHED: Final = 1_024  # quarters of an hour
 
-Change = Callable[[dict[str, Any] | None], Body]
-
 
 class LogMiner:
     """What an event says. What a load test did teaches nothing."""
@@ -81,7 +78,7 @@ class LogMiner:
     def said(self, event: Event) -> Said:
         """Return what an event says, of an order as if nobody else told of it."""
         wanted = () if event.log == SEARCHES_LOG else wanted_products(event.type, event.payload)
-        return Said(self._act(event), wanted, event.occurred_time.timestamp())
+        return Said(self._act(event), wanted, event.occurred_time.timestamp() if wanted else 0.0)
 
     def _act(self, event: Event) -> Act | None:
         time_us = micros_from_time(event.occurred_time)
@@ -114,17 +111,40 @@ class MinedNumbers:
 
     async def apply(self, events: Sequence[Event]) -> None:
         orders = await self._orders.apply_and_read(events)
-        changes = {id(event): _changes(self._miner.effect(event, orders), event) for event in events}
-
-        def fold(key: str, body: dict[str, Any] | None, event: Event) -> Body | None:
-            for change in changes[id(event)][key]:
-                body = dict(change(body))
-            return body
-
+        changes = {id(event): _Changes(self._miner.effect(event, orders), event.type) for event in events}
         numbers = KeyedProjection(
-            self._documents, self._mined, name=self.name, keys=lambda event: tuple(changes[id(event)]), fold=fold
+            self._documents,
+            self._mined,
+            name=self.name,
+            keys=lambda event: changes[id(event)].keys,
+            fold=lambda key, body, event: changes[id(event)].fold(key, body),
         )
         await numbers.apply(events)
+
+
+class _Changes:
+    """What an effect does to which document. There are a dozen for each order, so they are grouped, not listed."""
+
+    __slots__ = ("_acts", "_wanted", "keys")
+
+    def __init__(self, effect: Effect, event_type: str) -> None:
+        worth = WEIGHTS.get(event_type, 0.0)
+        parts = ((effect.added, 1), (effect.taken_back, -1))
+        self._acts = [(_key_of(said.act), said.act, sign) for said, sign in parts if said.act is not None]
+        self._wanted = [(_by_shard(said.wanted), worth * sign, said.time_s) for said, sign in parts if said.wanted]
+        self.keys = (*(key for key, _, _ in self._acts), *(key for shards, _, _ in self._wanted for key in shards))
+
+    def fold(self, key: str, body: dict[str, Any] | None) -> Body | None:
+        """Return a document after the changes; it may be changed in place."""
+        for act_key, act, sign in self._acts:
+            if act_key == key:
+                day = query_day_from_body(body) if body else None
+                body = body_from_query_day(with_act(day, act) if sign > 0 else without_purchase(day, act))
+        for shards, weight, time_s in self._wanted:
+            if key in shards:
+                body = sums_in(body)
+                add_to(body, shards[key], weight, time_s)
+        return body
 
 
 def miner_projection(documents: DocumentStore, miner: LogMiner) -> Callable[[str, Resolve], MinedNumbers]:
@@ -132,34 +152,12 @@ def miner_projection(documents: DocumentStore, miner: LogMiner) -> Callable[[str
     return lambda name, resolve: MinedNumbers(documents, name, resolve, miner)
 
 
-def _changes(effect: Effect, event: Event) -> Mapping[str, Sequence[Change]]:
-    """Return what the effect does to which document."""
-    changes: dict[str, list[Change]] = defaultdict(list)
-    worth = WEIGHTS.get(event.type, 0.0)
-    for act, change in ((effect.added.act, _counted), (effect.taken_back.act, _uncounted)):
-        if act is not None:
-            changes[query_day_key(act.day, act.query_key)].append(change(act))
-    for said, weight in ((effect.added, worth), (effect.taken_back, -worth)):
-        by_shard: dict[str, list[str]] = defaultdict(list)
-        for product_id in said.wanted:
-            by_shard[popularity_key(shard_of(product_id))].append(product_id)
-        for key, product_ids in by_shard.items():
-            changes[key].append(_moved(product_ids, weight, said.time_s))
-    return changes
+def _key_of(act: Act) -> str:
+    return query_day_key(act.day, act.query_key)
 
 
-def _counted(act: Act) -> Change:
-    return lambda body: body_from_query_day(with_act(query_day_from_body(body) if body else None, act))
-
-
-def _uncounted(act: Act) -> Change:
-    return lambda body: body_from_query_day(without_purchase(query_day_from_body(body) if body else None, act))
-
-
-def _moved(product_ids: Sequence[str], weight: float, time_s: float) -> Change:
-    def moved(body: dict[str, Any] | None) -> Body:
-        sums = sums_in(body)
-        add_to(sums, product_ids, weight, time_s)
-        return sums
-
-    return moved
+def _by_shard(product_ids: Sequence[str]) -> Mapping[str, Sequence[str]]:
+    shards: dict[str, list[str]] = {}
+    for product_id in product_ids:
+        shards.setdefault(popularity_key(shard_of(product_id)), []).append(product_id)
+    return shards
