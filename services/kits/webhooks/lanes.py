@@ -16,6 +16,7 @@ from random import Random
 from typing import Final
 
 from services.chassis.clock import Clock
+from services.chassis.errors import ZhikeError
 from services.chassis.logs import get_log
 from services.chassis.metrics import Metrics
 from services.kits.webhooks.deliveries import ENDED, OF_THE_TARGET, Delivery, DeliveryState, Outcome
@@ -128,17 +129,22 @@ class Lane:
     async def _take(self) -> tuple[Target, Delivery] | None:
         """Return the next delivery, claimed for this process; None when nothing is due or nothing may begin."""
         parts = self._parts
-        async with self._picking:
-            while self._under_way < self._width and not self.is_resting:
+        while self._under_way < self._width and not self.is_resting:
+            async with self._picking:
                 if not self._picked:
                     await self._pick()
-                if not self._picked or self._target is None:
-                    return None
-                wanted = self._picked.popleft()
+            if not self._picked or self._target is None:
+                return None
+            target, wanted = self._target, self._picked.popleft()
+            self._under_way += 1
+            try:
                 claimed = await parts.deliveries.save(wanted.claimed(parts.claimer, parts.clock.now()))
-                if claimed is not None:
-                    self._under_way += 1
-                    return self._target, claimed
+            except ZhikeError:
+                self._under_way -= 1
+                raise
+            if claimed is not None:
+                return target, claimed
+            self._under_way -= 1
         return None
 
     async def _pick(self) -> None:

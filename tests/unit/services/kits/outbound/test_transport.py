@@ -7,6 +7,7 @@ import httpcore
 import httpx
 import pytest
 
+from services.kits.outbound import transport
 from services.kits.outbound.allowed_hosts import allowed_hosts
 from services.kits.outbound.guard import AddressRefusedError, OutboundGuard, UrlSchemeError
 from services.kits.outbound.transport import CONNECT_TRIES_LIMIT, GuardedTransport
@@ -153,8 +154,52 @@ async def test_a_broken_answer_is_httpxs_own_error() -> None:
             await client.get("https://hooks.example/")
 
 
+async def test_an_origin_keeps_its_connection_for_itself() -> None:
+    network = Network(OK + OK, OK)
+    async with client_on(network, Names([FIRST])) as client:
+        for host in ("a.example", "a.example", "b.example"):
+            assert (await client.get(f"https://{host}/")).status_code == 200
+    assert network.opened == [(FIRST, 443)] * 2  # two hosts at one address share no connection: TLS proved one of them
+    assert network.notes.count("tls a.example") == network.notes.count("tls b.example") == 1
+
+
+async def test_what_nobody_uses_is_let_go_and_so_is_one_origin_past_the_bound(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(transport, "ORIGINS_LIMIT", 2)
+    network = Network(*[OK] * 5)
+    guarded = GuardedTransport(OutboundGuard(allowed_hosts(()), Names([FIRST]).resolve), backend=network)
+    async with httpx.AsyncClient(transport=guarded) as client:
+        for host in ("a.example", "b.example", "c.example"):
+            await client.get(f"https://{host}/")
+        assert [host for _, host, _ in guarded._origins] == ["b.example", "c.example"]
+        monkeypatch.setattr(transport, "KEPT_S", 0.0)
+        await client.get("https://d.example/")
+        assert [host for _, host, _ in guarded._origins] == ["d.example"]
+
+
+async def test_an_origin_in_use_is_not_let_go(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(transport, "ORIGINS_LIMIT", 1)
+    network = Network(OK, OK, OK)
+    guarded = GuardedTransport(OutboundGuard(allowed_hosts(()), Names([FIRST]).resolve), backend=network)
+    async with httpx.AsyncClient(transport=guarded) as client:
+        async with client.stream("GET", "https://a.example/") as answer:
+            await client.get("https://b.example/")
+            assert await answer.aread() == b"ok"
+        await client.get("https://c.example/")
+        assert [host for _, host, _ in guarded._origins] == ["c.example"]
+    assert all(origin.under_way == 0 for origin in guarded._origins.values())
+
+
+async def test_a_failed_call_leaves_its_origin_free() -> None:
+    network = Network(refusing=[FIRST])
+    guarded = GuardedTransport(OutboundGuard(allowed_hosts(()), Names([FIRST]).resolve), backend=network)
+    async with httpx.AsyncClient(transport=guarded) as client:
+        with pytest.raises(httpx.ConnectError):
+            await client.get("https://a.example/")
+        assert [origin.under_way for origin in guarded._origins.values()] == [0]
+
+
 async def test_no_socket_of_this_machine_is_called() -> None:
-    transport = GuardedTransport(OutboundGuard(allowed_hosts(())), backend=Network())
+    guarded = GuardedTransport(OutboundGuard(allowed_hosts(())), backend=Network())
     with pytest.raises(httpcore.ConnectError):
-        await transport._pool._network_backend.connect_unix_socket("/run/docker.sock")
-    await transport.aclose()
+        await guarded._backend.connect_unix_socket("/run/docker.sock")
+    await guarded.aclose()
