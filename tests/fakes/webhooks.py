@@ -90,11 +90,15 @@ class WebhookBench:
     seed: int = 7
     backlog_limit: int = 100_000
     keeping: Keeping = field(default_factory=Keeping)
+    transport: httpx.AsyncBaseTransport | None = None  # None: the receivers above
+    guard: OutboundGuard = field(
+        default_factory=lambda: OutboundGuard(allowed_hosts(["inner.example:8443"]), resolve_publicly)
+    )
 
     def __post_init__(self) -> None:
         self.metrics = Metrics((WEBHOOK_METRICS,))
         self.targets, self.deliveries = TargetStore(self.documents), DeliveryStore(self.documents)
-        self.sender = Sender(self.receivers, self.clock)
+        self.sender = Sender(self.transport or self.receivers, self.clock)
         chance = Random(self.seed)
         self.parts = LaneParts(
             self.targets, self.deliveries, self.sender, self.clock, chance, self.claimer, self.metrics
@@ -103,7 +107,6 @@ class WebhookBench:
         self.publisher = Publisher(
             self.targets, self.deliveries, self.clock, metrics=self.metrics, announce=self.dispatcher.announce
         )
-        self.guard = OutboundGuard(allowed_hosts(["inner.example:8443"]), resolve_publicly)
         self.targeting = Targeting(
             self.targets,
             self.deliveries,
