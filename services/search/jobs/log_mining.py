@@ -28,10 +28,12 @@ from services.search.domain.mining import (
 from services.search.domain.popularity import WEIGHTS
 from services.search.store.mined import (
     COUNTED_ORDERS,
+    LATEST_KEY,
     MINED,
     add_to,
     body_from_query_day,
     body_from_tellings,
+    later,
     popularity_key,
     query_day_from_body,
     query_day_key,
@@ -111,7 +113,7 @@ class MinedNumbers:
 
     async def apply(self, events: Sequence[Event]) -> None:
         orders = await self._orders.apply_and_read(events)
-        changes = {id(event): _Changes(self._miner.effect(event, orders), event.type) for event in events}
+        changes = {id(event): _Changes(self._miner.effect(event, orders), event) for event in events}
         numbers = KeyedProjection(
             self._documents,
             self._mined,
@@ -125,17 +127,22 @@ class MinedNumbers:
 class _Changes:
     """What an effect does to which document. There are a dozen for each order, so they are grouped, not listed."""
 
-    __slots__ = ("_acts", "_wanted", "keys")
+    __slots__ = ("_acts", "_time_s", "_wanted", "keys")
 
-    def __init__(self, effect: Effect, event_type: str) -> None:
-        worth = WEIGHTS.get(event_type, 0.0)
+    def __init__(self, effect: Effect, event: Event) -> None:
+        worth = 0.0 if event.synthetic else WEIGHTS.get(event.type, 0.0)
+        self._time_s = event.occurred_time.timestamp()
         parts = ((effect.added, 1), (effect.taken_back, -1))
         self._acts = [(_key_of(said.act), said.act, sign) for said, sign in parts if said.act is not None]
         self._wanted = [(_by_shard(said.wanted), worth * sign, said.time_s) for said, sign in parts if said.wanted]
         self.keys = (*(key for key, _, _ in self._acts), *(key for shards, _, _ in self._wanted for key in shards))
+        if worth:  # also of what changes nothing: whether it does may depend on what was read first
+            self.keys = (LATEST_KEY, *self.keys)
 
     def fold(self, key: str, body: dict[str, Any] | None) -> Body | None:
         """Return a document after the changes; it may be changed in place."""
+        if key == LATEST_KEY:
+            return later(body, self._time_s)
         for act_key, act, sign in self._acts:
             if act_key == key:
                 day = query_day_from_body(body) if body else None

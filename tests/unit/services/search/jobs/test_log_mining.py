@@ -17,6 +17,7 @@ from services.chassis.eventlog.generations import Generations
 from services.chassis.eventlog.port import Event
 from services.search.domain.attribution import Attribution, query_key, token_of
 from services.search.domain.insights import QueryDay
+from services.search.domain.popularity import value_at
 from services.search.jobs.log_mining import LogMiner, MinedNumbers, miner_projection
 from services.search.store.mined import COUNTED_ORDERS, MINED, PROJECTION, MinedStore
 from tests.fakes.crashing_documents import CrashingDocuments, CrashPoint
@@ -79,7 +80,8 @@ async def read(documents: MemoryDocuments) -> tuple[dict[str, QueryDay], dict[st
     await generations.open()
     store = MinedStore(documents, generations)
     days = {f"{day.day}/{key}": day async for key, day in store.query_days("20251201")}
-    return days, {product: faded.value for product, faded in (await store.popularity()).items()}
+    wanted = await store.popularity()
+    return days, {product: round(value_at(shares, wanted.latest_s), 9) for product, shares in wanted.shares.items()}
 
 
 async def test_searches_clicks_and_purchases_meet_at_their_query() -> None:
@@ -207,3 +209,32 @@ def test_an_event_counts_on_the_shops_day_whatever_the_zones_offset(minute: int)
     act = miner.said(served(1, occurred_time=datetime(2026, 1, 5, 18, minute, tzinfo=UTC))).act
     assert act is not None
     assert act.day == ("20260106" if minute >= 15 else "20260105")
+
+
+async def test_partitions_that_are_read_in_any_order_leave_the_same_documents() -> None:
+    """A rebuild reads partition after partition; the live reader took them as they came."""
+    chance = Random(11)
+    by_partition = [
+        [
+            event(
+                "user-events",
+                seq,
+                chance.choice(("detail-page-view", "add-to-cart", "purchase-complete")),
+                {"products": [{"id": chance.choice("abcdefgh")}]},
+                partition=partition,
+                occurred_time=MORNING + timedelta(seconds=chance.randrange(40 * 86_400)),
+            )
+            for seq in range(1, 41)
+        ]
+        for partition in range(8)
+    ]
+    left = []
+    for turn in range(3):
+        documents, projection = await opened()
+        queues = [list(events) for events in by_partition]
+        while any(queues):
+            queue = next(filter(None, queues)) if turn == 0 else chance.choice([each for each in queues if each])
+            taken = [queue.pop(0) for _ in range(min(len(queue), chance.randint(1, 9)))]
+            await projection.apply(taken)
+        left.append({each.key: each.body for each in (await documents.scan(MINED, limit=1_000)).documents})
+    assert left[0] == left[1] == left[2]
