@@ -97,9 +97,9 @@ def add_to(sums: dict[str, Any], products: Iterable[str], weight: float, time_s:
             kept[product_id] = f"{shares:x}"
 
 
-def later(body: Mapping[str, Any] | None, time_s: float) -> dict[str, Any] | None:
-    """Return the body that holds the latest act's time, None where it holds it already."""
-    return None if body is not None and body["time_s"] >= time_s else {"kind": LATEST_KIND, "time_s": time_s}
+def later(body: Mapping[str, Any] | None, time_s: float) -> dict[str, Any]:
+    """Return the body that holds the latest act's time."""
+    return {"kind": LATEST_KIND, "time_s": time_s if body is None else max(body["time_s"], time_s)}
 
 
 def tellings_from_body(body: Mapping[str, Any] | None) -> tuple[Telling, ...]:
