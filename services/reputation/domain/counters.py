@@ -138,15 +138,6 @@ def days_between(first: int, last: int) -> tuple[date, ...]:
     return tuple(date.fromordinal(each) for each in range(start.toordinal(), end.toordinal() + 1))
 
 
-def by_hour(buckets: Mapping[int, Tally]) -> dict[datetime, Tally]:
-    """Return the buckets of each hour together, hours that have any."""
-    hours: dict[datetime, Tally] = {}
-    for bucket, tally in sorted(buckets.items()):
-        hour = bucket_time(bucket).replace(minute=0)
-        hours[hour] = hours.get(hour, NOTHING) + tally
-    return hours
-
-
 def _sum(one: Mapping[Key, int], other: Mapping[Key, int]) -> dict[Key, int]:
     return {key: one.get(key, 0) + other.get(key, 0) for key in (*one, *other)}
 

@@ -1,4 +1,4 @@
-"""Counts: the same whatever is added first, kept by day, shown by bucket and hour."""
+"""Counts: the same whatever is added first, kept by day."""
 
 from datetime import UTC, date, datetime
 from functools import reduce
@@ -19,7 +19,6 @@ from services.reputation.domain.counters import (
     Tally,
     bucket_of_us,
     bucket_time,
-    by_hour,
     day_of_bucket,
     days_between,
     first_bucket,
@@ -85,10 +84,3 @@ def test_the_days_of_a_span_are_all_that_it_touches() -> None:
     first, last = (bucket_of(datetime(2026, 11, day, 23, 59, tzinfo=UTC)) for day in (10, 12))
     assert days_between(first, last) == (date(2026, 11, 10), date(2026, 11, 11), date(2026, 11, 12))
     assert days_between(first, first) == (date(2026, 11, 10),)
-
-
-def test_buckets_make_hours() -> None:
-    one = tally_of_one(NEGATIVE, 1, reach=1, begins_cluster=True, aspect="")
-    start = bucket_of(datetime(2026, 11, 10, 9, 0, tzinfo=UTC))
-    hours = by_hour({start: one, start + 11: one, start + 12: one})
-    assert {time.hour: tally.total for time, tally in hours.items()} == {9: 2, 10: 1}
