@@ -17,7 +17,7 @@ import orjson
 
 from services.orders.domain.carrier_errors import CarrierCallError, CarrierCallTooLargeError
 from services.orders.domain.carrier_signatures import form_fields
-from services.orders.domain.carriers import CarrierWords, Meaning, World
+from services.orders.domain.carriers import UNDATED, CarrierWords, Meaning, World
 from services.orders.domain.events import content_id
 from services.orders.domain.lifecycle import SHIPMENT_SCANNED
 
@@ -103,7 +103,7 @@ class CallReader:
         is_dated = time is not None and OLDEST <= time <= now + FUTURE_TOLERANCE
         if time is None or not is_dated:
             time, read_in = now, "UTC"
-            meaning = Meaning(SHIPMENT_SCANNED, meaning.word, meaning.detail, meaning.is_known)
+            meaning = Meaning(SHIPMENT_SCANNED, meaning.word, UNDATED, meaning.is_known)
         place, text = checkpoint.place[:MAX_TEXT_CHARACTERS], checkpoint.text[:MAX_TEXT_CHARACTERS]
         said = [carrier, number, checkpoint.time, list(checkpoint.words), place, text, is_dated, meaning.type]
         return Scan(

@@ -17,6 +17,7 @@ from typing import Any, Final
 from services.orders.domain.lifecycle import SCANS, SHIPMENT_SCANNED, Words
 
 MAX_CODE_CHARACTERS: Final = 128  # of a carrier's word
+UNDATED: Final = "undated"  # the detail of a scan whose time cannot be
 SCHEMA_ORG_PREFIXES: Final = ("https://schema.org/", "http://schema.org/")
 
 _OWN_TABLE: Final = Path(__file__).with_name("carrier_words.toml")
@@ -85,6 +86,8 @@ def load_carrier_words(text: str) -> CarrierWords:
     except tomllib.TOMLDecodeError as error:
         raise CarrierTableError(f"the table of carriers' words is no TOML: {error}") from error
     details = {name: _detail(name, entry) for name, entry in table.get("details", {}).items()}
+    if UNDATED not in details:
+        raise CarrierTableError(f"the table has no detail {UNDATED}")
     worlds = table.get("words", {})
     missing = [world for world in World if not worlds.get(world)]
     if missing:

@@ -44,6 +44,7 @@ class NewOrderForm:
     total: MoneyForm | None = None
     attribution_token: str | None = None
     handed_over: bool | None = None
+    destination: str | None = None
     raw: Any = None
 
 
@@ -88,6 +89,7 @@ def check_new_order(form: NewOrderForm, rules: IntakeRules) -> CheckedEvent:
             channel=form.channel,
             attribution_token=form.attribution_token,
             handed_over=form.handed_over,
+            destination=form.destination,
             raw=form.raw,
         ),
         rules,

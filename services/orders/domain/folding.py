@@ -4,7 +4,7 @@ It is a function of the set of facts. Whatever order they arrive in and however 
 time, rank, id), those that a correction names are left out, and each axis is read off its own facts.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
 from services.kits.purchases import ORDER_PLACED
@@ -21,13 +21,14 @@ from services.orders.domain.lifecycle import (
     Axis,
     Production,
 )
-from services.orders.domain.making import fold_stages, production_of
+from services.orders.domain.making import families_of, fold_progress, fold_stages, production_of
 from services.orders.domain.order import LineState, OrderState, ParcelState, PaymentState, Placing
 from services.orders.domain.parcels import ParcelHistory, fold_parcels
 from services.orders.domain.payments import fold_payments
 from services.orders.domain.placing import find_placing
 from services.orders.domain.remarks import Doubt, Remark
 from services.orders.domain.returning import fold_returns, returning_of
+from services.orders.domain.stages import Progress
 
 CLOCK_TOLERANCE_US: Final = 5 * 60_000_000  # of clocks of different machines
 _MAY_COME_BEFORE: Final = frozenset({PROMISE_MADE, CORRECTION})
@@ -50,6 +51,8 @@ def fold_order(events: Iterable[OrderEvent]) -> OrderState:
         take_back(balance, received, remarks)
     _remark_unpaid(histories, payment, remarks)
     visits, making = fold_stages(by_axis[Axis.PRODUCTION])
+    families = families_of(by_axis[Axis.PRODUCTION], by_axis[Axis.PROMISE])
+    progress = fold_progress(by_axis[Axis.PRODUCTION], placing, families, remarks)
     parcels = tuple([_parcel_state(each, contents) for each in histories])
     lines, production = goods(balance), production_of(making)
     shipping = shipping_of(lines, parcels)
@@ -61,7 +64,7 @@ def fold_order(events: Iterable[OrderEvent]) -> OrderState:
         production=production,
         shipping=shipping,
         returning=returning_of(returns, lines),
-        lines=tuple([_line_state(each, making.get(each.line.number)) for each in balance.values()]),
+        lines=tuple([_line_state(each, making, families, progress) for each in balance.values()]),
         parcels=parcels,
         returns=tuple(returns),
         visits=tuple(visits),
@@ -81,7 +84,7 @@ def _by_axis(events: Sequence[OrderEvent], remarks: list[Remark]) -> dict[Axis, 
         if type_ is None:
             remarks.append(Remark(Doubt.TYPE_UNKNOWN, event.id))
             continue
-        if event.type == SHIPMENT_SCANNED:
+        if event.type == SHIPMENT_SCANNED and not event.details.get("detail"):
             remarks.append(Remark(Doubt.CARRIER_WORD_UNKNOWN, event.id))
         by_axis[type_.axis].append(event)
     return by_axis
@@ -131,7 +134,13 @@ def _parcel_state(parcel: ParcelHistory, contents: Contents) -> ParcelState:
     )
 
 
-def _line_state(balance: LineBalance, production: Production | None) -> LineState:
+def _line_state(
+    balance: LineBalance,
+    making: Mapping[int, Production],
+    families: Mapping[int, str],
+    progress: Mapping[int, Progress],
+) -> LineState:
+    number = balance.line.number
     return LineState(
         line=balance.line,
         open=balance.open,
@@ -139,7 +148,9 @@ def _line_state(balance: LineBalance, production: Production | None) -> LineStat
         cancelled=balance.cancelled,
         delivered=balance.delivered,
         returned=balance.returned,
-        production=production or Production.NONE,
+        production=making.get(number, Production.NONE),
+        family=families.get(number, ""),
+        progress=progress.get(number),
     )
 
 

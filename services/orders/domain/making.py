@@ -1,12 +1,27 @@
-"""Folds production: which stages each line went through. What a stage means, its template says (stages.py)."""
+"""Folds production: which stages each line went through, and how far its template says that it is (stages.py).
+
+A line's family is what a fact of its production says, else what this service wrote beside a promise, out of the
+catalogue. A line without one has its stays in stages, and no progress but its end.
+"""
 
 from collections.abc import Mapping, Sequence
 
+from services.kits.times import time_of
 from services.orders.domain.events import OrderEvent
-from services.orders.domain.lifecycle import PRODUCTION_COMPLETED, STAGE_COMPLETED, STAGE_ENTERED, Production
-from services.orders.domain.order import StageVisit
+from services.orders.domain.lifecycle import (
+    PRODUCTION_COMPLETED,
+    PROMISE_MADE,
+    STAGE_COMPLETED,
+    STAGE_ENTERED,
+    Production,
+)
+from services.orders.domain.order import Placing, StageVisit
+from services.orders.domain.remarks import Doubt, Remark
+from services.orders.domain.stage_catalog import StageCatalog, own_stage_catalog
+from services.orders.domain.stages import Progress, StageFact, advance, no_progress
 
 WHOLE_ORDER = 0  # in place of a line's number
+_STAGES = (STAGE_ENTERED, STAGE_COMPLETED)
 _STRENGTH = {Production.NONE: 0, Production.COMPLETED: 1, Production.QUEUED: 2, Production.IN_PROGRESS: 3}
 
 
@@ -26,6 +41,46 @@ def fold_stages(events: Sequence[OrderEvent]) -> tuple[list[StageVisit], dict[in
     return visits, states
 
 
+def families_of(production: Sequence[OrderEvent], promises: Sequence[OrderEvent]) -> dict[int, str]:
+    """Return the family of each line that has one: what its production says goes before what we wrote."""
+    found: dict[int, str] = {}
+    for event in promises:
+        if event.type == PROMISE_MADE:
+            found |= {int(line): family for line, family in event.details.get("families", {}).items()}
+    for event in production:
+        family = event.details.get("family")
+        if family:
+            found |= {portion.line: family for portion in event.portions}
+    return found
+
+
+def fold_progress(
+    production: Sequence[OrderEvent],
+    placing: Placing | None,
+    families: Mapping[int, str],
+    remarks: list[Remark],
+    catalog: StageCatalog | None = None,
+) -> dict[int, Progress]:
+    """Return how far each line is that production was told of; rework and unregistered stages are remarked."""
+    if not production:
+        return {}
+    catalog = catalog or own_stage_catalog()
+    quantities = {line.number: line.quantity for line in placing.lines} if placing is not None else {}
+    templates = {line: catalog.template(families.get(line, "")) for line in _lines_of(production)}
+    found = {line: no_progress(template, max(quantities.get(line, 1), 1)) for line, template in templates.items()}
+    for event in production:
+        told = {portion.line: portion.quantity for portion in event.portions} or dict.fromkeys(found)
+        for line, quantity in told.items():
+            fact = StageFact(event.type, time_of(event.occurred_us), event.details.get("stage", ""), quantity)
+            before, template = found[line], templates[line]
+            found[line] = advance(template, before, fact)
+            if found[line].reworks > before.reworks:
+                remarks.append(Remark(Doubt.REWORK, event.id, line))
+            elif template is not None and event.type in _STAGES and template.place_of(fact.stage) is None:
+                remarks.append(Remark(Doubt.STAGE_UNKNOWN, event.id, line))
+    return found
+
+
 def production_of(states: Mapping[int, Production]) -> Production:
     """Return how the order stands on the axis of production: as the line that has longest to go."""
     return max(states.values(), key=_STRENGTH.__getitem__, default=Production.NONE)
@@ -38,6 +93,10 @@ def _next(state: Production, type_: str) -> Production:
     if type_ in (STAGE_ENTERED, STAGE_COMPLETED):
         return Production.IN_PROGRESS
     return Production.QUEUED if state is Production.NONE else state
+
+
+def _lines_of(events: Sequence[OrderEvent]) -> set[int]:
+    return {portion.line for event in events for portion in event.portions}
 
 
 def _leave(visits: list[StageVisit], event: OrderEvent, line: int) -> None:

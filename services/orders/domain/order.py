@@ -13,6 +13,7 @@ from services.kits.purchases import RETURN
 from services.orders.domain.events import OrderEvent, ParcelRef
 from services.orders.domain.lifecycle import Headline, Parcel, Payment, Production, Returning, Shipping
 from services.orders.domain.remarks import Remark
+from services.orders.domain.stages import Progress
 
 ID_BYTES: Final = 16
 ORDER_PREFIX: Final = "o-"
@@ -53,7 +54,10 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Placing:
-    """What was ordered. ``handed_over``: the goods left with the customer at once, as at a till."""
+    """What was ordered. ``handed_over``: the goods left with the customer at once, as at a till.
+
+    ``destination``: a country or its part, "pickup" for goods that are collected, "" where nobody said.
+    """
 
     event_id: str
     placed_us: int
@@ -65,11 +69,15 @@ class Placing:
     total_minor: int
     lines: tuple[Line, ...]
     handed_over: bool = False
+    destination: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class LineState:
-    """Where the pieces of a line are: ordered = open + shipped + cancelled, returned <= delivered <= shipped."""
+    """Where the pieces of a line are: ordered = open + shipped + cancelled, returned <= delivered <= shipped.
+
+    ``family``: of what is made to order and whose family was told, else ""; ``progress`` None: nothing was told of it.
+    """
 
     line: Line
     open: int
@@ -78,6 +86,8 @@ class LineState:
     delivered: int
     returned: int
     production: Production
+    family: str = ""
+    progress: Progress | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -42,6 +42,7 @@ def placing_of(event: OrderEvent) -> Placing:
         total_minor=minor_units(total["amount"], currency) if total else sum(line.total_minor for line in lines),
         lines=lines,
         handed_over=bool(details.get("handed_over")),
+        destination=details.get("destination", ""),
     )
 
 

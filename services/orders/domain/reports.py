@@ -70,9 +70,11 @@ MAX_TOKEN_CHARACTERS: Final = 1_024
 MAX_ZONE_CHARACTERS: Final = 64
 OLDEST_AGE: Final = timedelta(days=50 * 366)
 SHIP_DATE_SPAN: Final = timedelta(days=366)  # between a parcel's day and what is told of it
+EXPECTED_SPAN: Final = timedelta(days=366)  # between an event and what is expected after it
 DEFAULT_SOURCE: Final = "shop"
 
 _CARRIER: Final = re.compile(r"[a-z0-9][a-z0-9_.-]{0,63}", re.ASCII)
+_DESTINATION: Final = re.compile(r"pickup|[A-Z]{2}(-[A-Z0-9]{1,3})?", re.ASCII)
 _DATE: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", re.ASCII)
 _WEIGHED_LINES: Final = 400  # an event with fewer cannot be too large
 _TEXTS: Final = {
@@ -144,7 +146,9 @@ class EventForm:
     channel: str | None = None
     attribution_token: str | None = None
     handed_over: bool | None = None
+    destination: str | None = None
     # of other types
+    expected_time: datetime | None = None
     amount: MoneyForm | None = None
     stage: str | None = None
     family: str | None = None
@@ -377,6 +381,17 @@ def _add_placing(payload: dict[str, Any], form: EventForm, channel: str) -> None
         payload["attribution_token"] = checked_name(form.attribution_token, MAX_TOKEN_CHARACTERS, "attribution_token")
     if form.handed_over:
         payload["handed_over"] = True
+    if form.destination:
+        payload["destination"] = checked_destination(form.destination)
+
+
+def checked_destination(text: str) -> str:
+    """Return where goods go: a country or its part by ISO 3166 ("CN-31"), or pickup. Raises EventRefusedError."""
+    if not _DESTINATION.fullmatch(text):
+        raise EventRefusedError(
+            "DESTINATION_INVALID", "a destination is a country or its part (CN, US-OH) or pickup", field="destination"
+        )
+    return text
 
 
 def _add_details(payload: dict[str, Any], form: EventForm) -> None:
@@ -386,6 +401,8 @@ def _add_details(payload: dict[str, Any], form: EventForm) -> None:
         value = getattr(form, name)
         if value:
             payload[name] = checked_text(value, limit, name)
+    if form.expected_time is not None:
+        payload["expected_time"] = _expected(form.expected_time, form.time)
     if form.raw is not None:
         try:
             size = len(canonical_json(form.raw))
@@ -394,6 +411,15 @@ def _add_details(payload: dict[str, Any], form: EventForm) -> None:
         if size > MAX_RAW_BYTES:
             raise EventRefusedError("RAW_TOO_LARGE", f"raw takes at most {MAX_RAW_BYTES:,} bytes", field="raw")
         payload["raw"] = form.raw
+
+
+def _expected(expected: datetime, time: datetime) -> str:
+    """Return when who does the work expects to be done, in UTC."""
+    if expected.tzinfo is None:
+        raise EventRefusedError("EXPECTED_TIME_INVALID", "an expected time needs its zone", field="expected_time")
+    if time.tzinfo is not None and abs(expected - time) > EXPECTED_SPAN:
+        raise EventRefusedError("EXPECTED_TIME_INVALID", "it lies within a year of the event", field="expected_time")
+    return expected.astimezone(UTC).isoformat()
 
 
 def _check_subject(form: EventForm, payload: dict[str, Any], subject: Subject) -> None:

@@ -9,6 +9,7 @@ import tomllib
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
@@ -92,6 +93,7 @@ def load_stage_catalog(text: str) -> StageCatalog:
     )
 
 
+@cache
 def own_stage_catalog() -> StageCatalog:
     """Return the catalogue that comes with the service."""
     return load_stage_catalog(_OWN_TABLE.read_text(encoding="utf-8"))

@@ -32,7 +32,7 @@ from services.orders.domain.carrier_errors import (
     CarrierSignatureError,
 )
 from services.orders.domain.carrier_signatures import AFTERSHIP_HEADER, check_signature, form_fields, signed_form
-from services.orders.domain.carriers import World, own_carrier_words
+from services.orders.domain.carriers import UNDATED, World, own_carrier_words
 from services.orders.domain.lifecycle import SHIPMENT_SCANNED
 
 NOW = datetime(2026, 12, 1, 12, tzinfo=UTC)
@@ -174,7 +174,7 @@ def test_a_scan_without_a_time_that_can_be_is_kept_by_its_arrival_and_moves_noth
     (report,) = read(World.AFTERSHIP, with_checkpoint(tag="Delivered", checkpoint_time=time))
     (scan,) = report.scans
     assert (scan.type, scan.time, scan.is_dated, scan.time_text) == (SHIPMENT_SCANNED, NOW, False, time)
-    assert (scan.word, scan.is_known) == ("Delivered", True)
+    assert (scan.word, scan.detail, scan.is_known) == ("Delivered", UNDATED, True)
 
 
 def test_a_scan_from_a_clock_that_runs_ahead_counts_once_its_time_has_come() -> None:
