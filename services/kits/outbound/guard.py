@@ -5,7 +5,8 @@ it); what does its host resolve to; is every one of those addresses public. ``tr
 very addresses that were checked, so that a second answer of the name server changes nothing.
 
 An operator may name exact pairs of host and port that are exempt: http is spoken to them as well and their addresses
-may be any. Nothing else is configurable.
+may be any. Nothing else is configurable. What is only read, and secret to nobody (feeds), may come by http from
+anywhere public.
 """
 
 import asyncio
@@ -68,10 +69,12 @@ async def resolve_by_system(host: str, port: int) -> Sequence[str]:
 
 
 class OutboundGuard:
-    """Answers the three questions. ``resolve`` is asked once for each connection."""
+    """Answers the three questions. ``resolve`` is asked once for each connection; ``reads_http``: see above."""
 
-    def __init__(self, allowed: AllowedHosts, resolve: Resolve = resolve_by_system) -> None:
-        self._allowed, self._resolve = allowed, resolve
+    def __init__(
+        self, allowed: AllowedHosts, resolve: Resolve = resolve_by_system, *, reads_http: bool = False
+    ) -> None:
+        self._allowed, self._resolve, self._reads_http = allowed, resolve, reads_http
 
     async def check(self, text: str) -> httpx.URL:
         """Return the URL if it could be called now. Raises what ``read`` and ``addresses`` raise."""
@@ -99,7 +102,7 @@ class OutboundGuard:
         """Raise UrlSchemeError or UrlUserinfoError for a URL that is never called; a redirect's target too."""
         if url.userinfo:
             raise UrlUserinfoError("a URL that is called holds no name or password", field="url")
-        exempt = url.scheme == "http" and self._allowed.names(host_of(url), port_of(url))
+        exempt = url.scheme == "http" and (self._reads_http or self._allowed.names(host_of(url), port_of(url)))
         if url.scheme != "https" and not exempt:
             raise UrlSchemeError("only https is called; http needs the operator's leave for host and port", field="url")
 

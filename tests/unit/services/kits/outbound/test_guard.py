@@ -160,3 +160,13 @@ async def test_a_host_of_other_letters_is_resolved_by_the_name_that_is_connected
     url = await OutboundGuard(AllowedHosts(), names.resolve).check("https://例子.example/")
     assert isinstance(url, httpx.URL)
     assert names.asked == ["xn--fsqu00a.example"]
+
+
+async def test_what_is_only_read_may_come_by_http_from_public_hosts_alone() -> None:
+    names = Names(news_example=[PUBLIC_ADDRESS], inner_example=["127.0.0.1"])
+    guard = OutboundGuard(AllowedHosts(), names.resolve, reads_http=True)
+    assert (await guard.check("http://news.example/rss")).scheme == "http"
+    with pytest.raises(AddressRefusedError):
+        await guard.check("http://inner.example/rss")
+    with pytest.raises(UrlSchemeError):
+        await guard.check("ftp://news.example/rss")
