@@ -15,6 +15,7 @@ from zoneinfo import ZoneInfo
 
 import orjson
 
+from services.kits.purchases import FUTURE_TOLERANCE
 from services.orders.domain.carrier_errors import CarrierCallError, CarrierCallTooLargeError
 from services.orders.domain.carrier_signatures import form_fields
 from services.orders.domain.carriers import UNDATED, CarrierWords, Meaning, World
@@ -26,11 +27,11 @@ MAX_SHIPMENTS: Final = 200
 MAX_SCANS: Final = 1_000  # of all shipments of one call
 MAX_TEXT_CHARACTERS: Final = 500
 MAX_NUMBER_CHARACTERS: Final = 64
-FUTURE_TOLERANCE: Final = timedelta(minutes=10)
 OLDEST: Final = datetime(2000, 1, 1, tzinfo=UTC)
 CHINA: Final = ZoneInfo("Asia/Shanghai")
 
 _DATE: Final = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
+_CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
 _CARRIER: Final = re.compile(r"[a-z0-9][a-z0-9_.-]{0,63}")
 
 
@@ -90,7 +91,7 @@ class CallReader:
         if not 0 < len(number) <= MAX_NUMBER_CHARACTERS or not number.isprintable():
             words = f"a tracking number is 1 to {MAX_NUMBER_CHARACTERS} printable characters"
             raise CarrierCallError(words, field="tracking_number")
-        carrier = entry.carrier.strip().casefold() or self.carrier
+        carrier = self.words.carrier(entry.carrier) or self.carrier
         if not _CARRIER.fullmatch(carrier):
             raise CarrierCallError("a carrier is 1 to 64 of a-z 0-9 _ . -", field="carrier")
         scans = tuple(self._scan(carrier, number, checkpoint, now) for checkpoint in entry.checkpoints)
@@ -104,7 +105,7 @@ class CallReader:
         if time is None or not is_dated:
             time, read_in = now, "UTC"
             meaning = Meaning(SHIPMENT_SCANNED, meaning.word, UNDATED, meaning.is_known)
-        place, text = checkpoint.place[:MAX_TEXT_CHARACTERS], checkpoint.text[:MAX_TEXT_CHARACTERS]
+        place, text = _line(checkpoint.place), _line(checkpoint.text)
         said = [carrier, number, checkpoint.time, list(checkpoint.words), place, text, is_dated, meaning.type]
         return Scan(
             id=content_id({"scan": said}),
@@ -112,7 +113,7 @@ class CallReader:
             zone=read_in,
             type=meaning.type,
             detail=meaning.detail,
-            word=meaning.word,
+            word=_line(meaning.word),
             is_known=meaning.is_known,
             place=place,
             text=text,
@@ -253,6 +254,11 @@ def _text(entry: Mapping[str, Any], key: str) -> str:
     if isinstance(value, str):
         return value
     return str(value) if isinstance(value, int) and not isinstance(value, bool) else ""
+
+
+def _line(text: str) -> str:
+    """Return a text as one line within its bound: line ends, tabs and control characters are spaces."""
+    return _CONTROL.sub(" ", text)[:MAX_TEXT_CHARACTERS].strip()
 
 
 def _place(value: Any) -> str:

@@ -17,7 +17,8 @@ from typing import Any, Final
 from services.orders.domain.lifecycle import SCANS, SHIPMENT_SCANNED, Words
 
 MAX_CODE_CHARACTERS: Final = 128  # of a carrier's word
-UNDATED: Final = "undated"  # the detail of a scan whose time cannot be
+# Details that no word means: of a carrier's own estimate, and of a scan whose time cannot be.
+ESTIMATED, UNDATED = "estimated", "undated"
 SCHEMA_ORG_PREFIXES: Final = ("https://schema.org/", "http://schema.org/")
 
 _OWN_TABLE: Final = Path(__file__).with_name("carrier_words.toml")
@@ -48,10 +49,11 @@ class CarrierTableError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class CarrierWords:
-    """The tables of all worlds, and the texts of details."""
+    """The tables of all worlds, the texts of details, and carriers' other names."""
 
     tables: Mapping[World, Mapping[str, tuple[str, str]]]  # folded word -> type, detail
     details: Mapping[str, Words]
+    names: Mapping[str, str]  # folded name -> the one name
 
     def meaning(self, world: World, *words: str) -> Meaning:
         """Return what the first word that the world's table holds means: give the exact one before the coarse.
@@ -65,6 +67,11 @@ class CarrierWords:
                 return Meaning(found[0], word[:MAX_CODE_CHARACTERS], found[1])
         raw = next((word for word in words if word), "")
         return Meaning(SHIPMENT_SCANNED, raw[:MAX_CODE_CHARACTERS], is_known=False)
+
+    def carrier(self, name: str) -> str:
+        """Return the one name of a carrier; one that the table does not hold keeps its own, folded."""
+        folded = folded_code(name)
+        return self.names.get(folded, folded)
 
     def detail_words(self, detail: str) -> Words | None:
         """Return a detail's texts, None where there is none."""
@@ -86,8 +93,8 @@ def load_carrier_words(text: str) -> CarrierWords:
     except tomllib.TOMLDecodeError as error:
         raise CarrierTableError(f"the table of carriers' words is no TOML: {error}") from error
     details = {name: _detail(name, entry) for name, entry in table.get("details", {}).items()}
-    if UNDATED not in details:
-        raise CarrierTableError(f"the table has no detail {UNDATED}")
+    if not {ESTIMATED, UNDATED} <= details.keys():
+        raise CarrierTableError(f"the table has the details {ESTIMATED} and {UNDATED}")
     worlds = table.get("words", {})
     missing = [world for world in World if not worlds.get(world)]
     if missing:
@@ -95,13 +102,22 @@ def load_carrier_words(text: str) -> CarrierWords:
     tables = {world: _world(world, worlds[world], details) for world in World}
     # A carrier that writes our own words is understood; the table may give one of them another meaning.
     tables[World.SCHEMA_ORG] = {name: (name, "") for name in SCANS} | tables[World.SCHEMA_ORG]
-    return CarrierWords(tables, details)
+    return CarrierWords(tables, details, _names(table.get("carriers", {})))
 
 
 @cache
 def own_carrier_words() -> CarrierWords:
     """Return the table that comes with the service."""
     return load_carrier_words(_OWN_TABLE.read_text(encoding="utf-8"))
+
+
+def _names(carriers: Mapping[str, Any]) -> dict[str, str]:
+    names: dict[str, str] = {}
+    for carrier, others in carriers.items():
+        for name in (carrier, *others):
+            if names.setdefault(folded_code(name), carrier) != carrier:
+                raise CarrierTableError(f"{name} is a name of two carriers")
+    return names
 
 
 def _detail(name: str, entry: Any) -> Words:

@@ -5,6 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.orders.domain.carriers import (
+    ESTIMATED,
     MAX_CODE_CHARACTERS,
     UNDATED,
     CarrierTableError,
@@ -21,6 +22,7 @@ SOUND = """
 [details]
 held = { zh = "滞留", en = "Held" }
 undated = { zh = "无时间", en = "No time" }
+estimated = { zh = "预计", en = "Estimate" }
 [words]
 aftership = { Delivered = "shipment-delivered" }
 kuaidi100 = { 208 = ["shipment-exception", "held"] }
@@ -60,7 +62,7 @@ def test_a_word_that_no_table_holds_is_kept_as_it_came_and_moves_nothing() -> No
 
 def test_every_detail_is_used_and_has_texts_in_both_languages() -> None:
     used = {detail for table in OWN.tables.values() for _, detail in table.values()} - {""}
-    assert used | {UNDATED} == set(OWN.details)
+    assert used | {ESTIMATED, UNDATED} == set(OWN.details)
     for words in OWN.details.values():
         assert any("\u4e00" <= character <= "\u9fff" for character in words.zh)
         assert words.en.isascii()
@@ -70,6 +72,15 @@ def test_every_detail_is_used_and_has_texts_in_both_languages() -> None:
 def test_every_state_that_a_carrier_can_report_is_reported_by_some_table() -> None:
     tracked = {type_ for world in World if world is not World.SCHEMA_ORG for type_, _ in OWN.tables[world].values()}
     assert tracked == SCANS
+
+
+def test_a_carrier_has_one_name_whichever_service_tells_of_it() -> None:
+    assert {OWN.carrier(name) for name in ("yuantong", "YTO", "yto")} == {"yto"}
+    assert {OWN.carrier(name) for name in ("SF", "shunfeng", "sf-express")} == {"sf-express"}
+    assert OWN.carrier(" Dragon-Post ") == "dragon-post"
+    twice = SOUND + '[carriers]\nyto = ["y"]\nyunda = ["Ｙ"]\n'
+    with pytest.raises(CarrierTableError, match="two carriers"):
+        load_carrier_words(twice)
 
 
 def test_a_delivery_is_the_same_state_in_every_world() -> None:
