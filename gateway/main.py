@@ -27,6 +27,8 @@ from gateway.joined_writes import GatewayHttpProtocol
 from gateway.keys import KeyStore
 from gateway.limits import RateLimiter
 from gateway.metrics import GATEWAY_METRICS
+from gateway.order_access import OrderTokens
+from gateway.order_streams import OrderStreams
 from gateway.parameters import LANGUAGES
 from gateway.settings import GatewaySettings
 from gateway.tokens import OPERATOR_FILE, SECRET_FILE, OperatorToken, ShopperTokens, load_operator_token, load_secrets
@@ -35,10 +37,12 @@ from services.chassis.clients import Clients
 from services.chassis.clock import SystemClock
 from services.chassis.documents.measured import STORE_METRICS, MeasuredDocuments
 from services.chassis.errors import ZhikeError
+from services.chassis.eventlog.subscription import RemoteSource
 from services.chassis.logs import configure_logs, get_log
 from services.chassis.metrics import CHASSIS_METRICS, Metrics, stop_serving
 from services.chassis.server import EXIT_SETTINGS, EXIT_START, StartError, collect_traces
 from services.chassis.settings import SettingsError, load_settings
+from services.kits.purchases import ORDER_EVENTS
 
 SERVICE: Final = "gateway"
 BACKLOG: Final = 2_048
@@ -68,13 +72,19 @@ async def built(settings: GatewaySettings) -> AsyncIterator[Gateway]:
         stack.push_async_callback(adapters.close)
         clients = Clients(settings, metrics, chance=Random())
         stack.push_async_callback(clients.close)
-        keys = KeyStore(MeasuredDocuments(adapters.documents, metrics), clock)
+        documents = MeasuredDocuments(adapters.documents, metrics)
+        keys = KeyStore(documents, clock)
         await keys.open()
         data = settings.data.absolute()
-        tokens = ShopperTokens(load_secrets(adapters.folder / SECRET_FILE), clock)
+        signing_secrets = load_secrets(adapters.folder / SECRET_FILE)
+        tokens = ShopperTokens(signing_secrets, clock)
+        order_tokens = OrderTokens(signing_secrets, documents, clock)
+        await order_tokens.open()
         operator = OperatorToken(load_operator_token(data / OPERATOR_FILE))
         limiter = RateLimiter(clock)
-        authenticator = Authenticator(keys, tokens, operator, limiter, clock=clock, settings=settings)
+        authenticator = Authenticator(
+            keys, tokens, operator, limiter, orders=order_tokens, clock=clock, settings=settings
+        )
         parts = Parts(
             settings=settings,
             caller=clients,
@@ -84,6 +94,8 @@ async def built(settings: GatewaySettings) -> AsyncIterator[Gateway]:
             clock=clock,
             start_time=clock.now(),
             fallbacks=Fallbacks(clock, metrics),
+            order_tokens=order_tokens,
+            order_streams=OrderStreams(RemoteSource(clients, "orders", ORDER_EVENTS), clients, metrics),
         )
         for language in LANGUAGES:
             parts.fallbacks.popular.want(settings.default_shop, language)
@@ -129,12 +141,20 @@ async def _run(settings: GatewaySettings) -> None:
             metrics = f"{settings.bind}:{metrics_port}"
             log.info("ready", address=address, metrics=metrics, pid=os.getpid(), demo=settings.demo)
 
-        server = _Server(_uvicorn_config(gateway.app, settings), say_ready)
+        server, parts = _Server(_uvicorn_config(gateway.app, settings), say_ready), gateway.parts
+
+        def stop() -> None:
+            server.stop()
+            parts.order_streams.close()
+
         for number in (signal.SIGTERM, signal.SIGINT):
-            asyncio.get_running_loop().add_signal_handler(number, server.stop)
+            asyncio.get_running_loop().add_signal_handler(number, stop)
         _spare_the_collector()
-        parts = gateway.parts
-        for background in (_watch_loop(gateway.metrics), parts.fallbacks.popular.keep_fresh(parts.caller)):
+        for background in (
+            _watch_loop(gateway.metrics),
+            parts.fallbacks.popular.keep_fresh(parts.caller),
+            parts.order_streams.run(),
+        ):
             stack.callback(asyncio.create_task(background).cancel)
         await server.serve([listening])
         gateway.metrics.gauge("zhike_ready").set(0)

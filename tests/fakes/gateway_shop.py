@@ -1,6 +1,7 @@
 """The gateway's application on fakes: no socket, no file, a clock that stands still."""
 
 from dataclasses import dataclass
+from random import Random
 from typing import Any
 
 import httpx
@@ -14,15 +15,18 @@ from gateway.fallbacks import Fallbacks
 from gateway.keys import KeyName, KeyStore
 from gateway.limits import RateLimiter
 from gateway.metrics import GATEWAY_METRICS
+from gateway.order_access import OrderTokens
+from gateway.order_streams import OrderStreams
 from gateway.principals import Principal, Role
 from gateway.settings import GatewaySettings
 from gateway.tokens import OperatorToken, ShopperTokens
 from services.chassis.documents.memory import MemoryDocuments
 from services.chassis.metrics import CHASSIS_METRICS, Metrics
 from tests.fakes.clock import ManualClock
-from tests.fakes.gateway_services import FakeServices
+from tests.fakes.gateway_services import ORDER_ID, FakeServices
 
 OPERATOR = "op_operator-of-the-tests"
+SECRET = "a signing secret of thirty-two bytes or more"
 VISITOR = "v-0123456789abcdefghijklmn"
 OTHER_VISITOR = "v-zzzzzzzzzzzzzzzzzzzzzzzz"
 SHOPPER_IDENTIFIERS = ("login:u42", f"visitor:{VISITOR}")
@@ -64,10 +68,14 @@ async def open_shop(**settings: Any) -> Shop:
     clock, services = ManualClock(), FakeServices()
     configured = GatewaySettings(documents="memory", **settings)
     metrics = Metrics((CHASSIS_METRICS, GATEWAY_METRICS))
-    store = KeyStore(MemoryDocuments(), clock)
-    await store.open()
-    tokens, limiter = ShopperTokens(("a signing secret of thirty-two bytes or more",), clock), RateLimiter(clock)
-    authenticator = Authenticator(store, tokens, OperatorToken(OPERATOR), limiter, clock=clock, settings=configured)
+    documents = MemoryDocuments()
+    store, order_tokens = KeyStore(documents, clock), OrderTokens((SECRET,), documents, clock)
+    for each in (store, order_tokens):
+        await each.open()
+    tokens, limiter = ShopperTokens((SECRET,), clock), RateLimiter(clock)
+    authenticator = Authenticator(
+        store, tokens, OperatorToken(OPERATOR), limiter, orders=order_tokens, clock=clock, settings=configured
+    )
     parts = Parts(
         settings=configured,
         caller=services,
@@ -77,6 +85,8 @@ async def open_shop(**settings: Any) -> Shop:
         clock=clock,
         start_time=clock.now(),
         fallbacks=Fallbacks(clock, metrics),
+        order_tokens=order_tokens,
+        order_streams=OrderStreams(services.order_log, services, metrics, rng=Random(7)),
     )
     keys = {Role.OPERATOR: OPERATOR}
     for role in (Role.PUBLISHABLE, Role.SHOP, Role.STAFF, Role.LOAD):
@@ -84,6 +94,7 @@ async def open_shop(**settings: Any) -> Shop:
         _, keys[role] = await store.create(name)
     backend = Principal(Role.SHOP, name="test-shop", owner="owner-shop", shop="main")
     keys[Role.SHOPPER] = tokens.mint(backend, "test-shop.1", SHOPPER_IDENTIFIERS, life_s=3_600)
+    keys[Role.ORDER] = order_tokens.mint(ORDER_ID, "test-shop.1", life_s=86_400)
     app = build_app(parts, metrics)
     client = httpx.AsyncClient(
         transport=httpx.ASGITransport(app, raise_app_exceptions=True), base_url="http://gateway.test"
