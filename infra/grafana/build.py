@@ -10,10 +10,11 @@ from infra.grafana.models import MODELS
 from infra.grafana.overview import OVERVIEW
 from infra.grafana.panels import dashboard_json
 from infra.grafana.stores import STORES
+from infra.grafana.webhooks import WEBHOOKS
 
 FOLDER = Path(__file__).parent / "dashboards"
 
-DASHBOARDS = (OVERVIEW, EVENT_LOGS, STORES, MODELS)
+DASHBOARDS = (OVERVIEW, EVENT_LOGS, STORES, MODELS, WEBHOOKS)
 
 
 def texts() -> dict[Path, str]:
