@@ -29,6 +29,7 @@ _HEADERS: Final = {
     "Idempotency-Key": "Makes a repetition of the request answer what the first answered; at most 255 characters.",
     "If-Match": "The ETag that the editor saw.",
     "If-None-Match": "The ETag that the caller has.",
+    "Last-Event-ID": "The id of the last event that was seen; a browser that connects again sends it by itself.",
     "Accept-Language": "zh or en, where the query names no language.",
 }
 _ANSWER_HEADERS: Final = {

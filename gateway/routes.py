@@ -1,7 +1,7 @@
 """All routes of the API, in one list."""
 
 from gateway.endpoints import Endpoint
-from gateway.routers import admin, collect, desk, merchandising, operations, public, storefront, webhooks
+from gateway.routers import admin, collect, desk, merchandising, operations, orders, public, storefront, webhooks
 
 
 def all_endpoints() -> tuple[Endpoint, ...]:
@@ -9,6 +9,7 @@ def all_endpoints() -> tuple[Endpoint, ...]:
     return (
         *storefront.ENDPOINTS,
         *collect.ENDPOINTS,
+        *orders.ENDPOINTS,
         *operations.ENDPOINTS,
         *merchandising.ENDPOINTS,
         *desk.ENDPOINTS,

@@ -1,7 +1,10 @@
 """Every route × every principal, from the OpenAPI document: a route without a rule here is a failure."""
 
+import asyncio
 import json
 import re
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from http import HTTPStatus
 from typing import Any
 
@@ -9,7 +12,7 @@ import pytest
 
 from gateway.openapi import FILE
 from gateway.principals import Role
-from tests.fakes.gateway_services import MODEL
+from tests.fakes.gateway_services import MODEL, ORDER_ID
 from tests.fakes.gateway_shop import Shop, problem_of
 from tests.fakes.gateway_webhooks import TARGET
 
@@ -18,17 +21,26 @@ PUBLIC: frozenset[Role] = frozenset()
 SHOPPERS = {Role.PUBLISHABLE, Role.SHOPPER}
 BACKEND = {Role.SHOP, Role.LOAD, Role.OPERATOR}
 DESK = {Role.STAFF, Role.OPERATOR}
+EVERYBODY = set(Role) - {Role.ORDER}  # a link to an order opens nothing else
 # Written by hand, not read from the routes: a change of who may do what must be said twice.
 RULES: dict[str, set[Role] | frozenset[Role]] = {
     "GET /healthz": PUBLIC,
     "GET /readyz": PUBLIC,
-    "GET /v1/search": set(Role),
-    "GET /v1/suggest": set(Role),
-    "GET /v1/products/{id}": set(Role),
+    "GET /v1/search": EVERYBODY,
+    "GET /v1/suggest": EVERYBODY,
+    "GET /v1/products/{id}": EVERYBODY,
     "GET /v1/recommendations/{placement}": SHOPPERS | BACKEND,
     "GET /v1/cart": SHOPPERS | BACKEND,
     "POST /v1/events": SHOPPERS | BACKEND,
     "POST /v1/shopper-tokens": BACKEND,
+    "POST /v1/orders": BACKEND,
+    "POST /v1/shipments": BACKEND,
+    "POST /v1/returns": BACKEND,
+    "POST /v1/orders/events": BACKEND,
+    "GET /v1/orders/{id}": BACKEND | DESK | {Role.SHOPPER, Role.ORDER},
+    "GET /v1/orders/{id}/stream": BACKEND | DESK | {Role.SHOPPER, Role.ORDER},
+    "POST /v1/orders/{id}/access-tokens": BACKEND | DESK,
+    "DELETE /v1/orders/{id}/access-tokens": BACKEND | DESK,
     "POST /v1/products:import": BACKEND,
     "POST /v1/customers:import": BACKEND,
     "POST /v1/orders:import": BACKEND,
@@ -76,6 +88,16 @@ PATH_VALUES = {
 BODIES: dict[str, dict[str, Any]] = {
     "POST /v1/events": {"events": []},
     "POST /v1/shopper-tokens": {"identifiers": ["login:a"]},
+    "POST /v1/orders": {"number": "7", "time": "2026-01-05T08:00:00Z", "products": [{"id": "p-1"}]},
+    "POST /v1/shipments": {
+        "order": {"number": "7"},
+        "carrier": "sf",
+        "tracking_number": "SF1",
+        "time": "2026-01-05T08:00:00Z",
+    },
+    "POST /v1/returns": {"order": {"number": "7"}, "time": "2026-01-05T08:00:00Z", "items": [{"line": 1}]},
+    "POST /v1/orders/events": {"events": []},
+    "POST /v1/orders/{id}/access-tokens": {},
     "PATCH /v1/products/{id}": {"available_quantity": 3},
     "POST /v1/customers/{id}:unmerge": {"identifiers": ["card:1000231"], "reason": "a test"},
     "POST /v1/customers:merge": {"ids": ["c-1", "c-2"], "reason": "a test"},
@@ -104,6 +126,8 @@ async def _ask(shop: Shop, route: str, role: Role | None) -> Any:
     values = dict(PATH_VALUES)
     if "/webhooks/" in path:
         values["service"] = "orders"
+    if "/orders/" in path:
+        values["id"] = ORDER_ID
     if "/keys/" in path:
         values["id"] = "test-load.1"
     if "/operations/" in path:
@@ -117,7 +141,22 @@ async def _ask(shop: Shop, route: str, role: Role | None) -> Any:
         arguments |= {"content": b"{}\n", "headers": {"Content-Type": "application/x-ndjson"}}
     elif route in BODIES:
         arguments["json"] = BODIES[route]
-    return await shop.send(method, filled, role, **arguments)
+    async with _streams_end(shop):
+        return await shop.send(method, filled, role, **arguments)
+
+
+@asynccontextmanager
+async def _streams_end(shop: Shop) -> AsyncIterator[None]:
+    """End what streams, for this client waits for the end of an answer."""
+
+    async def end() -> None:
+        while True:
+            shop.parts.order_streams.close_order(ORDER_ID)
+            await asyncio.sleep(0.002)
+
+    ending = asyncio.ensure_future(end())
+    yield
+    ending.cancel()
 
 
 def test_every_documented_route_has_a_rule_and_every_rule_a_route() -> None:
