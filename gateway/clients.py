@@ -9,7 +9,7 @@ from google.protobuf.message import Message
 from grpc_health.v1 import health_pb2
 from zhike.chassis.v1 import event_log_service_pb2, system_service_pb2
 from zhike.knowledge.v1 import customer_pb2, customer_service_pb2, user_event_service_pb2
-from zhike.orders.v1 import order_pb2, order_service_pb2
+from zhike.orders.v1 import order_import_service_pb2, order_pb2, order_service_pb2
 from zhike.recommendation.v1 import model_service_pb2, prediction_service_pb2
 from zhike.search.v1 import product_pb2, product_service_pb2, query_insight_service_pb2, search_service_pb2
 from zhike.type.v1 import import_pb2
@@ -335,7 +335,7 @@ IMPORT_CUSTOMERS: Final = declare_method(
     "knowledge", customer_service_pb2, "CustomerService/ImportCustomers", import_pb2.ImportRequest, _Operation
 )
 IMPORT_ORDERS: Final = declare_method(
-    "knowledge", user_event_service_pb2, "UserEventService/ImportOrders", import_pb2.ImportRequest, _Operation
+    "orders", order_import_service_pb2, "OrderImportService/ImportOrders", import_pb2.ImportRequest, _Operation
 )
 IMPORT_EVENTS: Final = declare_method(
     "knowledge", user_event_service_pb2, "UserEventService/ImportUserEvents", import_pb2.ImportRequest, _Operation

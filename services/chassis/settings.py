@@ -9,6 +9,7 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar, get_origin
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import AfterValidator, Field, ValidationError
 from pydantic.fields import FieldInfo
@@ -64,7 +65,16 @@ def _is_address(value: str) -> str:
     return value
 
 
+def _is_time_zone(value: str) -> str:
+    try:
+        ZoneInfo(value)
+    except (ZoneInfoNotFoundError, ValueError) as error:
+        raise ValueError("must be a name of the IANA database, such as Asia/Shanghai") from error
+    return value
+
+
 Address = Annotated[str, AfterValidator(_is_address)]
+TimeZone = Annotated[str, AfterValidator(_is_time_zone)]
 Port = Annotated[int, Field(ge=0, le=65_535)]
 
 

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from functools import partial
 
 from zhike.knowledge.v1 import customer_service_pb2_grpc, user_event_service_pb2_grpc
 
@@ -14,10 +15,13 @@ from services.chassis.metrics import Metric, MetricKind
 from services.chassis.operation_run import OperationRun
 from services.chassis.operations import Worker
 from services.chassis.server import Runtime, Service, run_service
+from services.kits.imports.running import ImportParts
+from services.kits.imports.servicer import Uploads
+from services.kits.imports.staging_process import stage_in_process
 from services.kits.purchases import ORDER_EVENTS
 from services.knowledge.domain.identity import IdentityRules
 from services.knowledge.domain.import_plan import CUSTOMERS as IMPORT_CUSTOMERS
-from services.knowledge.domain.import_plan import EVENTS, ORDERS
+from services.knowledge.domain.import_plan import EVENTS, check_plan
 from services.knowledge.jobs.classing import ClassJob
 from services.knowledge.jobs.importing import Importing
 from services.knowledge.jobs.projecting import (
@@ -29,7 +33,6 @@ from services.knowledge.jobs.projecting import (
     stated_generations,
 )
 from services.knowledge.servicer.customers import CustomerServicer
-from services.knowledge.servicer.uploads import Uploads
 from services.knowledge.servicer.user_events import UserEventServicer
 from services.knowledge.settings import KnowledgeSettings
 from services.knowledge.store.class_basis import ClassStore
@@ -41,6 +44,7 @@ from services.knowledge.usecases.customers import CustomerReading
 from services.knowledge.usecases.statements import Writing
 
 SERVICE = "knowledge"
+STAGING = "services.knowledge.jobs.staging"
 PENDING_INTERVAL_S = 2.0  # between looks for what was saved and not announced; nearly always nothing
 STALE_S = 5.0  # a reader that has heard of its log more recently stands at its head
 METRICS = (
@@ -100,7 +104,7 @@ async def build(runtime: Runtime[KnowledgeSettings]) -> Service:
         new_id=lambda: f"{runtime.chance.getrandbits(96):024x}",
         read_back=parts.claims.caught_up,
     )
-    uploads = Uploads(runtime.artifacts, runtime.operations)
+    uploads = Uploads(SERVICE, runtime.artifacts, runtime.operations, check_plan)
     intake = UserEventServicer(runtime.event_log(USER_EVENTS), runtime.clock, runtime.metrics, uploads)
     register_imports(runtime, parts)
     return Service(
@@ -186,18 +190,19 @@ def register_imports(runtime: Runtime[KnowledgeSettings], parts: Parts) -> None:
         await asyncio.gather(parts.claims.caught_up(), parts.events.caught_up())
 
     importing = Importing(
-        folder=runtime.folder / "imports",
-        artifacts=runtime.artifacts,
+        ImportParts(
+            folder=runtime.folder / "imports",
+            artifacts=runtime.artifacts,
+            clock=runtime.clock,
+            new_id=lambda: f"{runtime.chance.getrandbits(64):016x}",
+            stage=partial(stage_in_process, STAGING),
+        ),
         user_events=runtime.event_log(USER_EVENTS),
         customer_claims=runtime.event_log(CUSTOMER_CLAIMS),
         customers=parts.customers,
-        clock=runtime.clock,
-        time_zone=runtime.settings.shop_time_zone,
-        currency=runtime.settings.currency,
         read_back=read_back,
-        new_id=lambda: f"{runtime.chance.getrandbits(64):016x}",
     )
-    for kind in (ORDERS, IMPORT_CUSTOMERS, EVENTS):
+    for kind in (IMPORT_CUSTOMERS, EVENTS):
         runtime.operations.register(f"import-{kind}", importing.worker(kind), repeatable=True)
 
 

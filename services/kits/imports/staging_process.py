@@ -9,16 +9,19 @@ from typing import Any
 
 import orjson
 
-from services.knowledge.domain.errors import StagingFailedError
-from services.knowledge.jobs.staging import StagingTask
+from services.kits.imports.errors import StagingFailedError
+from services.kits.imports.staging import StagingTask
 
 
-async def stage_in_process(task: StagingTask) -> AsyncGenerator[Mapping[str, Any], None]:
-    """Yield the messages of the process until it ends; it never outlives this. Raises StagingFailedError."""
+async def stage_in_process(module: str, task: StagingTask) -> AsyncGenerator[Mapping[str, Any], None]:
+    """Yield the messages of the process until it ends; it never outlives this. Raises StagingFailedError.
+
+    ``module`` is a service's own, which ends in ``run_stages``.
+    """
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         "-m",
-        "services.knowledge.jobs.staging",
+        module,
         orjson.dumps(asdict(task)).decode(),
         stdin=asyncio.subprocess.DEVNULL,
         stdout=asyncio.subprocess.PIPE,

@@ -8,11 +8,11 @@ from typing import Any, BinaryIO, Final, TypeVar
 
 import orjson
 
+from services.kits.imports.errors import ImportConfigError
+from services.kits.imports.plan import CSV, ImportPlan, check_header, column_places, unknown_names
 from services.kits.rows import json_rows
 from services.kits.rows.bad_row import BadRow, wrong_shape
 from services.kits.rows.csv_rows import csv_dialect, csv_rows
-from services.knowledge.domain.errors import ImportConfigError
-from services.knowledge.domain.import_plan import CSV, ImportPlan, check_header, column_places, unknown_names
 
 REPORT_EVERY_ROWS: Final = 20_000
 

@@ -4,8 +4,8 @@ from typing import Any
 
 from zhike.type.v1 import import_pb2
 
-from services.knowledge.domain.errors import ImportConfigError
-from services.knowledge.domain.import_plan import CSV, NDJSON, ImportPlan
+from services.kits.imports.errors import ImportConfigError
+from services.kits.imports.plan import CSV, NDJSON, ImportPlan
 
 _FORMATS = {import_pb2.IMPORT_FORMAT_NDJSON: NDJSON, import_pb2.IMPORT_FORMAT_CSV: CSV}
 

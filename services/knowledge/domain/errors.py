@@ -53,22 +53,3 @@ class ProjectionLateError(UnavailableError):
     """The change is kept, but is not readable yet; read again in a moment."""
 
     reason = "PROJECTION_LATE"
-
-
-class ImportConfigError(InvalidArgumentError):
-    """An import's configuration that names a field, option or format that this importer does not have."""
-
-    reason = "IMPORT_CONFIG"
-
-
-class ImportTooLargeError(InvalidArgumentError):
-    """An upload past its bound."""
-
-    reason = "IMPORT_TOO_LARGE"
-
-
-class StagingFailedError(ZhikeError):
-    """The process that reads an imported file died."""
-
-    kind: ClassVar[ErrorKind] = ErrorKind.INTERNAL
-    reason = "STAGING_FAILED"

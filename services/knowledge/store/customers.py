@@ -126,11 +126,6 @@ class CustomerStore:
                     break
         return found
 
-    async def orders(self, keys: Sequence[str]) -> dict[str, Order]:
-        """Return those orders that stand, by ``order_key``."""
-        found = await self._get_all(self._shopping.resolve(ORDERS), keys)
-        return {key: order_from_body(body) for key, body in found.items()}
-
     async def own_label_among(self, product_ids: Iterable[str]) -> frozenset[str]:
         """Return which of the products are of the shop's own label."""
         found = await self._get_all(self._own_label.resolve(OWN_LABEL), list(dict.fromkeys(product_ids)))

@@ -1,4 +1,4 @@
-"""Turns rows of a file, one line of an order each, into whole orders.
+"""Turns rows of a file, one line of an order each, into whole orders: each the placing of one.
 
 Rows that follow one another and belong to one order make a run; the runs of an order, wherever they stand in the file,
 make the order. Every row ends in an order or in a refusal; none is dropped.
@@ -7,16 +7,17 @@ make the order. Every row ends in an order or in a refusal; none is dropped.
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta, tzinfo
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
 from decimal import ROUND_HALF_EVEN, Decimal
 from functools import lru_cache
-from hashlib import blake2b
 from typing import Any, Final
+from zoneinfo import ZoneInfo
 
 from services.chassis.canonical import canonical_json
 from services.kits.money import decimal_text, is_currency, minor_digits
 from services.kits.purchases import (
+    BY_SHOP,
     CHARGE,
     FUTURE_TOLERANCE,
     MAX_ORDER_LINES,
@@ -24,7 +25,7 @@ from services.kits.purchases import (
     MAX_PRODUCT_ID_CHARACTERS,
     MAX_QUANTITY,
     MAX_SHOP_CHARACTERS,
-    PURCHASE,
+    ORDER_PLACED,
     RETURN,
     SALE,
     is_channel,
@@ -36,17 +37,22 @@ from services.kits.text.identifiers import (
     PHONE,
     VISITOR,
     IdentifierInvalidError,
-    anonymous_identifier,
     by_strength,
     parse_identifier,
 )
-from services.kits.times import micros, time_of
-from services.knowledge.domain.import_plan import OrderOptions
+from services.kits.times import micros
+from services.orders.domain.events import content_id
+from services.orders.domain.import_plan import OrderOptions
+from services.orders.domain.order import OrderRef
+from services.orders.domain.payloads import order_payload
 
 OLDEST_IMPORTED: Final = timedelta(days=50 * 366)
 ORDER_LINE, ANONYMOUS = "order-line", "anonymous-order"
 MAX_STORE_CHARACTERS: Final = 64
-MAX_ORDER_BYTES: Final = 900_000  # of an order's event; the log keeps a little more
+MAX_ORDER_BYTES: Final = 900_000  # of an order's fact; the log keeps a little more
+WEIGHED_LINES: Final = 400  # an order of fewer cannot be too large
+IMPORT_SOURCE: Final = "import"
+TILL: Final = "store"  # the channel in which goods leave with the customer
 _HEAD: Final = (
     "order_number",
     "occurred_time",
@@ -84,6 +90,7 @@ class OrderHead:
     kind: str
     shop: str
     time_us: int
+    zone: str
     channel: str
     identifiers: tuple[str, ...]
     currency: str
@@ -104,7 +111,7 @@ class OrderRun:
         """Return what ``run_from_json`` reads."""
         head = self.head
         return [
-            [head.number, head.kind, head.shop, head.time_us, head.channel, list(head.identifiers)],
+            [head.number, head.kind, head.shop, head.time_us, head.zone, head.channel, list(head.identifiers)],
             [head.currency, head.store],
             self.lines,
             self.total_minor,
@@ -115,9 +122,9 @@ class OrderRun:
 
 def run_from_json(value: Sequence[Any]) -> OrderRun:
     """Invert ``OrderRun.as_json``."""
-    number, kind, shop, time_us, channel, identifiers = value[0]
+    number, kind, shop, time_us, zone, channel, identifiers = value[0]
     currency, store = value[1]
-    head = OrderHead(number, kind, shop, time_us, channel, tuple(identifiers), currency, store)
+    head = OrderHead(number, kind, shop, time_us, zone, channel, tuple(identifiers), currency, store)
     return OrderRun(head, value[2], value[3], value[4], Counter(value[5]))
 
 
@@ -248,11 +255,13 @@ class OrderRows:
         if len(store) > MAX_STORE_CHARACTERS or not (store.isprintable() or not store):
             raise RowRefusedError("STORE_INVALID", f"a store has at most {MAX_STORE_CHARACTERS} characters", "store")
         identifiers = self._identifiers(said)
+        time_us, zone = self._time(said["occurred_time"])
         return OrderHead(
             number=number,
             kind=RETURN if prefix and number.startswith(prefix) else SALE,
             shop=shop,
-            time_us=self._time_us(said["occurred_time"]),
+            time_us=time_us,
+            zone=zone,
             channel=channel,
             identifiers=identifiers,
             currency=currency,
@@ -272,23 +281,25 @@ class OrderRows:
             raise RowRefusedError("IDENTIFIER_MISSING", "the row names no customer", CARD)
         return by_strength(found) if found else ()
 
-    def _time_us(self, text: str) -> int:
+    def _time(self, text: str) -> tuple[int, str]:
+        """Return when it was, and in which zone that was told."""
         try:
-            time_us = _read_time(text, self._options)
+            time_us, zone = _read_time(text, self._options)
         except (ValueError, OverflowError) as error:  # year 1, which some tables write for "none", has no UTC
             raise RowRefusedError("TIME_INVALID", "the time cannot be read", "occurred_time") from error
         if time_us > self._latest_us:
             raise RowRefusedError("FUTURE_EVENT", "the time lies in the future", "occurred_time")
         if time_us < self._oldest_us:
             raise RowRefusedError("EVENT_TOO_OLD", "the time lies more than 50 years back", "occurred_time")
-        return time_us
+        return time_us, zone
 
 
 @dataclass(frozen=True, slots=True)
 class WholeOrder:
-    """An order put together from its runs. ``event``: id, type, time_us, shop, channel, subject and payload."""
+    """An order put together from its runs. ``payload``: of its ``order-placed``."""
 
-    event: dict[str, Any]
+    time_us: int
+    payload: dict[str, Any]
     kinds: Mapping[str, int]
     rows: tuple[int, ...]
 
@@ -303,7 +314,7 @@ class RefusedRow:
     field: str
 
 
-def whole_order(runs: Sequence[OrderRun]) -> tuple[WholeOrder | None, list[RefusedRow]]:
+def whole_order(runs: Sequence[OrderRun], *, synthetic: bool = False) -> tuple[WholeOrder | None, list[RefusedRow]]:
     """Join the runs of one (shop, kind, number), in file order; rows that contradict the first are refused."""
     first = runs[0].head
     refused: list[RefusedRow] = []
@@ -319,21 +330,13 @@ def whole_order(runs: Sequence[OrderRun]) -> tuple[WholeOrder | None, list[Refus
     lines, rows, kinds, total = _lines(fitting, refused)
     if not lines:
         return None, refused
-    head = OrderHead(
-        first.number,
-        first.kind,
-        first.shop,
-        min(run.head.time_us for run in fitting),
-        first.channel,
-        by_strength(identifiers),
-        first.currency,
-        first.store,
-    )
-    event, size_bytes = _order_event(head, lines, total)
-    if size_bytes > MAX_ORDER_BYTES:
+    earliest = min((run.head for run in fitting), key=_time_of)
+    head = replace(first, time_us=earliest.time_us, zone=earliest.zone, identifiers=by_strength(identifiers))
+    payload = _placing(head, lines, total, synthetic=synthetic)
+    if len(lines) > WEIGHED_LINES and len(canonical_json(payload)) > MAX_ORDER_BYTES:
         words = f"an order takes at most {MAX_ORDER_BYTES:,} bytes"
         return None, [*refused, *(RefusedRow(row, "ORDER_TOO_LARGE", words, "line") for row in rows)]
-    return WholeOrder(event, kinds, tuple(rows)), refused
+    return WholeOrder(head.time_us, payload, kinds, tuple(rows)), refused
 
 
 def _lines(
@@ -369,45 +372,43 @@ def _contradiction(first: OrderHead, identifiers: set[str], other: OrderHead) ->
     return None
 
 
-def _order_event(head: OrderHead, lines: list[dict[str, Any]], total_minor: int) -> tuple[dict[str, Any], int]:
-    """Return the event, and how many bytes its payload takes."""
-    subject = head.identifiers[0] if head.identifiers else anonymous_identifier(head.shop, head.number)
+def _placing(head: OrderHead, lines: list[dict[str, Any]], total_minor: int, *, synthetic: bool) -> dict[str, Any]:
+    """Return what ``order-placed`` carries. Named by its content, so that the same again is the same fact."""
+    order = order_payload(OrderRef(head.shop, head.number, head.kind if head.kind == RETURN else "", synthetic))
     total = {"amount": decimal_text(total_minor, head.currency), "currency": head.currency}
     payload: dict[str, Any] = {
-        "type": PURCHASE,
-        "time": time_of(head.time_us).isoformat(),
+        "source": IMPORT_SOURCE,
+        "occurred_zone": head.zone,
+        "order": {**order, "kind": head.kind, "source": BY_SHOP, "total": total},
         "identifiers": list(head.identifiers),
         "shop": head.shop,
         "channel": head.channel,
         "products": lines,
-        "order": {"kind": head.kind, "source": "shop", "number": head.number, "total": total},
     }
     if head.store:
         payload["attributes"] = {"store": head.store}
-    written = canonical_json(payload)
-    event_id = "order-" + blake2b(written, digest_size=16).hexdigest()
-    event = {
-        "id": event_id,
-        "type": PURCHASE,
-        "time_us": head.time_us,
-        "shop": head.shop,
-        "channel": head.channel,
-        "subject": subject,
-        "payload": {"id": event_id, **payload},
-    }
-    return event, len(written)
+    if head.channel == TILL:
+        payload["handed_over"] = True
+    named = content_id({"type": ORDER_PLACED, "occurred_us": head.time_us, "payload": payload})
+    return {**payload, "source_event_id": named}
+
+
+def _time_of(head: OrderHead) -> int:
+    return head.time_us
 
 
 @lru_cache(maxsize=4_096)
-def _read_time(text: str, options: OrderOptions) -> int:
+def _read_time(text: str, options: OrderOptions) -> tuple[int, str]:
     if not options.time_format:
-        return _micros_in(datetime.fromisoformat(text), options.zone)
-    return _micros_in(datetime.strptime(text, options.time_format), options.zone)  # noqa: DTZ007 - the zone follows
+        return _in_zone(datetime.fromisoformat(text), options.zone)
+    return _in_zone(datetime.strptime(text, options.time_format), options.zone)  # noqa: DTZ007 - the zone follows
 
 
-def _micros_in(time: datetime, zone: tzinfo) -> int:
-    """Return the time, in the zone where it names none."""
-    return micros((time if time.tzinfo else time.replace(tzinfo=zone)).astimezone(UTC))
+def _in_zone(time: datetime, zone: ZoneInfo) -> tuple[int, str]:
+    """Return the time and its zone, which is ``zone`` where it names none."""
+    if time.tzinfo is None:
+        return micros(time.replace(tzinfo=zone).astimezone(UTC)), zone.key
+    return micros(time.astimezone(UTC)), time.isoformat()[-6:] if time.utcoffset() else "+00:00"
 
 
 @lru_cache(maxsize=65_536)

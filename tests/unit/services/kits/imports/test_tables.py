@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
+from services.kits.imports.errors import ImportConfigError
+from services.kits.imports.plan import CSV, MAX_COLUMNS, NDJSON, ImportPlan
+from services.kits.imports.tables import REPORT_EVERY_ROWS, json_objects, open_table
 from services.kits.rows.bad_row import MAX_LINE_BYTES, BadRow
-from services.knowledge.domain.errors import ImportConfigError
-from services.knowledge.domain.import_plan import CSV, MAX_COLUMNS, NDJSON, ImportPlan
-from services.knowledge.jobs.staged_rows import REPORT_EVERY_ROWS, json_objects, open_table
 
 FIELDS = ("order_number", "card")
 

@@ -3,8 +3,8 @@
 import pytest
 from zhike.type.v1 import import_pb2
 
-from services.knowledge.domain.errors import ImportConfigError
-from services.knowledge.wire.imports import arguments_of, plan_from_arguments, plan_from_pb
+from services.kits.imports.errors import ImportConfigError
+from services.kits.imports.wire import arguments_of, plan_from_arguments, plan_from_pb
 
 
 def test_a_configuration_survives_the_operation() -> None:

@@ -4,16 +4,17 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
-import orjson
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from services.chassis.canonical import canonical_json
-from services.kits.text.identifiers import is_anonymous
+from services.kits.event_forms import MoneyForm, ProductForm
+from services.kits.purchases import MAX_ORDER_LINES
 from services.kits.times import time_of
-from services.knowledge.domain.import_plan import OrderOptions
-from services.knowledge.domain.order_rows import (
+from services.orders.domain.import_plan import OrderOptions
+from services.orders.domain.order import OrderRef
+from services.orders.domain.order_rows import (
     MAX_ORDER_BYTES,
     OrderRows,
     OrderRun,
@@ -23,8 +24,7 @@ from services.knowledge.domain.order_rows import (
     run_from_json,
     whole_order,
 )
-from services.knowledge.domain.user_events import MAX_ORDER_LINES, IntakeRules, UserEventForm, check_event
-from services.knowledge.wire.user_events import read_event
+from services.orders.domain.reports import EventForm, IntakeRules, OrderForm, check_event
 
 NOW = datetime(2026, 1, 5, tzinfo=UTC)
 COLUMNS = ("order_number", "occurred_time", "product_id", "quantity", "unit_price", "card", "line_total", "discount",
@@ -87,13 +87,14 @@ def reason(*rows: list[str], options: OrderOptions = OPTIONS) -> list[tuple[int,
 
 def test_rows_that_follow_one_another_are_one_order() -> None:
     order = only([row(), row(product="71053", quantity="2", price="3.39")])
-    payload = order.event["payload"]
+    payload = order.payload
     assert payload["products"] == [
         {"id": "85123A", "quantity": 6, "price": {"amount": "2.55", "currency": "GBP"}},
         {"id": "71053", "quantity": 2, "price": {"amount": "3.39", "currency": "GBP"}},
     ]
     assert payload["order"] == {
-        "kind": "sale", "source": "shop", "number": "1", "total": {"amount": "22.08", "currency": "GBP"},
+        "id": OrderRef("main", "1").id, "shop": "main", "kind": "sale", "source": "shop", "number": "1",
+        "total": {"amount": "22.08", "currency": "GBP"},
     }  # fmt: skip
     assert payload["identifiers"] == ["card:17850"]
     assert (order.kinds, order.rows) == ({"order-line": 2}, (1, 2))
@@ -102,36 +103,59 @@ def test_rows_that_follow_one_another_are_one_order() -> None:
 def test_rows_of_an_order_that_lie_apart_are_still_one_order() -> None:
     orders, refused = read([row("1"), row("2"), row("1", product="71053"), row("2", product="71053")])
     assert refused == []
-    assert sorted((order.event["payload"]["order"]["number"], order.rows) for order in orders) == [
+    assert sorted((order.payload["order"]["number"], order.rows) for order in orders) == [
         ("1", (1, 3)),
         ("2", (2, 4)),
     ]
 
 
-def test_the_imported_payload_is_one_that_intake_would_have_made() -> None:
-    payload = only([row(line="1", discount="0.10", store="7", channel="store")]).event["payload"]
-    form = read_event(orjson.dumps({**payload, "order": {k: v for k, v in payload["order"].items() if k != "source"}}))
-    assert isinstance(form, UserEventForm)
-    rules = IntakeRules(time_of(1_291_192_000_000_000), "x", "y")
-    assert check_event(form, rules).payload == payload
+def test_the_imported_placing_is_one_that_intake_would_have_made() -> None:
+    order = only([row(line="1", discount="0.10", channel="store")])
+    said = order.payload
+    products = [
+        ProductForm(each["id"], each["quantity"], MoneyForm(**each["price"]), MoneyForm(**each["discount"]), None, 1)
+        for each in said["products"]
+    ]
+    form = EventForm(
+        type="order-placed",
+        time=time_of(order.time_us),
+        zone=said["occurred_zone"],
+        id=said["source_event_id"],
+        source=said["source"],
+        order=OrderForm("1", "main", "sale", MoneyForm(**said["order"]["total"])),
+        identifiers=said["identifiers"],
+        products=products,
+        channel="store",
+        handed_over=True,
+    )
+    checked = check_event(form, IntakeRules(time_of(order.time_us), "x", "y"))
+    assert checked.payload == said
+
+
+def test_what_left_the_store_with_the_customer_is_handed_over_and_nothing_else_is() -> None:
+    handed_over = [only([row(channel=channel)]).payload.get("handed_over") for channel in ("store", "web", "")]
+    assert handed_over == [True, None, None]
+    assert only([row(store="7")]).payload["attributes"] == {"store": "7"}
+
+
+def time_and_zone(text: str, options: OrderOptions = OPTIONS) -> tuple[str, str]:
+    order = only([row(occurred_time=text)], options)
+    return time_of(order.time_us).isoformat(), order.payload["occurred_zone"]
 
 
 def test_a_naive_time_is_the_shops_and_summer_time_counts() -> None:
-    assert only([row()]).event["payload"]["time"] == "2010-12-01T08:26:00+00:00"
-    assert only([row(occurred_time="2011-07-01T08:26:00")]).event["payload"]["time"] == "2011-07-01T07:26:00+00:00"
-    assert (
-        only([row(occurred_time="2011-07-01T08:26:00+08:00")]).event["payload"]["time"] == "2011-07-01T00:26:00+00:00"
-    )
+    assert time_and_zone("2010-12-01T08:26:00") == ("2010-12-01T08:26:00+00:00", "Europe/London")
+    assert time_and_zone("2011-07-01T08:26:00") == ("2011-07-01T07:26:00+00:00", "Europe/London")
+    assert time_and_zone("2011-07-01T08:26:00+08:00") == ("2011-07-01T00:26:00+00:00", "+08:00")
+    assert time_and_zone("2011-07-01T08:26:00Z") == ("2011-07-01T08:26:00+00:00", "+00:00")
     day_first = OrderOptions(ZoneInfo("UTC"), "GBP", time_format="%d/%m/%Y %H:%M")
-    assert (
-        only([row(occurred_time="01/12/2010 08:26")], day_first).event["payload"]["time"] == "2010-12-01T08:26:00+00:00"
-    )
+    assert time_and_zone("01/12/2010 08:26", day_first) == ("2010-12-01T08:26:00+00:00", "UTC")
 
 
 def test_a_cancelled_order_is_a_return_with_positive_quantities() -> None:
     order = only([row("C1", quantity="-6")])
-    assert order.event["payload"]["order"]["kind"] == "return"
-    assert order.event["payload"]["products"][0]["quantity"] == 6
+    assert order.payload["order"]["kind"] == "return"
+    assert order.payload["products"][0]["quantity"] == 6
     assert order.kinds == {"return": 1}
 
 
@@ -149,35 +173,32 @@ def test_postage_is_a_charge_and_a_row_without_customer_an_anonymous_order() -> 
         {"charge": 1},
         {"charge": 1},
     ]
-    assert is_anonymous(orders[0].event["subject"])
-    assert orders[0].event["payload"]["identifiers"] == []
-    assert orders[0].event["payload"]["products"][1]["kind"] == "charge"
+    assert orders[0].payload["identifiers"] == []
+    assert orders[0].payload["products"][1]["kind"] == "charge"
 
 
 def test_whole_numbers_with_a_point_nought_are_whole_numbers() -> None:
     order = only([row(card="17850.0", quantity="6.0")])
-    assert order.event["subject"] == "card:17850"
-    assert order.event["payload"]["products"][0]["quantity"] == 6
+    assert order.payload["identifiers"] == ["card:17850"]
+    assert order.payload["products"][0]["quantity"] == 6
 
 
 def test_the_lines_own_total_counts_where_the_file_has_one() -> None:
     order = only([row(price="0.67", quantity="3", line_total="2.00", discount="0.01", coupon_discount="0.50")])
-    assert order.event["payload"]["order"]["total"]["amount"] == "2.00"
+    assert order.payload["order"]["total"]["amount"] == "2.00"
     assert (
-        only([row(price="2", quantity="3", discount="1", coupon_discount="0.5")]).event["payload"]["order"]["total"][
-            "amount"
-        ]
+        only([row(price="2", quantity="3", discount="1", coupon_discount="0.5")]).payload["order"]["total"]["amount"]
         == "4.50"
     )
 
 
 def test_fractions_of_a_penny_are_rounded_once_per_line() -> None:
-    assert only([row(price="0.001", quantity="5000")]).event["payload"]["order"]["total"]["amount"] == "5.00"
+    assert only([row(price="0.001", quantity="5000")]).payload["order"]["total"]["amount"] == "5.00"
 
 
 def test_the_earliest_of_an_orders_times_is_its_time() -> None:
     order = only([row(occurred_time="2010-12-01T08:28:00"), row(occurred_time="2010-12-01T08:26:00", product="2")])
-    assert order.event["payload"]["time"].startswith("2010-12-01T08:26")
+    assert time_of(order.time_us).isoformat().startswith("2010-12-01T08:26")
 
 
 @pytest.mark.parametrize(
@@ -233,7 +254,7 @@ def test_a_row_that_contradicts_its_order_is_refused() -> None:
 
 
 def test_a_row_that_names_the_customer_later_names_the_whole_order() -> None:
-    assert only([row(card=""), row(product="2")]).event["subject"] == "card:17850"
+    assert only([row(card=""), row(product="2")]).payload["identifiers"] == ["card:17850"]
 
 
 def test_nobody_is_refused_where_the_shop_says_so() -> None:
@@ -250,15 +271,26 @@ def test_an_order_takes_so_many_lines_and_no_more() -> None:
 def test_an_order_whose_event_the_log_would_not_keep_is_refused_row_by_row() -> None:
     large = [row(product=f"{number:04}{'茶' * 124}", discount="0.50") for number in range(MAX_ORDER_LINES)]
     orders, refused = read([*large, row("2")])
-    assert [order.event["payload"]["order"]["number"] for order in orders] == ["2"]
+    assert [order.payload["order"]["number"] for order in orders] == ["2"]
     assert [each.row for each in refused] == list(range(1, MAX_ORDER_LINES + 1))
     assert {each.reason for each in refused} == {"ORDER_TOO_LARGE"}
-    assert len(canonical_json(only(large[: MAX_ORDER_LINES // 2]).event["payload"])) <= MAX_ORDER_BYTES
+    assert len(canonical_json(only(large[: MAX_ORDER_LINES // 2]).payload)) <= MAX_ORDER_BYTES
 
 
-def test_the_same_order_again_has_the_same_id_and_another_content_another() -> None:
-    assert only([row()]).event["id"] == only([row()]).event["id"]
-    assert only([row()]).event["id"] != only([row(quantity="7")]).event["id"]
+def test_the_same_order_again_has_the_same_name_and_another_content_another() -> None:
+    names = [only([each]).payload["source_event_id"] for each in (row(), row(), row(quantity="7"))]
+    assert names[0] == names[1] != names[2]
+
+
+def test_a_load_tests_order_is_another_order_than_the_shops() -> None:
+    reader = OrderRows(PLACES, OPTIONS, shop="main", channel="import", now=NOW)
+    reader.take(row(), 1)
+    run = reader.close()
+    assert run is not None
+    orders = [whole_order([run], synthetic=synthetic)[0] for synthetic in (False, True)]
+    assert [order.payload["order"]["id"] for order in orders if order] == [
+        OrderRef("main", "1", synthetic=synthetic).id for synthetic in (False, True)
+    ]
 
 
 cells = st.one_of(
