@@ -1,14 +1,144 @@
 """Puts reputation together and runs it."""
 
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from zhike.reputation.v1 import mention_service_pb2_grpc, source_service_pb2_grpc
+
+from services.chassis.eventlog.rebuild import RebuildableProjection
+from services.chassis.jobs import Job, JobKind
 from services.chassis.server import Runtime, Service, run_service
+from services.kits.outbound.allowed_hosts import allowed_hosts
+from services.kits.outbound.guard import OutboundGuard
+from services.reputation.domain.hearing import Ear, no_aspect, no_tone
+from services.reputation.jobs.feed_reader import FeedReader
+from services.reputation.jobs.fetching import GuardedFetch
+from services.reputation.jobs.hearing import build_hearing, tell_nobody
+from services.reputation.jobs.importing import MentionImport
+from services.reputation.jobs.polling import LOOK_INTERVAL_S, POLLING_METRICS, Poller
+from services.reputation.servicer.mentions import IMPORT_KIND, MENTION_METRICS, MentionPorts, MentionServicer
+from services.reputation.servicer.sources import SourceServicer
 from services.reputation.settings import ReputationSettings
+from services.reputation.store.collections import MENTIONS_LOG, PRODUCTS_LOG
+from services.reputation.store.hearing import hearing_generations
+from services.reputation.store.lexicon import LivingLexicon, build_names, names_generations
+from services.reputation.store.mentions import MentionStore
+from services.reputation.store.sources import BrandStore, SourceStore
+from services.reputation.usecases.sources import Watching
 
 SERVICE = "reputation"
+GENERATION_INTERVAL_S = 1.0
 
 
-async def build(runtime: Runtime[ReputationSettings]) -> Service:  # noqa: ARG001 - nothing to compose yet
+@dataclass(frozen=True, slots=True)
+class Hearing:
+    """What hears: the stores, what follows the logs, and what fetches feeds."""
+
+    mentions: MentionStore
+    sources: SourceStore
+    brands: BrandStore
+    lexicon: LivingLexicon
+    followed: RebuildableProjection
+    names: RebuildableProjection
+    poller: Poller
+    reader: FeedReader
+    fetch: GuardedFetch
+
+    async def open(self) -> None:
+        """Declare every collection and read the lexicon."""
+        await self.followed.open()
+        await self.names.open()
+        await self.sources.declare()
+        await self.brands.declare()
+        await self.lexicon.refresh()
+
+    async def facts(self) -> Mapping[str, object]:
+        """Say how large things are, for an operator."""
+        return {**await self.mentions.sizes(), **self.lexicon.lexicon.sizes}
+
+    def jobs(self) -> tuple[Job, ...]:
+        """Return what runs beside the requests."""
+        every = JobKind.PER_REPLICA
+        return (
+            Job("follow-product-names", self.names.run),
+            Job("follow-mentions", self.followed.run),
+            Job("feeds", self.poller.poll, every_s=LOOK_INTERVAL_S),
+            Job("product-names-generation", self.names.refresh, every, every_s=GENERATION_INTERVAL_S),
+            Job("hearing-generation", self.followed.refresh, every, every_s=GENERATION_INTERVAL_S),
+        )
+
+
+async def build(runtime: Runtime[ReputationSettings]) -> Service:
     """Compose the service."""
-    return Service(servicers=[])
+    runtime.metrics.declare((*MENTION_METRICS, *POLLING_METRICS))
+    hearing = make_hearing(runtime)
+    await hearing.open()
+    log = runtime.event_log(MENTIONS_LOG)
+    ports = MentionPorts(
+        log=log,
+        mentions=hearing.mentions,
+        artifacts=runtime.artifacts,
+        operations=runtime.operations,
+        clock=runtime.clock,
+        metrics=runtime.metrics,
+    )
+    watching = Watching(hearing.sources, hearing.mentions, runtime.clock)
+    runtime.operations.register(IMPORT_KIND, MentionImport(runtime.artifacts, log, runtime.clock).run, repeatable=True)
+    return Service(
+        servicers=[
+            (mention_service_pb2_grpc.add_MentionServiceServicer_to_server, MentionServicer(ports)),
+            (
+                source_service_pb2_grpc.add_SourceServiceServicer_to_server,
+                SourceServicer(watching, hearing.brands),
+            ),
+        ],
+        jobs=hearing.jobs(),
+        close=[hearing.fetch.close, hearing.reader.close],
+        readers=lambda: [*hearing.followed.logs, *hearing.names.logs],
+        rebuilds={hearing.followed.name: hearing.followed.rebuild, hearing.names.name: hearing.names.rebuild},
+        facts=hearing.facts,
+    )
+
+
+def make_hearing(runtime: Runtime[ReputationSettings]) -> Hearing:
+    """Make the stores, the projections that feed them, and the poller."""
+    documents, clock, settings = runtime.documents, runtime.clock, runtime.settings
+    heard, named = hearing_generations(documents), names_generations(documents)
+    mentions = MentionStore(documents, heard)
+    sources, brands = SourceStore(documents), BrandStore(documents)
+    lexicon = LivingLexicon(documents, named, brands, sources, clock, own=settings.own_brands)
+
+    def ear() -> Ear:
+        return Ear(lexicon.lexicon, no_tone, no_aspect)
+
+    log = runtime.event_log(MENTIONS_LOG)
+    fetch = GuardedFetch(OutboundGuard(allowed_hosts(settings.feed_allowed_hosts), reads_http=True))
+    reader = FeedReader()
+    return Hearing(
+        mentions=mentions,
+        sources=sources,
+        brands=brands,
+        lexicon=lexicon,
+        followed=RebuildableProjection(
+            heard,
+            [log],
+            build_hearing(documents, heard, lexicon, ear, tell_nobody),
+            clock,
+            rng=runtime.chance,
+            metrics=runtime.metrics,
+        ),
+        names=RebuildableProjection(
+            named,
+            [runtime.source(PRODUCTS_LOG, "search")],
+            build_names(documents),
+            clock,
+            rng=runtime.chance,
+            metrics=runtime.metrics,
+        ),
+        poller=Poller(sources, log, fetch=fetch, reader=reader, clock=clock, metrics=runtime.metrics),
+        reader=reader,
+        fetch=fetch,
+    )
 
 
 if __name__ == "__main__":

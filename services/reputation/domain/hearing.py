@@ -55,6 +55,16 @@ ToneOf = Callable[[str, str], JudgedTone | None]  # of (spoken text, language); 
 AspectOf = Callable[[str], str]
 
 
+def no_tone(_text: str, _language: str) -> JudgedTone | None:
+    """Judge nothing: there is no model."""
+    return None
+
+
+def no_aspect(_text: str) -> str:
+    """Tell nothing of what a text speaks about."""
+    return ""
+
+
 @dataclass(frozen=True, slots=True)
 class SourceFacts:
     """What a source says of all its mentions. ``is_own``: the shop's own place."""

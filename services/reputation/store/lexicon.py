@@ -4,11 +4,12 @@ The copy lasts, so that mentions are matched as before while search is away. Eac
 itself: brands and sources are few and read whole, of products those that changed since the last look.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 from services.chassis.clock import Clock
 from services.chassis.documents.port import PAGE_LIMIT, DocumentStore, Range
+from services.chassis.eventlog.applier import Projection
 from services.chassis.eventlog.generations import Generations, Resolve
 from services.chassis.eventlog.port import Event
 from services.chassis.eventlog.projection import KeyedProjection, live_body
@@ -34,6 +35,11 @@ def names_generations(documents: DocumentStore) -> Generations:
 def names_projection(documents: DocumentStore, name: str, resolve: Resolve) -> KeyedProjection:
     """Return what keeps the titles of products."""
     return KeyedProjection(documents, resolve(PRODUCT_NAMES), name=name, keys=_product_keys, fold=_fold_product)
+
+
+def build_names(documents: DocumentStore) -> Callable[[str, Resolve], Projection]:
+    """Return what makes the projection of products for a generation."""
+    return lambda name, resolve: names_projection(documents, name, resolve)
 
 
 class LivingLexicon:

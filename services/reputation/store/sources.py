@@ -24,7 +24,7 @@ from services.reputation.domain.errors import (
     TooManyError,
     VersionMismatchError,
 )
-from services.reputation.domain.sources import MAX_SOURCES, Source, Standing
+from services.reputation.domain.sources import MAX_SOURCES, Source, SourceKind, Standing
 from services.reputation.store.bodies import (
     brand_body,
     brand_from_body,
@@ -79,7 +79,8 @@ class SourceStore:
             await self._documents.insert(SOURCES, source.id, source_body(source))
         except KeyTakenError:
             raise SourceTakenError("another source has this id", id=source.id) from None
-        await self.wake(source.id, now)
+        if source.kind is SourceKind.FEED:
+            await self.wake(source.id, now)
         return source
 
     async def replace(self, source: Source, *, expected_version: int = ANY_VERSION) -> Source:
@@ -98,14 +99,15 @@ class SourceStore:
             raise VersionMismatchError("the source was edited meanwhile", id=source_id) from None
         await self._documents.delete(STANDINGS, source_id)
 
-    async def wake(self, source_id: str, now: datetime) -> None:
-        """Have a feed fetched as soon as possible."""
+    async def wake(self, source_id: str, now: datetime, *, anew: bool = False) -> None:
+        """Have a feed fetched as soon as possible; ``anew``: nothing of earlier fetches holds for it any more."""
         document = await self._documents.get(STANDINGS, source_id)
         try:
             if document is None:
                 await self._documents.insert(STANDINGS, source_id, standing_body(Standing(now)))
             else:
-                standing = replace(standing_from_body(document.body), next_time=now)
+                before = standing_from_body(document.body)
+                standing = Standing(now) if anew else replace(before, next_time=now)
                 await self._documents.replace(
                     STANDINGS, source_id, standing_body(standing), expected_revision=document.revision
                 )
@@ -136,6 +138,10 @@ class SourceStore:
         except RevisionMismatchError:
             return False
         return True
+
+    async def forget_standing(self, source_id: str) -> None:
+        """Remove the standing of a source that is not there any more."""
+        await self._documents.delete(STANDINGS, source_id)
 
     async def _document(self, source_id: str) -> Document:
         document = await self._documents.get(SOURCES, source_id) if source_id else None

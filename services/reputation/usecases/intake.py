@@ -58,9 +58,17 @@ class Writer:
 
 
 async def write_mentions(
-    log: EventLog, forms: Sequence[MentionForm | RefusedForm], rules: MentionRules, writer: Writer
+    log: EventLog,
+    forms: Sequence[MentionForm | RefusedForm],
+    rules: MentionRules,
+    writer: Writer,
+    *,
+    dry_run: bool = False,
 ) -> BatchVerdict:
-    """Check each, append what can be kept in one go, and tell what became of each. Raises BatchSizeError."""
+    """Check each, append what can be kept in one go, and tell what became of each. Raises BatchSizeError.
+
+    ``dry_run``: nothing is written, and what would be has the verdict of what is.
+    """
     if not 1 <= len(forms) <= MAX_BATCH_MENTIONS:
         message = f"a batch has 1 to {MAX_BATCH_MENTIONS} mentions, this one {len(forms)}"
         raise BatchSizeError(message, field="mentions", limit=MAX_BATCH_MENTIONS)
@@ -78,7 +86,10 @@ async def write_mentions(
         else:
             kept.append(_new_event(mention, writer))
             places.append(place)
-    if kept:
+    if dry_run:
+        for place, written in zip(places, kept, strict=True):
+            items[place] = ItemVerdict(written.client_event_id, STORED)
+    elif kept:
         for place, written, verdict in zip(places, kept, await log.append(kept), strict=True):
             items[place] = _item(written.client_event_id, verdict.status, verdict.key)
     return BatchVerdict(tuple([item for item in items if item is not None]))

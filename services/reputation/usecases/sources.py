@@ -15,7 +15,15 @@ from services.reputation.store.mentions import MentionStore
 from services.reputation.store.sources import BrandStore, SourceStore
 
 MAX_PAGE_SOURCES: Final = 200
-EDITABLE: Final = ("title", "url", "tier", "reach", "poll_interval_s", "enabled")
+# What can be changed, as the API names it, and what it is called here.
+EDITABLE: Final = {
+    "title": "title",
+    "url": "url",
+    "tier": "tier",
+    "reach": "reach",
+    "poll_interval_s": "poll_interval",
+    "disabled": "enabled",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,12 +73,12 @@ async def update_source(
     if unknown or not named:
         raise SourceInvalidError(f"a change names some of {', '.join(EDITABLE)}", field="update_mask")
     before = await watching.sources.get(source.id)
-    attributes = ["poll_interval" if field == "poll_interval_s" else field for field in named]
-    changed = check_source(replace(before, **{each: getattr(source, each) for each in attributes}))
+    values = {EDITABLE[field]: getattr(source, EDITABLE[field]) for field in named}
+    changed = check_source(replace(before, **values))
     # Whoever names no version means the one that was read here, so that two edits at once lose neither's fields.
     kept = await watching.sources.replace(changed, expected_version=expected_version or before.version)
-    if (kept.url, kept.enabled) != (before.url, before.enabled):
-        await watching.sources.wake(source.id, watching.clock.now())
+    if kept.kind is SourceKind.FEED and (kept.url, kept.enabled) != (before.url, before.enabled):
+        await watching.sources.wake(source.id, watching.clock.now(), anew=kept.url != before.url)
     return (await _views(watching, [kept]))[0]
 
 
