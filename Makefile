@@ -7,6 +7,7 @@ RUN_STAMP := $(VENV)/.installed-run
 PYTEST := $(BIN)/python -m pytest
 # What starts the real servers that ZHIKE_TEST_* do not name already, runs a command beside them and stops them.
 REAL := infra/mongodb/with-mongodb.sh infra/elasticsearch/with-elasticsearch.sh
+PORT_SUITES := $(addprefix tests/contract/,documents eventlog artifacts searchindex leases idempotency)
 
 .DEFAULT_GOAL := help
 .PHONY: help run test test-unit test-journeys test-real test-browser pictures load bench fmt lint proto openapi docs clean
@@ -41,8 +42,8 @@ test-unit: $(STAMP)  ## the fast tests without sockets
 test-journeys: $(STAMP)  ## the journeys on the real processes
 	$(PYTEST) -m "not real" tests/journeys
 
-test-real: $(STAMP)  ## what needs real servers (docs/operator.md says how they are found)
-	$(REAL) $(PYTEST) -n 2 -m real tests/contract tests/journeys
+test-real: $(STAMP)  ## every adapter of the ports, and what else needs real servers (docs/operator.md says how they are found)
+	$(REAL) sh -c '$(PYTEST) -n 2 $(PORT_SUITES) && $(PYTEST) -n 2 -m real tests/contract tests/journeys $(PORT_SUITES:%=--ignore=%)'
 ifdef ES_JAVA_HOME_9
 	env -u ZHIKE_TEST_ELASTICSEARCH ZHIKE_ELASTICSEARCH_VERSION=9.5.3 ES_JAVA_HOME=$(ES_JAVA_HOME_9) \
 		infra/elasticsearch/with-elasticsearch.sh $(PYTEST) -m real tests/contract/searchindex tests/contract/search
@@ -60,7 +61,7 @@ load: $(STAMP)  ## load a platform of its own with 100 requests/s for a minute a
 	$(BIN)/python -m loadtests --shape smoke
 
 bench: $(STAMP)  ## the figures that the README quotes (alone on the machine, please)
-	$(BIN)/python -m benchmarks.all
+	$(REAL) $(BIN)/python -m benchmarks.all
 
 fmt: $(STAMP)  ## format code and protos
 	$(BIN)/ruff format .
@@ -69,7 +70,7 @@ fmt: $(STAMP)  ## format code and protos
 lint: $(STAMP)  ## formatting, lint, types, import contracts, protos, image, compose, dashboards, rules
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
-	$(BIN)/mypy services gateway infra
+	$(BIN)/mypy services gateway infra loadtests
 	$(BIN)/lint-imports
 	$(BIN)/python protos/generate.py --lint
 	$(BIN)/hadolint infra/docker/Dockerfile

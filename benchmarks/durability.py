@@ -280,8 +280,16 @@ async def _status(child: Child, clients: Clients) -> system_pb.SystemStatus:
 
 
 async def verify(
-    stage: Stage, folder: Path, tally: Tally, *, kills: int, console: Console, documents: str = SQLITE
+    stage: Stage,
+    folder: Path,
+    tally: Tally,
+    *,
+    kills: int,
+    console: Console,
+    documents: str = SQLITE,
+    partitions: int = 1,
 ) -> Result:
+    """Read what is stored, with no process running, and hold it against what was acknowledged."""
     async with AsyncExitStack() as stack:
         stores: dict[str, DocumentStore] = {}
         for service in stage.programs:
@@ -290,10 +298,10 @@ async def verify(
             else:
                 stores[service] = MongoDocuments.open(documents, service)
             stack.push_async_callback(stores[service].close)
-        stored = Counter(event.payload["id"] for event in await _whole_log(stores[OWNER], LOG))
+        stored = Counter(event.payload["id"] for event in await _whole_log(stores[OWNER], LOG, partitions))
         equal = True
         for check in stage.checks:
-            same, size = await _is_equal(check, stores)
+            same, size = await _is_equal(check, stores, partitions)
             console.print(f"{check.service}/{check.name}: {size} documents, {'equal' if same else 'DIFFERENT'}")
             equal = equal and same and size > 0
     return Result(
@@ -305,7 +313,7 @@ async def verify(
     )
 
 
-async def _is_equal(check: Check, stores: Mapping[str, DocumentStore]) -> tuple[bool, int]:
+async def _is_equal(check: Check, stores: Mapping[str, DocumentStore], partitions: int) -> tuple[bool, int]:
     """Compare the projection in force, tombstones and watermarks included, with one built anew in memory."""
     live = stores[check.service]
     generations = Generations(live, check.name, check.collections)
@@ -314,7 +322,7 @@ async def _is_equal(check: Check, stores: Mapping[str, DocumentStore]) -> tuple[
     await anew.declare(*check.collections)
     projection = (await check.prepare(live, anew))(check.name, lambda collection: collection)
     for owner, name in check.logs:
-        await _apply(projection, await _whole_log(stores[owner], name))
+        await _apply(projection, await _whole_log(stores[owner], name, partitions))
     same, size = True, 0
     for collection in check.collections:
         expected = await _documents(anew, collection)
@@ -328,16 +336,20 @@ async def _apply(projection: Projection, events: Sequence[Event]) -> None:
         await projection.apply(events[start : start + 500])
 
 
-async def _whole_log(documents: DocumentStore, name: str) -> list[Event]:
-    log = DocumentsLog(documents, name, 1, SystemClock(), Random(0))
+async def _whole_log(documents: DocumentStore, name: str, partitions: int) -> list[Event]:
+    """Return every event, partition after partition. Raises RuntimeError for a missing number."""
+    log = DocumentsLog(documents, name, partitions, SystemClock(), Random(0))
     await log.open()
     events: list[Event] = []
-    while found := await log.read(0, after=len(events)):
-        if found[0].seq != len(events) + 1:
-            raise RuntimeError(f"log {name} has a hole after {len(events)}")
-        events.extend(found)
-    if len(events) != (await log.head()).seqs[0]:
-        raise RuntimeError(f"log {name} has a hole after {len(events)}")
+    for partition, last in enumerate((await log.head()).seqs):
+        seq = 0
+        while found := await log.read(partition, after=seq):
+            if found[0].seq != seq + 1:
+                raise RuntimeError(f"partition {partition} of log {name} has a hole after {seq}")
+            seq = found[-1].seq
+            events.extend(found)
+        if seq != last:
+            raise RuntimeError(f"partition {partition} of log {name} has a hole after {seq}")
     return events
 
 

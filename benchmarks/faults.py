@@ -4,7 +4,9 @@
 searches, recommendations and product pages through the gateway, and meanwhile kills processes (or does to them what
 ``--kinds`` says) at seeded random moments. In the end every acknowledged event must be in its log exactly once, every
 projection must equal one that is built anew, every process must have been ready again in time, and few reads may have
-failed: 1 % of those that met a fault on their path, none of the others.
+failed: 1 % of those that met a fault on their path, none of the others. In the distributed profile the stores can be
+struck as well (``store-down``, ``store-slow``); no read can be answered from a store that is away, so those reads are
+counted apart.
 
 The last line of ``--json`` is one object; ``--merge FILE…`` sums up such objects instead. Exit 1 when anything failed.
 """
@@ -24,6 +26,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
 from typing import Any
+from urllib.parse import urlsplit, urlunsplit
 
 import httpx
 from rich.console import Console
@@ -31,16 +34,17 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from benchmarks.durability import SQLITE, Tally, verify
 from benchmarks.durability_stages import PLATFORM_STAGE
-from benchmarks.faults_load import PATHS, READ_LIMIT_S, GatewayWriter, Read, Reads, Shopper, product_rows
+from benchmarks.faults_load import PATHS, PRODUCTS, READ_LIMIT_S, GatewayWriter, Read, Reads, Shopper, product_rows
 from infra.faults.injector import Injector
 from infra.faults.proxy import FaultyProxy
-from infra.faults.schedule import RESTARTS, Fault, FaultKind, schedule
+from infra.faults.schedule import OF_STORES, RESTARTS, Fault, FaultKind, schedule
 from infra.local.health import is_ready
 from infra.local.log_output import LogOutput
 from infra.local.plan import GATEWAY, SERVICES, Plan, Process, free_ports, plan_deployment
 from infra.local.profile import Profile, profile_environment
 from infra.local.run_file import read_run_file
 from infra.local.supervisor import Supervisor
+from services.chassis.settings import DISTRIBUTED_LOG_PARTITIONS, EMBEDDED_LOG_PARTITIONS
 
 WRITERS, SHOPPERS = 2, 4
 AFTER_S = (0.5, 3.0)
@@ -53,6 +57,7 @@ SETTLE_S = 0.5  # after a process says that it is ready, until its callers' conn
 PROBE_PAUSE_S = 0.1
 DRAIN_LIMIT_S = 120.0
 SERVERS = {"ZHIKE_DOCUMENTS": "ZHIKE_TEST_MONGODB", "ZHIKE_SEARCH_INDEX": "ZHIKE_TEST_ELASTICSEARCH"}
+STORES = {"documents": "ZHIKE_DOCUMENTS", "search-index": "ZHIKE_SEARCH_INDEX"}
 
 
 class ServersMissingError(Exception):
@@ -68,7 +73,8 @@ class Window:
     end: float
 
     def met(self, read: Read) -> bool:
-        return self.fault.target in PATHS[read.route] and read.begin <= self.end and read.end >= self.begin
+        in_the_way = self.fault.kind in OF_STORES or self.fault.target in PATHS[read.route]
+        return in_the_way and read.begin <= self.end and read.end >= self.begin
 
 
 @dataclass
@@ -86,6 +92,8 @@ class Report:
     reads_during: int = 0
     reads_failed_during: int = 0
     reads_failed_after: int = 0
+    reads_store_away: int = 0
+    reads_failed_store_away: int = 0
     read_s_max: float = 0.0
     faults: dict[str, int] = field(default_factory=dict)
     struck: dict[str, int] = field(default_factory=dict)
@@ -138,7 +146,7 @@ class Stage:
 def environment_of(profile: Profile) -> tuple[dict[str, str], str]:
     """Return what the processes inherit and where they keep documents. Raises ServersMissingError."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("ZHIKE_")}
-    kept |= {"ZHIKE_LOG_LEVEL": "warning", "ZHIKE_LOG_FORMAT": "json", "ZHIKE_LOG_PARTITIONS": "1"}
+    kept |= {"ZHIKE_LOG_LEVEL": "warning", "ZHIKE_LOG_FORMAT": "json"}
     if profile is Profile.EMBEDDED:
         return kept, SQLITE
     missing = [variable for variable in SERVERS.values() if not os.environ.get(variable)]
@@ -158,15 +166,15 @@ def environment_of(profile: Profile) -> tuple[dict[str, str], str]:
 async def running(folder: Path, environment: Mapping[str, str], profile: Profile) -> AsyncIterator[Stage]:
     """Start the platform with a small catalogue; between the gateway and each service lies a proxy."""
     async with AsyncExitStack() as stack:
+        ways: dict[str, FaultyProxy] = {}
+        if profile is Profile.DISTRIBUTED:
+            environment = await _before_stores(stack, ways, environment)
         plan = plan_deployment(
             folder, bind="127.0.0.1", http_port=free_ports(1)[0], demo=False, environment=environment, profile=profile
         )
-        ways: dict[str, FaultyProxy] = {}
         for each in plan.processes:
             if each.name in SERVICES:
-                ways[each.name] = FaultyProxy(plan.host, each.port)
-                await ways[each.name].start()
-                stack.push_async_callback(ways[each.name].close)
+                ways[each.name] = await _started(stack, FaultyProxy(plan.host, each.port))
         plan = dataclasses.replace(plan, processes=tuple(_through(each, ways) for each in plan.processes))
         supervisor = Supervisor(plan, LogOutput(folder / "logs", None))
         stack.push_async_callback(supervisor.stop)
@@ -176,6 +184,26 @@ async def running(folder: Path, environment: Mapping[str, str], profile: Profile
         stack.push_async_callback(client.aclose)
         operator = {"Authorization": f"Bearer {(folder / 'operator.token').read_text().strip()}"}
         yield Stage(plan, Injector(lambda name: _pid(folder, name), ways), client, operator)
+
+
+async def _started(stack: AsyncExitStack, proxy: FaultyProxy) -> FaultyProxy:
+    await proxy.start()
+    stack.push_async_callback(proxy.close)
+    return proxy
+
+
+async def _before_stores(
+    stack: AsyncExitStack, ways: dict[str, FaultyProxy], environment: Mapping[str, str]
+) -> dict[str, str]:
+    """Put a proxy before each server; return what the processes inherit so that they go through it."""
+    changed = dict(environment)
+    for store, variable in STORES.items():
+        address = urlsplit(environment[variable])
+        ways[store] = await _started(stack, FaultyProxy(str(address.hostname), int(address.port or 0)))
+        who = address.netloc.rpartition("@")[0]
+        netloc = f"{who}@{ways[store].address}" if who else ways[store].address
+        changed[variable] = urlunsplit(address._replace(netloc=netloc))
+    return changed
 
 
 def _through(process: Process, ways: Mapping[str, FaultyProxy]) -> Process:
@@ -219,7 +247,8 @@ async def break_it(stage: Stage, faults: Sequence[Fault], report: Report, consol
             begin = now()
             await stage.injector.strike(fault)
             over = now()
-            await _ready_again(stage, fault.target)
+            for target in SERVICES if fault.kind in OF_STORES else (fault.target,):
+                await _ready_again(stage, target)
             windows.append(Window(fault, begin, now() + SETTLE_S))
             # A process that dies is away from the blow on; one that was held, from when it is let go.
             away_s = now() - (begin if fault.kind in RESTARTS else over)
@@ -250,19 +279,28 @@ async def drain(stage: Stage) -> None:
             await asyncio.sleep(0.3)
 
 
+async def found(stage: Stage, key: str) -> int:
+    """Return how many products can be found: the search index is a projection too."""
+    answer = await stage.client.get("/v1/search", headers={"X-Api-Key": key, "X-Visitor-Id": f"v-{0:022}"})
+    return int(answer.raise_for_status().json()["total_size"])
+
+
 def count(reads: Sequence[Read], windows: Sequence[Window], report: Report) -> None:
     """Say of every read whether it met a fault on its path, and of those that failed why."""
     failures, fallbacks = Counter[str](), Counter[str]()
     for read in reads:
         met = next((window for window in windows if window.met(read)), None)
         report.reads += 1
-        report.reads_during += met is not None
+        store_away = met is not None and met.fault.kind in OF_STORES
+        report.reads_during += met is not None and not store_away
+        report.reads_store_away += store_away
         report.read_s_max = round(max(report.read_s_max, read.end - read.begin), 2)
         if read.fallback:
             fallbacks[read.fallback] += 1
         if read.failed:
             report.reads_failed += 1
-            report.reads_failed_during += met is not None
+            report.reads_failed_during += met is not None and not store_away
+            report.reads_failed_store_away += store_away
             report.reads_failed_after += met is None
             late = f"over {READ_LIMIT_S:.0f} s" if read.status and read.status < 500 else f"{read.status} {read.reason}"
             fault = "no fault" if met is None else f"{met.fault.kind.value} {met.fault.target}"
@@ -291,26 +329,37 @@ async def measure(folder: Path, profile: Profile, faults: Sequence[Fault], *, se
             stop.set()
             await asyncio.gather(*tasks)
         await drain(stage)
+        searchable = await found(stage, browser)
     if tally.refused or reads.wrong:
         raise RuntimeError(f"the load was refused: {dict(tally.refused)} {dict(reads.wrong)}")
     count(reads.all, windows, report)
-    result = await verify(PLATFORM_STAGE, folder, tally, kills=report.kills, console=console, documents=documents)
+    result = await verify(
+        PLATFORM_STAGE,
+        folder,
+        tally,
+        kills=report.kills,
+        console=console,
+        documents=documents,
+        partitions=EMBEDDED_LOG_PARTITIONS if profile is Profile.EMBEDDED else DISTRIBUTED_LOG_PARTITIONS,
+    )
     report.acknowledged, report.lost, report.doubled = result.acknowledged, result.lost, result.doubled
-    report.projections_equal = result.projections_equal
+    report.projections_equal = result.projections_equal and searchable == PRODUCTS
     return report
 
 
-def targets_of(kinds: Sequence[FaultKind]) -> dict[FaultKind, Sequence[str]]:
-    """Return whom each kind of fault may strike."""
-    everybody = (*SERVICES, GATEWAY)
-    return {kind: SERVICES if kind in {FaultKind.SLOW, FaultKind.BLACK_HOLE} else everybody for kind in kinds}
+def targets_of(kinds: Sequence[FaultKind], profile: Profile) -> dict[FaultKind, Sequence[str]]:
+    """Return whom each kind of fault may strike. Raises ValueError where there is nobody."""
+    if profile is Profile.EMBEDDED and OF_STORES.intersection(kinds):
+        raise ValueError("the embedded profile has no server of stores: --profile distributed")
+    targets = dict.fromkeys((FaultKind.SLOW, FaultKind.BLACK_HOLE), SERVICES) | dict.fromkeys(OF_STORES, tuple(STORES))
+    return {kind: targets.get(kind, (*SERVICES, GATEWAY)) for kind in kinds}
 
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--profile", type=Profile, choices=list(Profile), default=Profile.EMBEDDED)
     parser.add_argument("--kills", type=int, default=30, help="how many faults; kills unless --kinds says otherwise")
-    kinds = [kind.value for kind in FaultKind if kind is not FaultKind.STORE_DOWN]
+    kinds = [kind.value for kind in FaultKind]
     parser.add_argument("--kinds", default="kill", help=f"with commas, of {', '.join(kinds)}")
     parser.add_argument("--seed", type=int, default=2026)
     parser.add_argument("--data", type=Path, help="keep the data and the processes' logs in this new directory")
@@ -321,7 +370,9 @@ def _arguments() -> argparse.Namespace:
 
 def _measured(arguments: argparse.Namespace, console: Console) -> Report:
     kinds = [FaultKind(each) for each in arguments.kinds.split(",")]
-    faults = schedule(targets_of(kinds), arguments.kills, Random(arguments.seed), after_s=AFTER_S, hold_s=HOLD_S)
+    faults = schedule(
+        targets_of(kinds, arguments.profile), arguments.kills, Random(arguments.seed), after_s=AFTER_S, hold_s=HOLD_S
+    )
     with tempfile.TemporaryDirectory(prefix="zhike-faults-") as temporary:
         folder = arguments.data or Path(temporary)
         folder.mkdir(parents=True, exist_ok=True)

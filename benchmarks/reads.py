@@ -42,6 +42,8 @@ from services.chassis.documents.memory import MemoryDocuments
 from services.chassis.eventlog.port import Event
 from services.chassis.logs import configure_logs
 from services.chassis.metrics import CHASSIS_METRICS, Metrics
+from services.chassis.readiness import Readiness
+from services.chassis.standing import Standings
 from services.recommendation.domain.baskets import TogetherTable
 from services.recommendation.domain.model import AlsParameters, Ranker
 from services.recommendation.jobs.board import count_board
@@ -206,6 +208,7 @@ async def gateway_figures(rounds: int) -> Figures:
         clock=clock,
         start_time=clock.now(),
         fallbacks=Fallbacks(clock, metrics := Metrics((CHASSIS_METRICS, GATEWAY_METRICS))),
+        readiness=Readiness(None, metrics, Standings(metrics), clock),
     )
     app = build_app(parts, metrics)
     _, browser = await keys.create(KeyName("browser", Role.PUBLISHABLE, shop="main", channel="", owner="b"))

@@ -51,7 +51,7 @@ SEED = 2017
 async def parts_cpu_us(searching: Searching, queries: Sequence[Query], folder: Path) -> dict[str, int]:
     """Return microseconds of CPU by part. ``folder`` is for the log and is written anew."""
     served: list[Served] = []
-    servicer = SearchServicer(replace(searching, note=served.append), Completion)
+    servicer = SearchServicer(replace(searching, note=served.append), Completion, lambda _: None)
     requests = [_bytes_of(query) for query in queries]
 
     async def find() -> None:

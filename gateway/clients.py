@@ -6,7 +6,6 @@ from typing import Any, Final, Generic, Protocol, TypeVar
 
 from google.longrunning import operations_pb2
 from google.protobuf.message import Message
-from grpc_health.v1 import health_pb2
 from zhike.chassis.v1 import event_log_service_pb2, system_service_pb2
 from zhike.knowledge.v1 import customer_pb2, customer_service_pb2, user_event_service_pb2
 from zhike.orders.v1 import order_import_service_pb2, order_pb2, order_service_pb2
@@ -397,6 +396,11 @@ READ_ARTIFACT: Final[
     system_service_pb2.ReadArtifactRequest,
     system_service_pb2.ReadArtifactResponse,
 )
-CHECK_HEALTH: Final[dict[str, Method[health_pb2.HealthCheckRequest, health_pb2.HealthCheckResponse]]] = (
-    _for_each_service(health_pb2, "Health/Check", health_pb2.HealthCheckRequest, health_pb2.HealthCheckResponse)
+GET_READINESS: Final[dict[str, Method[system_service_pb2.GetReadinessRequest, system_service_pb2.Readiness]]] = (
+    _for_each_service(
+        system_service_pb2,
+        "SystemService/GetReadiness",
+        system_service_pb2.GetReadinessRequest,
+        system_service_pb2.Readiness,
+    )
 )

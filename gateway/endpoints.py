@@ -39,6 +39,7 @@ from gateway.settings import GatewaySettings
 from gateway.tokens import ShopperTokens
 from services.chassis.clock import Clock
 from services.chassis.errors import InvalidArgumentError
+from services.chassis.readiness import Readiness
 
 JSON: Final = "application/json"
 
@@ -59,6 +60,7 @@ class Parts:
     fallbacks: Fallbacks
     order_tokens: OrderTokens
     order_streams: OrderStreams
+    readiness: Readiness
 
 
 class Answer:

@@ -40,8 +40,10 @@ from services.chassis.errors import ZhikeError
 from services.chassis.eventlog.subscription import RemoteSource
 from services.chassis.logs import configure_logs, get_log
 from services.chassis.metrics import CHASSIS_METRICS, Metrics, stop_serving
+from services.chassis.readiness import Readiness
 from services.chassis.server import EXIT_SETTINGS, EXIT_START, StartError, collect_traces
 from services.chassis.settings import SettingsError, load_settings
+from services.chassis.standing import Standings
 from services.kits.purchases import ORDER_EVENTS
 
 SERVICE: Final = "gateway"
@@ -72,7 +74,10 @@ async def built(settings: GatewaySettings) -> AsyncIterator[Gateway]:
         stack.push_async_callback(adapters.close)
         clients = Clients(settings, metrics, chance=Random())
         stack.push_async_callback(clients.close)
-        documents = MeasuredDocuments(adapters.documents, metrics)
+        standings = Standings(metrics)
+        documents = MeasuredDocuments(adapters.documents, metrics, standings)
+        readiness = Readiness(None, metrics, standings, clock)
+        stack.callback(asyncio.create_task(readiness.watch(documents), name="store").cancel)
         keys = KeyStore(documents, clock)
         await keys.open()
         data = settings.data.absolute()
@@ -96,6 +101,7 @@ async def built(settings: GatewaySettings) -> AsyncIterator[Gateway]:
             fallbacks=Fallbacks(clock, metrics),
             order_tokens=order_tokens,
             order_streams=OrderStreams(RemoteSource(clients, "orders", ORDER_EVENTS), clients, metrics),
+            readiness=readiness,
         )
         for language in LANGUAGES:
             parts.fallbacks.popular.want(settings.default_shop, language)
@@ -135,8 +141,9 @@ async def _run(settings: GatewaySettings) -> None:
         stack.callback(listening.close)
         metrics_port = _serve_metrics(stack, gateway.metrics, settings)
 
+        await gateway.parts.readiness.become_ready()
+
         def say_ready() -> None:
-            gateway.metrics.gauge("zhike_ready").set(1)
             address = f"{settings.bind}:{listening.getsockname()[1]}"
             metrics = f"{settings.bind}:{metrics_port}"
             log.info("ready", address=address, metrics=metrics, pid=os.getpid(), demo=settings.demo)
@@ -157,7 +164,7 @@ async def _run(settings: GatewaySettings) -> None:
         ):
             stack.callback(asyncio.create_task(background).cancel)
         await server.serve([listening])
-        gateway.metrics.gauge("zhike_ready").set(0)
+        await gateway.parts.readiness.drain()
         log.info("stopping")
     log.info("stopped")
 

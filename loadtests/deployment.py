@@ -45,8 +45,8 @@ def target(*, run: str, sheds: bool) -> Iterator[Target]:
     """
     url = os.environ.get("ZHIKE_URL", "")
     if not url:
-        with own_platform(SHEDDING if sheds else {}) as data, _keys(_url_of(data), data, run) as keys:
-            yield Target(_url_of(data), keys["load"], keys["staff"], data)
+        with own_platform(SHEDDING if sheds else {}) as own, _keys(_url_of(own), own, run) as keys:
+            yield Target(_url_of(own), keys["load"], keys["staff"], own)
         return
     given = {scope: os.environ.get(f"ZHIKE_LOAD_{name}KEY", "") for scope, name in (("load", ""), ("staff", "STAFF_"))}
     data = Path(os.environ["ZHIKE_DATA"]) if os.environ.get("ZHIKE_DATA") else None

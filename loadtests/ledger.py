@@ -102,6 +102,6 @@ def price_is_lost(acknowledged: Mapping[str, Any], product: Mapping[str, Any]) -
     """Tell whether the owner's product lacks an acknowledged price; a later version is somebody's later edit."""
     version = int(product["version"])
     if version != acknowledged["version"]:
-        return version < acknowledged["version"]
+        return version < int(acknowledged["version"])
     kept = {name: product["price"][name] for name in ("amount", "currency")}
     return kept != {name: acknowledged[name] for name in ("amount", "currency")}

@@ -42,12 +42,16 @@ def log_address() -> str:
     return named or (run.addresses.get(OWNER, "") if run else "")
 
 
+def _clients(address: str) -> Clients:
+    return Clients(ChassisSettings.model_validate({"knowledge_address": address}), Metrics())
+
+
 async def mark(folder: Path) -> dict[str, Any]:
     """Write down where the log stands."""
     address = log_address()
     if not address:
         return {"door": "resend"}
-    clients = Clients(ChassisSettings(knowledge_address=address), Metrics())
+    clients = _clients(address)
     try:
         head = await RemoteSource(clients, OWNER, LOG).head()
     finally:
@@ -77,7 +81,7 @@ async def check(folder: Path) -> Kept:
 
 async def _stored(address: str, marked: Mapping[str, Any]) -> Counter[str]:
     """Return how often each client id stands in the log after the mark."""
-    clients = Clients(ChassisSettings(knowledge_address=address), Metrics())
+    clients = _clients(address)
     positions = dict(enumerate(marked["seqs"]))
     counts: Counter[str] = Counter()
     try:

@@ -182,6 +182,7 @@ async def get_system(call: Call) -> Answer:
         "pid": os.getpid(),
         "start_time": call.parts.start_time,
         "version": version("zhike"),
+        "degraded": dict(call.parts.readiness.degraded),
     }
     ready = all(each["ready"] for each in services)
     return json_answer({"ready": ready, "services": services, "gateway": own})

@@ -7,9 +7,9 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Final
 
-from grpc_health.v1 import health_pb2
+from zhike.chassis.v1 import system_service_pb2
 
-from gateway.clients import CHECK_HEALTH, PROBE_TIMEOUT_MS, SERVICES
+from gateway.clients import GET_READINESS, PROBE_TIMEOUT_MS, SERVICES
 from gateway.endpoints import Answer, Call, Endpoint, Handler, json_answer
 from gateway.errors import PartsMissingError
 from gateway.etag import is_unchanged
@@ -40,11 +40,22 @@ async def get_health(_call: Call) -> Answer:
 
 
 async def get_readiness(call: Call) -> Answer:
-    """Ask every service at once; name those that are missing."""
-    missing = [service for service in await asyncio.gather(*(_missing(call, each) for each in SERVICES)) if service]
+    """Ask every service at once; name those that are missing, and what those that serve must do without."""
+    told = dict(zip(SERVICES, await asyncio.gather(*(_readiness(call, each) for each in SERVICES)), strict=True))
+    missing = [service for service, readiness in told.items() if not readiness.serving]
+    if not call.parts.readiness.serving:
+        missing.append("gateway")
     if missing:
         raise PartsMissingError(f"not ready: {', '.join(missing)}", missing=",".join(missing), retry_after_s=1)
-    return json_answer({"status": "ready", "services": dict.fromkeys(SERVICES, "serving")})
+    degraded = {service: dict(readiness.degraded) for service, readiness in told.items()}
+    degraded["gateway"] = dict(call.parts.readiness.degraded)
+    return json_answer(
+        {
+            "status": "ready",
+            "services": dict.fromkeys(SERVICES, "serving"),
+            "degraded": {service: parts for service, parts in degraded.items() if parts},
+        }
+    )
 
 
 async def get_root(call: Call) -> Answer:
@@ -53,14 +64,13 @@ async def get_root(call: Call) -> Answer:
     return Answer(b"", status=HTTPStatus.TEMPORARY_REDIRECT, headers=((b"location", page),))
 
 
-async def _missing(call: Call, service: str) -> str:
+async def _readiness(call: Call, service: str) -> system_service_pb2.Readiness:
     try:
-        health = await call.parts.caller.call(
-            CHECK_HEALTH[service], health_pb2.HealthCheckRequest(), timeout_ms=PROBE_TIMEOUT_MS
+        return await call.parts.caller.call(
+            GET_READINESS[service], system_service_pb2.GetReadinessRequest(), timeout_ms=PROBE_TIMEOUT_MS
         )
     except RemoteError:
-        return service
-    return "" if health.status == health_pb2.HealthCheckResponse.SERVING else service
+        return system_service_pb2.Readiness()
 
 
 def file_handler(path: Path, *headers: tuple[bytes, bytes]) -> Handler:

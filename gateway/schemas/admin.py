@@ -193,6 +193,7 @@ class ServiceStatus(Shown):
     start_time: datetime | None = None
     pid: int = 0
     facts: dict[str, str] = {}
+    degraded: Annotated[dict[str, str], Field(description="Parts that do not work, each with the cause.")] = {}
 
 
 class GatewayStatus(Shown):
@@ -201,6 +202,7 @@ class GatewayStatus(Shown):
     pid: int
     start_time: datetime
     version: str
+    degraded: Annotated[dict[str, str], Field(description="Parts that do not work, each with the cause.")]
 
 
 class System(Shown):
@@ -222,3 +224,10 @@ class Readiness(Shown):
 
     status: Literal["ready"]
     services: dict[str, Literal["serving"]]
+    degraded: Annotated[
+        dict[str, dict[str, str]],
+        Field(
+            description="By process, parts that it must do without, each with the cause; empty when all work.",
+            examples=[{"knowledge": {"document-writes": "OutOfDiskSpace"}}],
+        ),
+    ]

@@ -61,9 +61,7 @@ class NewOrder(Read):
     identifiers: Annotated[list[IdentifierText], Field(max_length=8, description="Whose it is.")] = []
     total: Annotated[Money | None, Field(description="Without it, the sum of the lines less discounts.")] = None
     attribution_token: Annotated[str | None, Field(max_length=1_024)] = None
-    handed_over: Annotated[bool | None, Field(description="The goods left with the customer at once.")] = (
-        None
-    )
+    handed_over: Annotated[bool | None, Field(description="The goods left with the customer at once.")] = None
     destination: Annotated[
         str | None,
         Field(pattern="^(pickup|[A-Z]{2}(-[A-Z0-9]{1,3})?)$", description="Country or its part, or pickup."),

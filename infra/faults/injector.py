@@ -15,16 +15,20 @@ from infra.faults.schedule import RESTARTS, Fault, FaultKind
 FULL_DISK_BYTES: Final = 4_096  # as large as a file may become while the disk is full
 END_LIMIT_S: Final = 20.0
 PAUSE_S: Final = 0.02
-_WAYS: Final = {FaultKind.SLOW: Way.SLOW, FaultKind.BLACK_HOLE: Way.SILENT, FaultKind.STORE_DOWN: Way.CLOSED}
+_WAYS: Final = {
+    FaultKind.SLOW: Way.SLOW,
+    FaultKind.BLACK_HOLE: Way.SILENT,
+    FaultKind.STORE_DOWN: Way.CLOSED,
+    FaultKind.STORE_SLOW: Way.SLOW,
+}
 
 
 @dataclass(frozen=True)
 class Injector:
-    """``pid_of`` names the process of a target now; ``ways`` and ``stores`` are the proxies before it."""
+    """``pid_of`` names the process of a target now; ``ways`` are the proxies before services and stores."""
 
     pid_of: Callable[[str], int]
     ways: Mapping[str, FaultyProxy] = field(default_factory=dict)
-    stores: Mapping[str, FaultyProxy] = field(default_factory=dict)
 
     async def strike(self, fault: Fault) -> None:
         """Let the fault happen and return when it is over: the process ended, or the hold passed."""
@@ -37,8 +41,7 @@ class Injector:
             with full_disk(psutil.Process(self.pid_of(fault.target))):
                 await asyncio.sleep(fault.hold_s)
         else:
-            proxies = self.stores if fault.kind is FaultKind.STORE_DOWN else self.ways
-            with _changed(proxies[fault.target], _WAYS[fault.kind]):
+            with _changed(self.ways[fault.target], _WAYS[fault.kind]):
                 await asyncio.sleep(fault.hold_s)
 
     async def _end(self, fault: Fault) -> None:

@@ -18,10 +18,12 @@ class FaultKind(StrEnum):
     SLOW = "slow"  # the way to it delays every packet
     BLACK_HOLE = "black-hole"  # the way to it takes everything and passes nothing on
     DISK_FULL = "disk-full"  # no file of it may grow
-    STORE_DOWN = "store-down"  # the server that keeps its documents refuses connections
+    STORE_DOWN = "store-down"  # a server that keeps documents or the search index refuses connections
+    STORE_SLOW = "store-slow"  # the way to it delays every packet
 
 
 RESTARTS: Final = frozenset({FaultKind.KILL, FaultKind.TERM})
+OF_STORES: Final = frozenset({FaultKind.STORE_DOWN, FaultKind.STORE_SLOW})
 
 
 @dataclass(frozen=True, slots=True)

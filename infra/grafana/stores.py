@@ -72,11 +72,37 @@ STORES = Dashboard(
             ),
         ),
         Row(
+            "What the processes lean on",
+            (
+                Panel(
+                    "Parts that do not work",
+                    "0 while a part is away, slow, full or read-only; /readyz, zhike status and one line of log name "
+                    "the cause.",
+                    (
+                        Query(
+                            f"min by (service, part) (zhike_part_up{{{SERVICE}}})",
+                            "{{service}} {{part}}",
+                        ),
+                    ),
+                ),
+                Panel(
+                    "Leases lost",
+                    "In the last hour: a process was paused, or its store away; the work goes on elsewhere.",
+                    (
+                        Query(
+                            f"sum by (service, lease) (increase(zhike_lease_lost_total{{{SERVICE}}}[1h]))",
+                            "{{service}} {{lease}}",
+                        ),
+                    ),
+                ),
+            ),
+        ),
+        Row(
             "Search index",
             (
                 Panel(
                     "Search index answers",
-                    "1 while it does; 0: searches answer 503, and the log of the process says why.",
+                    "1 while it answers and takes writes; 0: the log of the process says why.",
                     (Query(f"zhike_search_index_up{{{SERVICE}}}", "{{service}} {{instance}}"),),
                 ),
             ),

@@ -3,7 +3,7 @@
 from typing import Any
 
 from loadtests.users import mix
-from loadtests.users.asking import Actor, Script, get, product_path, tell
+from loadtests.users.asking import Actor, Ask, Script, get, product_path, tell
 
 
 def shopper(actor: Actor) -> Script:
@@ -22,7 +22,7 @@ def visit(actor: Actor) -> Script:
     if rng.random() < mix.TYPES_SLOWLY:
         typed = query.text[: 1 + rng.randrange(len(query.text))].strip() or query.text
         yield get("suggest", "/v1/suggest", visitor=visitor, q=typed, language=query.language)
-    asked = {"q": query.text, "language": query.language, "page_size": mix.SEARCH_PAGE}
+    asked: dict[str, Any] = {"q": query.text, "language": query.language, "page_size": mix.SEARCH_PAGE}
     found = yield get("search", "/v1/search", visitor=visitor, **asked)
     if not found:
         return
@@ -68,6 +68,6 @@ def _consider(actor: Actor, visitor: str, language: str, result: Any, token: str
         yield tell("events", [purchase], visitor=visitor)
 
 
-def _offered(placement: str, visitor: str, language: str, **about: str) -> Any:
+def _offered(placement: str, visitor: str, language: str, **about: Any) -> Ask:
     path = f"/v1/recommendations/{placement}"
     return get("recommendation", path, visitor=visitor, language=language, page_size=mix.SLOTS, **about)

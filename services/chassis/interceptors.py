@@ -37,7 +37,7 @@ DEADLINE_FLOOR_S = 0.002  # less time than this cannot carry an answer back
 READY_MARGIN_S = 0.05  # of a deadline is kept to say "not ready" before it passes
 NOT_READY_WAIT_LIMIT_S = 10.0
 FAILURES = frozenset({"DATA_LOSS", "DEADLINE_EXCEEDED", "INTERNAL", "UNAVAILABLE", "UNIMPLEMENTED", "UNKNOWN"})
-UNTOUCHED_METHODS = frozenset({"/grpc.health.v1.Health/Check"})
+UNTOUCHED_METHODS = frozenset({"/grpc.health.v1.Health/Check", "/zhike.chassis.v1.SystemService/GetReadiness"})
 # Answered before the process is ready: readers elsewhere catch up from it, an operator asks what it waits for.
 # The calls on a call stream wait each for itself.
 EARLY_PREFIXES = (

@@ -13,6 +13,7 @@ from enum import StrEnum
 from random import Random
 from typing import Protocol
 
+from services.chassis.leases import LeaseLostError
 from services.chassis.logs import CallContext, bind_call, get_log, log_defect, new_request_id
 from services.chassis.metrics import Metrics
 
@@ -107,6 +108,9 @@ class JobRunner:
                         await self._run(job, standing)
                 else:
                     await self._run(job, standing)
+            except LeaseLostError:  # told of already; it goes on where the lease is now, and waits for it here
+                standing.state = "waiting"
+                await self._sleep(BACK_OFF_FIRST_S)
             except Exception as error:  # noqa: BLE001 - one crash must not end the process, and is logged and counted
                 failures = 1 if loop.time() - started > HEALTHY_AFTER_S else failures + 1
                 self._failures.labels(job.name).inc()

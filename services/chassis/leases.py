@@ -24,6 +24,9 @@ from services.chassis.documents.port import (
 )
 from services.chassis.errors import ErrorKind, ZhikeError
 from services.chassis.logs import get_log
+from services.chassis.metrics import Metrics
+from services.chassis.standing import LEASES as LEASES_PART
+from services.chassis.standing import Standings
 
 TTL_S = 3.0
 RENEW_INTERVAL_S = 1.0
@@ -70,8 +73,11 @@ class Leases:
         *,
         exclusive: bool = False,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        metrics: Metrics | None = None,
+        standings: Standings | None = None,
     ) -> None:
         self._documents, self._clock, self._holder_id = documents, clock, holder_id
+        self._metrics, self._standings = metrics, standings or Standings()
         self._exclusive, self._sleep = exclusive, sleep
         self._sightings: dict[str, _Sighting] = {}
         self._held: dict[str, Lease] = {}
@@ -138,6 +144,8 @@ class Leases:
                 lease = await self.acquire(name)
             except StoreUnavailableError:
                 lease = None
+            else:
+                self._standings.works(LEASES_PART)  # it waits in the queue again, or holds: either is as it should be
             if lease is not None:
                 log.info("lease taken", lease=name, term=lease.term)
                 return lease
@@ -156,11 +164,17 @@ class Leases:
                 renewed = self._clock.monotonic() - shown_s < TTL_S
                 asked_s = shown_s
             if not renewed:
-                log.warning("lease lost", lease=lease.name, term=lease.term)
-                self._held.pop(lease.name, None)
+                self._lost(lease)
                 body.cancel()
                 return
             shown_s = asked_s
+
+    def _lost(self, lease: Lease) -> None:
+        """Tell of it: the process was paused, or its store away; its work is cancelled and goes on elsewhere."""
+        self._standings.failed(LEASES_PART, f"lost {lease.name} (term {lease.term})")
+        if self._metrics is not None:
+            self._metrics.counter("zhike_lease_lost_total").labels(lease.name).inc()
+        self._held.pop(lease.name, None)
 
     async def _create(self, name: str) -> Lease | None:
         lease = Lease(name, self._holder_id, 1)

@@ -66,8 +66,8 @@ _CALL: ContextVar[CallContext | None] = ContextVar("zhike_call", default=None)
 _access: AccessLines | None = None  # None: people read, or nobody wants lines of this level
 
 
-def bind_call(call: CallContext) -> None:
-    """Make ``call`` the context of this task and of what it starts."""
+def bind_call(call: CallContext | None) -> None:
+    """Make ``call`` the context of this task and of what it starts; None: it works for nobody."""
     _CALL.set(call)
 
 

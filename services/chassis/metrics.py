@@ -98,6 +98,18 @@ CHASSIS_METRICS: tuple[Metric, ...] = (
     ),
     Metric("zhike_ready", MetricKind.GAUGE, "1 while this process calls itself SERVING."),
     Metric(
+        "zhike_part_up",
+        MetricKind.GAUGE,
+        "1 while a part that this process leans on works; its log and readiness name the cause where not.",
+        ("part",),
+    ),
+    Metric(
+        "zhike_lease_lost_total",
+        MetricKind.COUNTER,
+        "Leases lost to another process, or not renewed in time, while their work ran here.",
+        ("lease",),
+    ),
+    Metric(
         "zhike_job_running",
         MetricKind.GAUGE,
         "1 while the job runs in this process.",

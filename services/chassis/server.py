@@ -84,6 +84,7 @@ from services.chassis.operations import Operations, Worker
 from services.chassis.operations_servicer import OperationsServicer
 from services.chassis.readiness import Readiness
 from services.chassis.settings import ChassisSettings, SettingsError, load_settings
+from services.chassis.standing import Standings
 from services.chassis.system_servicer import ReaderFace, SystemServicer, rebuild_kind
 from services.chassis.traces import install_traces
 
@@ -128,6 +129,7 @@ class Runtime(Generic[SettingsT]):
     manifests: Manifests
     leases: Leases
     metrics: Metrics
+    standings: Standings
     clients: Clients
     operations: Operations
     idempotency: IdempotentCreates
@@ -151,7 +153,9 @@ class Runtime(Generic[SettingsT]):
         """Return the reading half of a log, its owner's own one or over the wire."""
         if owner_service == self.name:
             return self.event_log(log_name)
-        return RemoteSource(self.clients, owner_service, log_name, rng=self.chance)
+        return RemoteSource(
+            self.clients, owner_service, log_name, rng=self.chance, clock=self.clock, standings=self.standings
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -287,9 +291,10 @@ def collect_traces(stack: AsyncExitStack, settings: ChassisSettings, name: str, 
 def _runtime(
     name: str, settings: SettingsT, adapters: Adapters, metrics: Metrics, *, clock: Clock, chance: Random
 ) -> Runtime[SettingsT]:
-    documents, artifacts = MeasuredDocuments(adapters.documents, metrics), adapters.artifacts
+    standings = Standings(metrics)
+    documents, artifacts = MeasuredDocuments(adapters.documents, metrics, standings), adapters.artifacts
     instance = f"{name}-{SystemRandom().getrandbits(64):016x}"
-    leases = Leases(documents, clock, instance, exclusive=settings.embedded)
+    leases = Leases(documents, clock, instance, exclusive=settings.embedded, metrics=metrics, standings=standings)
     return Runtime(
         name=name,
         settings=settings,
@@ -302,6 +307,7 @@ def _runtime(
         manifests=Manifests(documents, artifacts, clock),
         leases=leases,
         metrics=metrics,
+        standings=standings,
         clients=Clients(settings, metrics, chance=chance),
         operations=Operations(name, documents, artifacts, leases, clock=clock, metrics=metrics, instance=instance),
         idempotency=IdempotentCreates(documents),
@@ -326,9 +332,9 @@ async def _serve(stack: AsyncExitStack, runtime: Runtime[SettingsT], service: Se
     streamed = StreamedMethods(server, interceptor)
     call_stream_service_pb2_grpc.add_CallStreamServiceServicer_to_server(CallStreamServicer(streamed, gate), server)
     health_pb2_grpc.add_HealthServicer_to_server(health_servicer, server)
-    readiness = Readiness(health_servicer, metrics)
+    readiness = Readiness(health_servicer, metrics, runtime.standings, runtime.clock)
     await readiness.show()
-    for add, servicer in (*service.servicers, *_own_servicers(runtime, service, gate, jobs)):
+    for add, servicer in (*service.servicers, *_own_servicers(runtime, service, readiness, jobs)):
         add(servicer, streamed)
     port = _bind(server, settings)
     await server.start()
@@ -353,12 +359,12 @@ async def _serve(stack: AsyncExitStack, runtime: Runtime[SettingsT], service: Se
 
 
 def _own_servicers(
-    runtime: Runtime[Any], service: Service, gate: Gate, jobs: JobRunner
+    runtime: Runtime[Any], service: Service, readiness: Readiness, jobs: JobRunner
 ) -> Sequence[tuple[Callable[..., None], object]]:
     """What every service serves besides its own."""
     system = SystemServicer(
         runtime.name,
-        gate=gate,
+        readiness=readiness,
         jobs=jobs,
         readers=service.readers,
         rebuilds=tuple(service.rebuilds),

@@ -15,11 +15,11 @@ from services.chassis.artifacts.port import ArtifactStore
 from services.chassis.errors import NotFoundError
 from services.chassis.eventlog.dead_letters import LetterBox
 from services.chassis.eventlog.redriving import REDRIVE_KIND, LetterOffice, ListedLetter
-from services.chassis.interceptors import Gate
 from services.chassis.jobs import JobRunner
 from services.chassis.operations import Operations
 from services.chassis.operations_servicer import operation_to_pb
 from services.chassis.paging import decode_page_token, encode_page_token, page_size
+from services.chassis.readiness import Readiness
 
 CHUNK_BYTES = 1024 * 1024
 REBUILD_KIND = "rebuild"
@@ -55,7 +55,7 @@ class SystemServicer(system_service_pb2_grpc.SystemServiceServicer):
         self,
         service: str,
         *,
-        gate: Gate,
+        readiness: Readiness,
         jobs: JobRunner,
         readers: Callable[[], Sequence[ReaderFace]],
         rebuilds: Sequence[str],
@@ -64,7 +64,8 @@ class SystemServicer(system_service_pb2_grpc.SystemServiceServicer):
         start_time: datetime,
         facts: Facts | None,
     ) -> None:
-        self._service, self._gate, self._jobs, self._facts = service, gate, jobs, facts
+        self._service, self._jobs, self._facts = service, jobs, facts
+        self._readiness = readiness
         self._readers, self._rebuilds = readers, frozenset(rebuilds)
         self._operations, self._artifacts, self._start_time = operations, artifacts, start_time
         self._office = LetterOffice(readers)
@@ -74,7 +75,7 @@ class SystemServicer(system_service_pb2_grpc.SystemServiceServicer):
         facts = {} if self._facts is None else await self._facts()
         status = pb.SystemStatus(
             service=self._service,
-            ready=self._gate.ready.is_set() and not self._gate.draining,
+            ready=self._readiness.serving,
             readers=[await _reader_to_pb(each) for each in self._readers()],
             jobs=[
                 pb.JobStatus(name=each.name, state=each.state, last_error=each.last_error)
@@ -82,9 +83,13 @@ class SystemServicer(system_service_pb2_grpc.SystemServiceServicer):
             ],
             pid=os.getpid(),
             facts={name: str(value) for name, value in facts.items()},
+            degraded=self._readiness.degraded,
         )
         status.start_time.FromDatetime(self._start_time)
         return status
+
+    async def GetReadiness(self, request: pb.GetReadinessRequest, context: Any) -> pb.Readiness:
+        return pb.Readiness(serving=self._readiness.serving, degraded=self._readiness.degraded)
 
     async def RebuildProjection(self, request: pb.RebuildProjectionRequest, context: Any) -> operations_pb2.Operation:
         if request.projection not in self._rebuilds:

@@ -9,8 +9,8 @@ from zhike.knowledge.v1 import customer_service_pb2_grpc, user_event_service_pb2
 
 from services.chassis.eventlog.generations import Generations
 from services.chassis.eventlog.port import EventSource
-from services.chassis.eventlog.rebuild import Build, RebuildableProjection
-from services.chassis.jobs import Job
+from services.chassis.eventlog.rebuild import REFRESH_INTERVAL_S, Build, RebuildableProjection
+from services.chassis.jobs import Job, JobKind
 from services.chassis.metrics import Metric, MetricKind
 from services.chassis.operation_run import OperationRun
 from services.chassis.operations import Worker
@@ -46,7 +46,6 @@ from services.knowledge.usecases.statements import Writing
 SERVICE = "knowledge"
 STAGING = "services.knowledge.jobs.staging"
 PENDING_INTERVAL_S = 2.0  # between looks for what was saved and not announced; nearly always nothing
-STALE_S = 5.0  # a reader that has heard of its log more recently stands at its head
 METRICS = (
     Metric("zhike_knowledge_events_total", MetricKind.COUNTER, "User events by verdict.", ("verdict",)),
     Metric("zhike_knowledge_refused_events_total", MetricKind.COUNTER, "User events refused, by reason.", ("reason",)),
@@ -80,14 +79,6 @@ class Parts:
     async def announce_everyone(self) -> None:
         """Tell of everyone whose person a rebuild changed."""
         await announce_everyone(self.customers, self.announcer)
-
-    def is_behind(self) -> bool:
-        """Tell whether orders are not read up to the logs' heads."""
-        return self.events.lag_events() > 0 or self.events.staleness_s() > STALE_S
-
-    def read_through(self) -> tuple[int, ...]:
-        """Return the last number that was read of each partition of the logs that tell of orders."""
-        return tuple(seq for reader in self.events.readers for _, seq in sorted(reader.positions.items()))
 
 
 async def build(runtime: Runtime[KnowledgeSettings]) -> Service:
@@ -160,15 +151,15 @@ def make_parts(runtime: Runtime[KnowledgeSettings]) -> Parts:
 
 
 def jobs_of(runtime: Runtime[KnowledgeSettings], parts: Parts) -> list[Job]:
-    """Return the background work; all of it is done once, whichever replica does it."""
+    """Return the background work: done once, whichever replica does it, and seen to be done by every one."""
     settings = runtime.settings
     class_job = ClassJob(
         parts.customers,
         parts.resolutions,
         parts.classes,
         runtime.clock,
-        read_through=parts.read_through,
-        is_behind=parts.is_behind,
+        sources=parts.events.sources,
+        read_back=parts.events.caught_up,
     )
 
     async def announce_by_rules() -> None:
@@ -177,6 +168,10 @@ def jobs_of(runtime: Runtime[KnowledgeSettings], parts: Parts) -> list[Job]:
 
     return [
         *(Job(f"follow-{projection.name}", projection.run) for projection in parts.followed),
+        *(
+            Job(f"{projection.name}-generation", projection.refresh, JobKind.PER_REPLICA, every_s=REFRESH_INTERVAL_S)
+            for projection in parts.followed
+        ),
         Job("announce-pending", parts.resolutions.relay_pending, every_s=PENDING_INTERVAL_S),
         Job("announce-by-new-rules", announce_by_rules),
         Job("classes", class_job.run, every_s=settings.classes_every_s),

@@ -69,7 +69,7 @@ async def build_with(runtime: Runtime[Settings], *, command: Command | None) -> 
         await copy.open()
     in_force = ModelInForce(models, runtime.artifacts, world, profiles)
     board = BoardKeeper(world, clock)
-    cluster = ClusterNumbers(runtime.metrics)
+    cluster = ClusterNumbers(runtime.metrics, runtime.standings)
     trainer = Trainer(
         world,
         models,

@@ -8,7 +8,9 @@ from typing import Final
 from zhike.search.v1 import product_service_pb2_grpc, query_insight_service_pb2_grpc, search_service_pb2_grpc
 
 from services.chassis.adapters import open_search_index
+from services.chassis.errors import ZhikeError
 from services.chassis.eventlog.applier import Projection
+from services.chassis.eventlog.backoff import is_passing
 from services.chassis.eventlog.cursors import Cursors, DocumentCursors, MemoryCursors
 from services.chassis.eventlog.documents_log import DocumentsLog
 from services.chassis.eventlog.generations import Generations
@@ -16,12 +18,14 @@ from services.chassis.eventlog.outbox import OutboxRelay
 from services.chassis.eventlog.port import GenerationMismatchError
 from services.chassis.eventlog.reader import Reader
 from services.chassis.eventlog.rebuild import RebuildableProjection
+from services.chassis.eventlog.running import first_end
+from services.chassis.eventlog.running import running as running_beside
 from services.chassis.jobs import Job, JobKind
 from services.chassis.logs import get_log
 from services.chassis.metrics import Metric, MetricKind
 from services.chassis.operation_run import OperationRun
-from services.chassis.searchindex.port import BranchConflictError, IndexUnavailableError, SearchIndex
-from services.chassis.searchindex.watch import INDEX_METRICS, WATCH_INTERVAL_S, IndexWatch
+from services.chassis.searchindex.port import BranchConflictError, IndexUnavailableError
+from services.chassis.searchindex.watch import INDEX_METRICS, WATCH_INTERVAL_S, WatchedIndex
 from services.chassis.server import Runtime, Service, run_service
 from services.kits.purchases import ORDER_EVENTS
 from services.kits.text.segment import Segmenter
@@ -51,7 +55,7 @@ from services.search.usecases.searching import Searching
 PRODUCTS_LOG: Final = "products"
 SETTLE_LIMIT_S: Final = 30.0
 SETTLE_INTERVAL_S: Final = 0.02
-GENERATION_INTERVAL_S: Final = 1.0
+STANDING_INTERVAL_S: Final = 1.0  # how soon is seen what the replica did that holds a job
 SECRET_BYTES: Final = 32
 INDEX_RETRY_S: Final = 1.0
 
@@ -74,8 +78,11 @@ class Search:
         self.search_log = SearchLog(
             runtime.event_log(SEARCHES_LOG), runtime.metrics.counter("zhike_search_log_lost_total")
         )
-        self.engine: SearchIndex = open_search_index(settings, runtime.folder / "index", "search", runtime.clock)
-        self.watch = IndexWatch(self.engine, runtime.metrics)
+        self.engine = WatchedIndex(
+            open_search_index(settings, runtime.folder / "index", "search", runtime.clock),
+            runtime.metrics,
+            runtime.standings,
+        )
         segmenter = Segmenter()
         self.store = ProductStore(runtime.documents)
         self.index = ProductIndex(self.engine, segmenter)
@@ -125,10 +132,14 @@ class Search:
         self._prepared.set()
 
     async def follow_index(self) -> None:
-        """Keep the index up with the log; a log that began anew means an index filled anew."""
+        """Keep the index up with the log and with popularity; a log that began anew means an index filled anew.
+
+        Both are one job: who writes a popularity that moved must know with which one every edit was written.
+        """
         await self._prepared.wait()
         try:
-            await self.index_reader.run()
+            async with running_beside([self.index_reader.run(), self._keep_popularity()]) as tasks:
+                await first_end(tasks)
         except GenerationMismatchError:
             await self.indexer.rebuild()
             cursors = DocumentCursors(self.runtime.documents, self.indexer.name)
@@ -145,14 +156,10 @@ class Search:
             await self._load_memory()
             raise
 
-    async def refresh_popularity(self) -> None:
-        """Write popularity that moved into the index; a pass of a job."""
-        await self._prepared.wait()
-        await self.indexer.refresh_popularity(await self.mined.popularity())
-
     async def refresh_suggestions(self) -> None:
         """Take new queries and popularity into the completions; a pass of a job."""
         await self._prepared.wait()
+        self.popularity.take(await self.mined.popularity())
         await self.follower.rebuild()
 
     async def refresh_memory(self) -> None:
@@ -167,7 +174,8 @@ class Search:
                 while await self.publisher.is_waiting():
                     self.publisher.announce()
                     await asyncio.sleep(SETTLE_INTERVAL_S)
-                await self.index_reader.caught_up()
+                await self.index_reader.caught_up_anywhere()
+                await self.index.refresh()
         except TimeoutError:
             log.warning("imported products are not all to be found yet")
 
@@ -182,7 +190,7 @@ class Search:
         return {
             "products": await self.store.count(),
             "searchable": await self._searchable(),
-            "search_index": self.watch.standing,
+            "search_index": self.engine.standing,
             "words": len(self.memory.vocabulary),
             "suggestions": len(self.memory.completion),
         }
@@ -193,23 +201,34 @@ class Search:
         return (
             Job("product-publisher", self.publisher.run),
             Job("product-index", self.follow_index),
-            Job("search-index-watch", self.watch.look, every, every_s=WATCH_INTERVAL_S),
+            Job("search-index-watch", self.engine.look, every, every_s=WATCH_INTERVAL_S),
             Job("search-log-mining", self.mining.run),
-            Job("popularity", self.refresh_popularity, every_s=REFRESH_INTERVAL_S),
-            Job("search-log-mining-generation", self.mining.refresh, every, every_s=GENERATION_INTERVAL_S),
+            Job("product-index-standing", self.index_reader.look, every, every_s=STANDING_INTERVAL_S),
+            Job("search-log-mining-generation", self.mining.refresh, every, every_s=STANDING_INTERVAL_S),
             Job("search-log", self.search_log.run, every),
             Job("catalog-memory", self.follow_memory, every),
             Job("completions", self.refresh_memory, every, every_s=MEMORY_INTERVAL_S),
             Job("suggested-queries", self.refresh_suggestions, every, every_s=REFRESH_INTERVAL_S),
         )
 
+    async def _keep_popularity(self) -> None:
+        """Write popularity that moved into the index, for ever."""
+        while True:
+            try:
+                await self.indexer.refresh_popularity(await self.mined.popularity())
+            except ZhikeError as error:
+                if not is_passing(error):
+                    raise
+                log.warning("popularity is not written yet", reason=error.reason)
+            await asyncio.sleep(REFRESH_INTERVAL_S)
+
     async def _await_index(self) -> None:
         """Return when the index answers; one that is away, or that another replica fills, is asked again."""
         while True:
             try:
                 return await self.indexer.ensure()
-            except (IndexUnavailableError, BranchConflictError) as error:
-                log.warning("waiting for the search index", reason=error.reason, message=error.message)
+            except (IndexUnavailableError, BranchConflictError) as error:  # the first of these is told of by the index
+                log.debug("waiting for the search index", reason=error.reason, message=error.message)
             await asyncio.sleep(INDEX_RETRY_S)
 
     async def _searchable(self) -> int | str:
@@ -259,7 +278,7 @@ async def build(runtime: Runtime[SearchSettings]) -> Service:
             (product_service_pb2_grpc.add_ProductServiceServicer_to_server, ProductServicer(ports)),
             (
                 search_service_pb2_grpc.add_SearchServiceServicer_to_server,
-                SearchServicer(search.searching, lambda: search.memory.completion),
+                SearchServicer(search.searching, lambda: search.memory.completion, search.memory.price_of),
             ),
             (
                 query_insight_service_pb2_grpc.add_QueryInsightServiceServicer_to_server,

@@ -5,6 +5,7 @@ import os
 from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from uuid import uuid4
 
 import pymongo
 import pytest
@@ -71,6 +72,17 @@ def _present(adapter: DocumentsAdapter) -> DocumentsAdapter:
 def mongodb_here() -> str:
     """Skip a test that needs the server itself where it is missing."""
     return mongodb_address()
+
+
+@pytest.fixture
+def mongodb_deployment(mongodb_here: str) -> Iterator[str]:
+    """Return the address of a deployment that no other test has; the databases of its services are dropped after it."""
+    base = f"t{uuid4().hex[:16]}"
+    yield f"{mongodb_here.rstrip('/')}/{base}"
+    with pymongo.MongoClient(mongodb_here, serverSelectionTimeoutMS=10_000) as client:
+        for name in client.list_database_names():
+            if name.startswith(base):
+                client.drop_database(name)
 
 
 @pytest.fixture(params=[_parameter(each) for each in DOCUMENTS_ADAPTERS])

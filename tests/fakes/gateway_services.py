@@ -8,7 +8,6 @@ import orjson
 from google.longrunning import operations_pb2
 from google.protobuf import timestamp_pb2
 from google.protobuf.message import Message
-from grpc_health.v1 import health_pb2
 from zhike.chassis.v1 import event_log_service_pb2, system_service_pb2
 from zhike.knowledge.v1 import customer_pb2, customer_service_pb2, user_event_service_pb2
 from zhike.orders.v1 import order_pb2, order_service_pb2
@@ -55,6 +54,7 @@ class FakeServices(FakeWebhooks):
         self.asked: list[tuple[str, Message]] = []
         self.uploads: list[bytes] = []
         self.down: set[str] = set()
+        self.degraded: dict[str, str] = {}
         self.waited: list[bool] = []
         self.failures: dict[str, ZhikeError] = {}
         self.refuse_upload_after: int | None = None
@@ -293,8 +293,8 @@ class FakeServices(FakeWebhooks):
 
     # what every service has
 
-    def _Check(self, request: Any) -> Any:
-        return health_pb2.HealthCheckResponse(status=health_pb2.HealthCheckResponse.SERVING)
+    def _GetReadiness(self, request: Any) -> Any:
+        return system_service_pb2.Readiness(serving=True, degraded=self.degraded)
 
     def _GetSystemStatus(self, request: Any) -> Any:
         status = system_service_pb2.SystemStatus(ready=True, pid=42, facts={"products": "5927"})

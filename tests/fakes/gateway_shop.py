@@ -22,6 +22,8 @@ from gateway.settings import GatewaySettings
 from gateway.tokens import OperatorToken, ShopperTokens
 from services.chassis.documents.memory import MemoryDocuments
 from services.chassis.metrics import CHASSIS_METRICS, Metrics
+from services.chassis.readiness import Readiness
+from services.chassis.standing import Standings
 from tests.fakes.clock import ManualClock
 from tests.fakes.gateway_services import ORDER_ID, FakeServices
 
@@ -43,6 +45,7 @@ class Shop:
     keys: dict[Role, str]
     clock: ManualClock
     metrics: Metrics
+    standings: Standings
 
     def headers(self, role: Role | str | None) -> dict[str, str]:
         if role is None:
@@ -68,7 +71,7 @@ async def open_shop(**settings: Any) -> Shop:
     clock, services = ManualClock(), FakeServices()
     configured = GatewaySettings(documents="memory", **settings)
     metrics = Metrics((CHASSIS_METRICS, GATEWAY_METRICS))
-    documents = MemoryDocuments()
+    standings, documents = Standings(metrics), MemoryDocuments()
     store, order_tokens = KeyStore(documents, clock), OrderTokens((SECRET,), documents, clock)
     for each in (store, order_tokens):
         await each.open()
@@ -87,7 +90,9 @@ async def open_shop(**settings: Any) -> Shop:
         fallbacks=Fallbacks(clock, metrics),
         order_tokens=order_tokens,
         order_streams=OrderStreams(services.order_log, services, metrics, rng=Random(7)),
+        readiness=Readiness(None, metrics, standings, clock),
     )
+    await parts.readiness.become_ready()
     keys = {Role.OPERATOR: OPERATOR}
     for role in (Role.PUBLISHABLE, Role.SHOP, Role.STAFF, Role.LOAD):
         name = KeyName(f"test-{role.value}", role, shop="main", channel="", owner=f"owner-{role.value}")
@@ -99,7 +104,7 @@ async def open_shop(**settings: Any) -> Shop:
     client = httpx.AsyncClient(
         transport=httpx.ASGITransport(app, raise_app_exceptions=True), base_url="http://gateway.test"
     )
-    return Shop(client, app, services, parts, keys, clock, metrics)
+    return Shop(client, app, services, parts, keys, clock, metrics, standings)
 
 
 def problem_of(response: httpx.Response, status: int, reason: str) -> dict[str, Any]:

@@ -1,9 +1,11 @@
 """A Ray cluster of two nodes on loopback, one core each: ``python -m tests.fakes.ray_cluster``.
 
-Writes one JSON line, ``{"address", "head": [pids], "worker": [pids]}``, and stops when its standard input ends.
+Writes one JSON line, ``{"address", "client_address", "head": [pids], "worker": [pids]}``, and stops when its standard
+input ends.
 """
 
 import json
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -22,9 +24,10 @@ ENVIRONMENT = {
 
 @dataclass(frozen=True)
 class TwoNodes:
-    """A started cluster: where it answers, and the raylet of its second node."""
+    """A started cluster: where it answers nodes and clients, and the processes of both nodes."""
 
     address: str
+    client_address: str
     head: tuple[int, ...]
     worker: tuple[int, ...]
 
@@ -45,7 +48,9 @@ def two_nodes(environment: dict[str, str]) -> Iterator[TwoNodes]:
                 continue
             try:
                 started = json.loads(said)
-                yield TwoNodes(started["address"], tuple(started["head"]), tuple(started["worker"]))
+                yield TwoNodes(
+                    started["address"], started["client_address"], tuple(started["head"]), tuple(started["worker"])
+                )
                 return
             finally:
                 process.stdin.close()
@@ -68,13 +73,23 @@ def main() -> None:
     """Run until the input ends."""
     from ray.cluster_utils import Cluster
 
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        client_port = probe.getsockname()[1]
     node = {"num_cpus": 1, "object_store_memory": STORE_BYTES, "node_ip_address": "127.0.0.1"}
-    cluster = Cluster(initialize_head=True, connect=False, head_node_args={**node, "include_dashboard": False})
+    cluster = Cluster(
+        initialize_head=True,
+        connect=False,
+        head_node_args={**node, "include_dashboard": False, "ray_client_server_port": client_port},
+    )
     cluster.add_node(**node)
     pids = [
         [each.process.pid for parts in one.all_processes.values() for each in parts] for one in cluster.list_all_nodes()
     ]
-    print(json.dumps({"address": cluster.address, "head": pids[0], "worker": pids[1]}), flush=True)
+    client_address = f"ray://127.0.0.1:{client_port}"
+    print(
+        json.dumps({"address": cluster.address, "client_address": client_address, "head": pids[0], "worker": pids[1]}),
+        flush=True,
+    )
     sys.stdin.read()
     cluster.shutdown()
 

@@ -40,6 +40,8 @@ def status(json: Annotated[bool, typer.Option("--json", help=t("status.json"))] 
         return
     output.print(_process_table(deployment, system, memory))
     output.print(_reader_table(system))
+    for process, part, cause in _degraded(system):
+        people.print(f"[bold red]![/] {escape(t('status.degraded', process=process, part=part, cause=cause))}")
     waiting = sum(reader["dead_letters"] for each in system["services"] for reader in each.get("readers", []))
     if waiting:
         people.print(f"[bold red]![/] {escape(t('status.dead_hint', count=waiting))}")
@@ -79,6 +81,13 @@ def _process_table(deployment: Deployment, system: dict[str, Any], memory: dict[
         pid = deployment.run.pids.get(name, 0)
         table.add_row(name, state, address, str(pid), f"{memory.get(name, 0) / BYTES_PER_MIB:,.0f} MiB")
     return table
+
+
+def _degraded(system: dict[str, Any]) -> list[tuple[str, str, str]]:
+    """Return what processes must do without: process, part, cause."""
+    told = {each["service"]: each.get("degraded", {}) for each in system.get("services", [])}
+    told["gateway"] = system.get("gateway", {}).get("degraded", {})
+    return [(process, part, cause) for process, parts in told.items() for part, cause in sorted(parts.items())]
 
 
 def _reader_table(system: dict[str, Any]) -> Table:

@@ -162,7 +162,7 @@ class _Exchange:
                     await self._rpc.write(message)
                     message = self._message()
         except grpc.aio.AioRpcError as error:
-            self.end(CallFailedError(error.code(), error_from_rpc(error, service=self._service)))
+            self.end(_broken_off(error, self._service))
         except asyncio.InvalidStateError:  # the stream is over; what it ended with is read below
             return
 
@@ -190,7 +190,7 @@ class _Exchange:
                         future.set_result(answer)
             self.end(_error(StatusCode.UNAVAILABLE, "the stream ended", self._service))
         except grpc.aio.AioRpcError as error:
-            self.end(CallFailedError(error.code(), error_from_rpc(error, service=self._service)))
+            self.end(_broken_off(error, self._service))
 
     def _message(self) -> pb.ExchangeRequest:
         """Return what waits, as much as one message holds and the server has room for."""
@@ -216,6 +216,17 @@ class _Exchange:
 
 def _error(code: StatusCode, message: str, service: str) -> CallFailedError:
     return CallFailedError(code, error_from_status(Status(code=code.value[0], message=message), service=service))
+
+
+def _broken_off(error: grpc.aio.AioRpcError, service: str) -> CallFailedError:
+    """Return what the calls of a stream that ended by ``error`` are told.
+
+    A server that dies while a message is on its way leaves grpc.aio with an "Internal error from Core": nobody of ours
+    said that, and the calls may be made again.
+    """
+    if error.code() is StatusCode.INTERNAL:
+        return _error(StatusCode.UNAVAILABLE, "the stream broke off", service)
+    return CallFailedError(error.code(), error_from_rpc(error, service=service))
 
 
 def _closed(service: str) -> CallFailedError:

@@ -1,12 +1,26 @@
-"""Shows how long a document store takes and when it fails, whichever adapter stands behind the port."""
+"""Shows how long a document store takes and when it fails, whichever adapter stands behind the port.
+
+Reads and writes fail apart: a store that is full or read-only may answer every read. A write that is refused for what
+it says (a taken key, a lost compare and set) tells nothing of the store.
+"""
 
 from collections.abc import Awaitable, Mapping, Sequence
 from time import perf_counter
 from typing import TypeVar
 
-from services.chassis.documents.port import Body, Collection, Document, DocumentStore, Page, Range, Scalar
+from services.chassis.documents.port import (
+    Body,
+    Collection,
+    Document,
+    DocumentStore,
+    Page,
+    Range,
+    Scalar,
+    StoreUnavailableError,
+)
 from services.chassis.errors import ErrorKind, ZhikeError
 from services.chassis.metrics import Metric, MetricKind, Metrics
+from services.chassis.standing import DOCUMENT_WRITES, Standings
 
 READS = ("get", "get_many", "find", "scan", "count")
 WRITES = ("insert", "insert_many", "replace", "delete")
@@ -28,8 +42,8 @@ T = TypeVar("T")
 class MeasuredDocuments:
     """Keeps services.chassis.documents.port.DocumentStore by passing everything on."""
 
-    def __init__(self, documents: DocumentStore, metrics: Metrics) -> None:
-        self._documents = documents
+    def __init__(self, documents: DocumentStore, metrics: Metrics, standings: Standings) -> None:
+        self._documents, self._standings = documents, standings
         self._failures = metrics.counter("zhike_store_failures_total")
         seconds = metrics.histogram("zhike_store_seconds")
         self._observe = {operation: seconds.labels(operation).observe for operation in (*READS, *WRITES)}
@@ -44,18 +58,18 @@ class MeasuredDocuments:
         return await self._timed("get_many", self._documents.get_many(collection, keys))
 
     async def insert(self, collection: Collection, key: str, body: Body) -> Document:
-        return await self._timed("insert", self._documents.insert(collection, key, body))
+        return await self._written("insert", self._documents.insert(collection, key, body))
 
     async def insert_many(self, collection: Collection, items: Sequence[tuple[str, Body]]) -> None:
-        await self._timed("insert_many", self._documents.insert_many(collection, items))
+        await self._written("insert_many", self._documents.insert_many(collection, items))
 
     async def replace(self, collection: Collection, key: str, body: Body, *, expected_revision: int) -> Document:
         replacing = self._documents.replace(collection, key, body, expected_revision=expected_revision)
-        return await self._timed("replace", replacing)
+        return await self._written("replace", replacing)
 
     async def delete(self, collection: Collection, key: str, *, expected_revision: int | None = None) -> bool:
         deleting = self._documents.delete(collection, key, expected_revision=expected_revision)
-        return await self._timed("delete", deleting)
+        return await self._written("delete", deleting)
 
     async def find(
         self,
@@ -92,6 +106,16 @@ class MeasuredDocuments:
 
     async def close(self) -> None:
         await self._documents.close()
+
+    async def _written(self, operation: str, writing: Awaitable[T]) -> T:
+        try:
+            written = await self._timed(operation, writing)
+        except StoreUnavailableError as error:
+            self._standings.failed(DOCUMENT_WRITES, error.metadata.get("cause", error.message))
+            raise
+        if self._standings.is_failing(DOCUMENT_WRITES):
+            self._standings.works(DOCUMENT_WRITES)
+        return written
 
     async def _timed(self, operation: str, doing: Awaitable[T]) -> T:
         start = perf_counter()

@@ -112,7 +112,6 @@ class MongoDocuments:
         self._idle = asyncio.Event()
         self._idle.set()
         self._swept = False
-        self._away = ""  # why the last operation failed; empty while the store answers
         self._closed = False
 
     @classmethod
@@ -335,26 +334,11 @@ class MongoDocuments:
                 raise undeclared(collection) from error
             if is_closed(error):
                 raise closed() from error
-            raise self._failed(error) from error
-        else:
-            self._answered()
+            raise unavailable(error) from error
         finally:
             self._in_flight -= 1
             if not self._in_flight:
                 self._idle.set()
-
-    def _failed(self, error: PyMongoError) -> Exception:
-        failure = unavailable(error)
-        cause = str(failure.metadata["cause"])
-        if self._away != cause:
-            log.warning("document store unavailable", cause=cause)
-        self._away = cause
-        return failure
-
-    def _answered(self) -> None:
-        if self._away:
-            log.info("document store answers again", was=self._away)
-            self._away = ""
 
     async def _write(self, table: _Table, documents: Sequence[dict[str, Any]]) -> None:
         async with self._operation():

@@ -12,6 +12,7 @@ from services.chassis.documents.port import (
     RevisionMismatchError,
 )
 from services.chassis.eventlog.errors import CursorSupersededError
+from services.chassis.eventlog.port import Head
 from services.chassis.eventlog.record import PARTITION_LIMIT
 
 READER = "reader"
@@ -26,6 +27,15 @@ class Cursor:
 
     generation: str = ""
     seqs: dict[int, int] = field(default_factory=dict)
+
+    def has_reached(self, head: Head) -> bool:
+        """Tell whether all up to ``head`` was read. A log without events has nothing to read, and so no cursors."""
+        return self.lag_events(head) == 0
+
+    def lag_events(self, head: Head) -> int:
+        """Return how many events up to ``head`` were not read: all of them where the log began anew."""
+        seqs = self.seqs if self.generation == head.generation else {}
+        return sum(max(0, seq - seqs.get(partition, 0)) for partition, seq in enumerate(head.seqs))
 
 
 class Cursors(Protocol):

@@ -24,6 +24,8 @@ from services.chassis.eventlog.errors import LogHoleError
 from services.chassis.eventlog.freshness import Freshness
 from services.chassis.eventlog.port import Batch, Event, EventSource, GenerationMismatchError, Head
 from services.chassis.eventlog.reader_spans import Links
+from services.chassis.eventlog.running import first_end, running
+from services.chassis.eventlog.saved_standing import SavedStanding
 from services.chassis.metrics import Metrics
 
 log = structlog.get_logger(__name__)
@@ -40,7 +42,10 @@ class ReaderTiming:
 
 
 class Reader:
-    """One projection over one log. ``run`` follows until cancelled; the other methods may be called meanwhile."""
+    """One projection over one log. ``run`` follows until cancelled; the other methods may be called meanwhile.
+
+    A replica that does not hold the job never runs it: ``look`` every second or so tells it how far the holder is.
+    """
 
     def __init__(
         self,
@@ -75,6 +80,8 @@ class Reader:
             links=links,
         )
         self._freshness = Freshness(clock)
+        self._standing = SavedStanding(source, self._cursors, clock)
+        self._follows = False
         self._generation = ""
         self._positions: dict[int, int] = {}
         self._heads: dict[int, int] = {}
@@ -109,9 +116,11 @@ class Reader:
         """Follow the log until cancelled. Raises GenerationMismatchError: the projection must be rebuilt (rule 7)."""
         labels = (self.projection_name, self.log_name)
         self._staleness.labels(*labels).set_function(self.staleness_s)
+        self._follows = True
         try:
             await self._run()
         finally:
+            self._follows = False
             with contextlib.suppress(KeyError):
                 self._staleness.remove(*labels)  # who no longer reads grows no staler
 
@@ -136,13 +145,22 @@ class Reader:
             await asyncio.sleep(wait_s)
             self._resubscriptions.inc()
 
+    async def look(self) -> None:
+        """See how far the replica that holds the job has read: a pass of a job of every replica."""
+        if not self._follows:
+            await self._own_cursors.declare()
+            await self._standing.look()
+
     def lag_events(self) -> int:
         """Return how many events of the last known heads are not applied."""
+        elsewhere = None if self._follows else self._standing.lag_events()
+        if elsewhere is not None:
+            return elsewhere
         return sum(max(0, head - self._positions.get(partition, 0)) for partition, head in self._heads.items())
 
     def staleness_s(self) -> float:
-        """Return the time since the owner last told a head at which this reader stood; infinite before the first."""
-        return self._freshness.staleness_s()
+        """Return the age of the latest head at which this reader or another replica's stood; infinite before one."""
+        return min(self._freshness.staleness_s(), self._standing.staleness_s())
 
     async def caught_up(self, head: Head | None = None) -> None:
         """Return when the reader has applied all up to ``head``; without one, up to where the log stands now.
@@ -152,6 +170,13 @@ class Reader:
         target: Head = await self._applier.ask_until_there(self._source.head) if head is None else head
         while not self._has_reached(target):
             await self._moved.wait()
+
+    async def caught_up_anywhere(self) -> None:
+        """Return when all up to where the log stands now is applied, by whichever replica holds the job."""
+        await self._own_cursors.declare()
+        target = await self._applier.ask_until_there(self._source.head)
+        async with running([self.caught_up(target), self._standing.reach(target)]) as tasks:
+            await first_end(tasks)
 
     def _has_reached(self, head: Head) -> bool:
         return self._generation == head.generation and all(

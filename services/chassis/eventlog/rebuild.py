@@ -11,13 +11,11 @@ from random import Random
 from typing import Protocol
 
 from services.chassis.clock import Clock
-from services.chassis.errors import ZhikeError
 from services.chassis.eventlog.applier import Projection
-from services.chassis.eventlog.backoff import is_passing
-from services.chassis.eventlog.cursors import Cursor, DocumentCursors
+from services.chassis.eventlog.cursors import DocumentCursors
 from services.chassis.eventlog.dead_letters import DeadLetters, LetterBox
 from services.chassis.eventlog.generations import Generations, Resolve
-from services.chassis.eventlog.port import EventSource, GenerationMismatchError, Head
+from services.chassis.eventlog.port import EventSource, GenerationMismatchError
 from services.chassis.eventlog.reader import Reader, ReaderTiming
 from services.chassis.eventlog.reader_spans import Links
 from services.chassis.eventlog.running import all_of, first_end, running, set_of
@@ -28,7 +26,6 @@ from services.chassis.operation_run import OperationRun
 REFRESH_INTERVAL_S = 1.0  # how soon another replica's promotion is seen
 RETIRE_AFTER_S = 10.0  # how long a replaced generation stays for those who still read it
 PROGRESS_INTERVAL_S = 0.5
-CURSOR_INTERVAL_S = 0.5  # between looks at cursors that another replica moves
 
 log = get_log("rebuild")
 
@@ -59,7 +56,7 @@ class RebuildableProjection:
         self.name = generations.projection
         self.logs = tuple(FollowedLog(self, place) for place in range(len(sources)))
         self._generations = generations
-        self._sources = tuple(sources)
+        self.sources = tuple(sources)
         self._build = build
         self._clock = clock
         self._rng = rng
@@ -85,11 +82,15 @@ class RebuildableProjection:
             self._opened = True
 
     async def refresh(self) -> None:
-        """See another replica's promotion: a pass for replicas that do not hold the job, every REFRESH_INTERVAL_S."""
+        """See what another replica did: a promotion, and how far the one that holds the job has read.
+
+        A pass of a job of every replica, every REFRESH_INTERVAL_S.
+        """
         await self.open()
         before = self.generation
         if await self._generations.refresh() != before:
             self._switch()
+        await asyncio.gather(*(reader.look() for reader in self.readers))
 
     async def run(self) -> None:
         """Follow the logs until cancelled, with the readers of whichever generation is in force."""
@@ -107,8 +108,8 @@ class RebuildableProjection:
         """Return when the generation in force stands where the logs stand now, whichever replica brought it there."""
         while True:
             switched = self._switched
-            reached = all_of(reader.caught_up() for reader in self.readers)
-            async with running([reached, self._cursors_caught_up(), set_of(switched)]) as tasks:
+            reached = all_of(reader.caught_up_anywhere() for reader in self.readers)
+            async with running([reached, set_of(switched)]) as tasks:
                 await first_end(tasks)
                 if not switched.is_set():
                     return
@@ -151,20 +152,6 @@ class RebuildableProjection:
         if run is not None:
             _count(readers, run)
 
-    async def _cursors_caught_up(self) -> None:
-        """Return when the saved cursors stand where the logs stand now: another replica holds the job and reads."""
-        cursors = DocumentCursors(self._generations.documents, self._generations.projection_name(self.generation))
-        await cursors.declare()
-        for source in self._sources:
-            head: Head | None = None
-            while head is None or not _has_reached(await cursors.load(source.name), head):
-                await asyncio.sleep(CURSOR_INTERVAL_S)
-                try:
-                    head = head or await source.head()
-                except ZhikeError as error:
-                    if not is_passing(error):
-                        raise
-
     async def _reach_heads(self, readers: Sequence[Reader]) -> None:
         for _ in range(2):  # the second round is short: what came while the first ran
             await asyncio.gather(*(reader.caught_up() for reader in readers))
@@ -182,7 +169,7 @@ class RebuildableProjection:
                 timing=self._timing,
                 links=self._links,
             )
-            for source in self._sources
+            for source in self.sources
         )
 
     async def _watch(self, switched: asyncio.Event) -> None:
@@ -211,7 +198,7 @@ class RebuildableProjection:
             await self._generations.drop(generation)
             cursors = DocumentCursors(documents, name)
             await cursors.declare()
-            for source in self._sources:
+            for source in self.sources:
                 await cursors.forget(source.name)
             letters = DeadLetters(documents, self._clock)
             await letters.declare()
@@ -263,12 +250,6 @@ class FollowedLog:
     @property
     def _reader(self) -> Reader:
         return self._projection.readers[self._place]
-
-
-def _has_reached(cursor: Cursor, head: Head) -> bool:
-    """A log without events has nothing to read, and so no cursors."""
-    seqs = [cursor.seqs.get(partition, 0) for partition in range(len(head.seqs))]
-    return not any(head.seqs) or (cursor.generation == head.generation and all(map(int.__ge__, seqs, head.seqs)))
 
 
 async def _report(readers: Sequence[Reader], run: OperationRun | None) -> None:

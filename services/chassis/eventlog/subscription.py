@@ -11,12 +11,15 @@ from zhike.chassis.v1 import event_log_service_pb2 as pb
 from zhike.chassis.v1 import event_log_service_pb2_grpc
 
 from services.chassis.clients import Clients, declare_method
+from services.chassis.clock import Clock, SystemClock
 from services.chassis.errors import NotFoundError, ZhikeError
 from services.chassis.eventlog.backoff import Backoff, is_passing
+from services.chassis.eventlog.clock_skew import ClockSkew
 from services.chassis.eventlog.documents_log import DocumentsLog
 from services.chassis.eventlog.port import Batch, Event, GenerationMismatchError, Head, Verdict, VerdictStatus
 from services.chassis.eventlog.record import micros_from_time, time_from_micros
 from services.chassis.logs import get_log
+from services.chassis.standing import CLOCK, Standings
 
 SLICE_LIMIT_BYTES = 2 * 1024 * 1024  # of payloads in one message, unless a single event is larger
 HEAD_TIMEOUT_MS = 2_000
@@ -91,12 +94,15 @@ class RemoteSource:
         *,
         rng: Random | None = None,
         silence_limit_s: float = SILENCE_LIMIT_S,
+        clock: Clock | None = None,
+        standings: Standings | None = None,
     ) -> None:
         self.name = name
         self.owner = service
         self._clients = clients
         self._rng = rng or Random()
         self._silence_limit_s = silence_limit_s
+        self._clock, self._standings, self._skew = clock or SystemClock(), standings or Standings(), ClockSkew()
         self._get_head = declare_method(service, pb, GET_LOG_HEAD, pb.GetLogHeadRequest, pb.LogHead, idempotent=True)
         self._redrive = declare_method(
             service, pb, REDRIVE, pb.RedriveLogEventRequest, pb.RedriveLogEventResponse, idempotent=True
@@ -123,6 +129,7 @@ class RemoteSource:
                     async for batch in batches:
                         attempt = 0
                         generation = batch.generation
+                        self._compare_clocks(batch)
                         if batch.events:
                             positions[batch.partition] = batch.events[-1].seq
                         yield batch
@@ -136,6 +143,16 @@ class RemoteSource:
                 log.warning("log's owner fell silent", log=self.name)
             await asyncio.sleep(RECONNECT.wait_s(attempt, self._rng))
             attempt += 1
+
+    def _compare_clocks(self, batch: Batch) -> None:
+        if not self._skew.receive(batch.marked_time, self._clock.now()):
+            return
+        part = f"{CLOCK}/{self.owner}"
+        if self._skew.is_wrong:
+            side = "ahead of" if self._skew.skew_s > 0 else "behind"
+            self._standings.failed(part, f"{abs(self._skew.skew_s):.0f} s {side} the clock of {self.owner}")
+        else:
+            self._standings.works(part)
 
     async def _connected(self, generation: str, after: Mapping[int, int]) -> AsyncGenerator[Batch, None]:
         """Yield one connection's batches; raises TimeoutError when nothing comes for too long."""

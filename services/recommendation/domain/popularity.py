@@ -15,7 +15,7 @@ def recent_popularity(
 ) -> npt.NDArray[np.float64]:
     """Return a score per item: the sum over its buyers of 2^(-age of the buyer's last purchase / half-life).
 
-    Anonymous orders count as a buyer each. Shape (items,).
+    Anonymous orders count as a buyer each. Shape (items,). The sums are exact, so buyers come in any order.
     """
     bought = rows.where(rows.kind == Kind.PURCHASE)
     anonymous = bought.person < 0

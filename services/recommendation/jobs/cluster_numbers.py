@@ -3,6 +3,7 @@
 from typing import Final
 
 from services.chassis.metrics import Metric, MetricKind, Metrics
+from services.chassis.standing import RAY, Standings
 from services.recommendation.domain.errors import ClusterDiffersError, ClusterLostError, ClusterUnreachableError
 
 CLUSTER_REASONS: Final = frozenset(
@@ -21,8 +22,9 @@ CLUSTER_METRICS: Final = (
 class ClusterNumbers:
     """Counts, and remembers the last word: "ok", a reason, or "" before anything ran."""
 
-    def __init__(self, metrics: Metrics) -> None:
+    def __init__(self, metrics: Metrics, standings: Standings) -> None:
         metrics.declare(CLUSTER_METRICS)
+        self._standings = standings
         self._failures = metrics.counter("zhike_ray_failures_total")
         for reason in sorted(CLUSTER_REASONS):
             self._failures.labels(reason)
@@ -31,8 +33,10 @@ class ClusterNumbers:
     def worked(self) -> None:
         """A run came through."""
         self.standing = "ok"
+        self._standings.works(RAY)
 
     def failed(self, reason: str) -> None:
         """A run ended by ``reason``, one of CLUSTER_REASONS."""
         self.standing = reason
+        self._standings.failed(RAY, reason)
         self._failures.labels(reason).inc()

@@ -41,6 +41,5 @@ class RegularTraining:
         return True
 
     def _bought_after(self, anchor_s: int) -> bool:
-        rows, _ = self._world.ledger.snapshot().interactions(None, None)
-        times = rows.purchases().time_s
-        return bool(len(times)) and int(times.max()) > anchor_s
+        last_s = self._world.ledger.snapshot().last_purchase_s()
+        return last_s is not None and last_s > anchor_s

@@ -27,6 +27,7 @@ from services.recommendation.jobs.cluster_numbers import ClusterNumbers
 from services.recommendation.jobs.score import SHARD_SUFFIX
 from services.recommendation.jobs.trainer_process import run_trainer
 from services.recommendation.store.models import ModelStore
+from services.recommendation.store.numbering import text_order
 from services.recommendation.store.people import People
 from services.recommendation.store.scores import (
     NO_PLACE,
@@ -124,7 +125,8 @@ class Scorer:
             raise ModelNotFoundError("no model is in force yet", resource="model", id="")
         of_ledger, snapshot = model.places_of_ledger(world.ledger), world.ledger.snapshot()
         sellable = model.columns(world.shelf).sellable.copy()
-        persons, customers = await self._consenting(snapshot.actor_ids, run)
+        order = await asyncio.to_thread(text_order, snapshot.actor_ids)
+        persons, customers = await self._consenting(snapshot.actor_ids, order.tolist(), run)
         starts, rows, known = await asyncio.to_thread(scoring_rows, snapshot, persons, of_ledger)
         self._refuse(run, NO_HISTORY, len(customers) - len(known))
         now_s = int(self._clock.now().timestamp()) // NOW_ROUNDED_S * NOW_ROUNDED_S
@@ -135,13 +137,19 @@ class Scorer:
         names = await asyncio.to_thread(lambda: tuple(scoring.shard_name(each, digest) for each in scoring.shards()))
         return _Plan(scoring, names, tuple(customers[each] for each in known), model.product_ids, digest)
 
-    async def _consenting(self, identifiers: tuple[str, ...], run: OperationRun) -> tuple[Ints, list[Customer]]:
-        """Return the number of each identifier's person, -1 for who is not to be scored, and the persons by number."""
+    async def _consenting(
+        self, identifiers: tuple[str, ...], order: list[int], run: OperationRun
+    ) -> tuple[Ints, list[Customer]]:
+        """Return the number of each identifier's person, -1 for who is not to be scored, and the persons by number.
+
+        They are numbered, and later listed, in the ``order`` of their first identifiers.
+        """
         people, numbers, customers = self._world.people, dict[str, int](), list[Customer]()
         persons = np.full(len(identifiers), -1, dtype=np.int32)
-        for place, identifier in enumerate(identifiers):
-            if place % PEOPLE_AT_ONCE == 0:
+        for looked_at, place in enumerate(order):
+            if looked_at % PEOPLE_AT_ONCE == 0:
                 await asyncio.sleep(0)
+            identifier = identifiers[place]
             customer_id, members = people.shown(identifier)
             name = customer_id or identifier
             if name not in numbers:

@@ -100,7 +100,7 @@ class Trainer:
         through, snapshot = self._trained_through(), world.ledger.snapshot()  # nothing happens between the two
         persons = world.people.persons_of(snapshot.actor_ids)
         kept = frozenset(world.shelf.ids())
-        rows, product_ids = await asyncio.to_thread(snapshot.training_set, persons, kept)
+        rows, product_ids = await asyncio.to_thread(snapshot.interactions, persons, kept)
         purchases = len(rows.purchases().item)
         if not purchases:
             raise NothingToTrainOnError("there are no purchases of known products to train on")

@@ -2,14 +2,14 @@
 
 A replica keeps it whole (about 30 bytes a row) because folding a person in needs every row of that person now. The
 latest snapshot and the tails of the two logs bring it back (docs/consistency.md rule 11). An order counts once by
-(shop, kind, number): the report that is believed most replaces the others, and a later one of equal authority the
-earlier (rule 17). The logs are read beside each other in no order, and none shows: only ``order-events`` tells of order
-facts, and those of one order stand in one partition.
+(shop, kind, number): the report that is believed most replaces the others, and a later recorded one of equal authority
+the earlier (rule 17). The logs and their partitions are read beside each other in any order: what is asked here does
+not depend on it.
 """
 
 from array import array
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from enum import IntFlag
 from hashlib import blake2b
 from typing import Any, Final
@@ -18,6 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from services.chassis.eventlog.port import Event
+from services.chassis.eventlog.record import micros_from_time
 from services.kits.purchases import (
     CHARGE,
     ORDER_EVENTS,
@@ -25,7 +26,6 @@ from services.kits.purchases import (
     PURCHASE,
     RETURN,
     SALE,
-    Authority,
     authority_of,
     buyer_of,
     tells_of_purchase,
@@ -33,6 +33,7 @@ from services.kits.purchases import (
 from services.kits.text.identifiers import is_anonymous
 from services.recommendation.domain.interactions import NO_BASKET, NOBODY, Floats, Interactions, Ints, Kind, Seconds
 from services.recommendation.store.columns import Column
+from services.recommendation.store.numbering import by_first, in_text_order, numbers_of
 from services.recommendation.store.packing import pack, unpack
 
 USER_EVENTS: Final = "user-events"
@@ -47,6 +48,8 @@ KINDS = {
     PURCHASE: Kind.PURCHASE,
     ORDER_PLACED: Kind.PURCHASE,
 }
+SECOND_US = 1_000_000
+KEY_BYTES = 8  # of an event's key are kept
 
 
 class Flag(IntFlag):
@@ -62,7 +65,7 @@ UNTRAINED = Flag.SYNTHETIC | Flag.SIMULATED
 
 @dataclass(frozen=True, slots=True)
 class History:
-    """Rows of one person in the order of the log. ``item`` is the ledger's own numbering."""
+    """Rows of one person in the order in which they happened. ``item`` is the ledger's own numbering."""
 
     item: Ints
     time_s: Seconds
@@ -79,7 +82,7 @@ class _Act:
     """What an event says, read and checked."""
 
     kind: Kind
-    time_s: int
+    time_us: int
     flags: int
     lines: list[tuple[str, float]]
 
@@ -90,7 +93,7 @@ class _Pending:
 
     actor: list[int] = field(default_factory=list)
     item: list[int] = field(default_factory=list)
-    time_s: list[int] = field(default_factory=list)
+    time_us: list[int] = field(default_factory=list)
     kind: list[int] = field(default_factory=list)
     flags: list[int] = field(default_factory=list)
     basket: list[int] = field(default_factory=list)
@@ -100,7 +103,7 @@ class _Pending:
 COLUMNS: dict[str, Any] = {
     "actor": np.int32,
     "item": np.int32,
-    "time_s": np.int64,
+    "time_us": np.int64,
     "kind": np.uint8,
     "flags": np.uint8,
     "basket": np.int32,
@@ -111,6 +114,8 @@ BASKET_COLUMNS: dict[str, Any] = {
     "start": np.int64,
     "end": np.int64,
     "authority": np.uint8,
+    "recorded_us": np.int64,
+    "event": np.uint64,
 }
 
 
@@ -121,7 +126,7 @@ class Ledger:
     log is read from its start.
     """
 
-    name, form = "interactions", "interactions-1"
+    name, form = "interactions", "interactions-2"
 
     def __init__(self) -> None:
         self.epoch = 0  # grows when item numbers begin anew
@@ -166,7 +171,7 @@ class Ledger:
         ]
         act = _Act(
             kind=Kind.RETURN if kind is Kind.PURCHASE and order.get("kind") == RETURN else kind,
-            time_s=int(event.occurred_time.timestamp()),
+            time_us=micros_from_time(event.occurred_time),
             flags=_flags(event),
             lines=lines,
         )
@@ -175,8 +180,7 @@ class Ledger:
             self._add_rows(self._actor(buyer), act, NO_BASKET)
             return
         # A load test's order has no number: it must not take back the order of a customer that happens to share it.
-        authority = authority_of(event.type, event.payload)
-        basket = self._open_basket(event.shop, {} if event.synthetic else order, authority)
+        basket = self._open_basket(event, {} if event.synthetic else order)
         if basket is not None:
             self._add_rows(self._actor(buyer), act, basket)
             self._baskets["end"].fill(basket, basket + 1, len(self))
@@ -186,9 +190,8 @@ class Ledger:
         return self._items.get(product_id, -1)
 
     def actor_places(self, identifiers: Iterable[str]) -> tuple[int, ...]:
-        """Return the numbers of those identifiers that did something, ascending."""
-        found = {self._actors[each] for each in identifiers if each in self._actors}
-        return tuple(sorted(found))
+        """Return the numbers of those identifiers that did something, in the order of the identifiers."""
+        return tuple(self._actors[each] for each in sorted(set(identifiers)) if each in self._actors)
 
     def may_have_cart(self, actors: Iterable[int]) -> bool:
         """Tell whether any of these identifiers ever put something into a cart."""
@@ -203,13 +206,14 @@ class Ledger:
         return revision
 
     def history(self, actors: Sequence[int]) -> History:
-        """Return the rows of these identifiers, in log order."""
+        """Return the rows of these identifiers as they happened: of one moment by ``actors``, then as told."""
         self._settle()
         rows = np.concatenate([np.frombuffer(self._rows_of[each], dtype=np.uint32) for each in actors] or [_NO_ROWS])
-        if len(actors) > 1:
-            rows = np.sort(rows)
-        taken = {name: self._columns[name].take(rows) for name in ("item", "time_s", "kind", "quantity", "flags")}
-        return History(**taken)
+        time_us = self._columns["time_us"].take(rows)
+        order = np.argsort(time_us, kind="stable")
+        rows = rows[order]
+        taken = {name: self._columns[name].take(rows) for name in ("item", "kind", "quantity", "flags")}
+        return History(time_s=time_us[order] // SECOND_US, **taken)
 
     def snapshot(self) -> "LedgerSnapshot":
         """Return what is there now, at once; working on it may then take its time in another thread."""
@@ -259,7 +263,7 @@ class Ledger:
         for product_id, quantity in act.lines:
             pending.actor.append(actor)
             pending.item.append(self._item(product_id))
-            pending.time_s.append(act.time_s)
+            pending.time_us.append(act.time_us)
             pending.kind.append(act.kind)
             pending.flags.append(act.flags)
             pending.basket.append(basket)
@@ -271,17 +275,17 @@ class Ledger:
         if len(pending.item) >= PENDING_LIMIT:
             self._settle()
 
-    def _open_basket(self, shop: str, order: Mapping[str, Any], authority: Authority) -> int | None:
+    def _open_basket(self, event: Event, order: Mapping[str, Any]) -> int | None:
         """Return the number of a new basket, None when a stronger report of the same order is there already."""
         number = order.get("number") or ""
-        key = _order_key(shop, order.get("kind") or SALE, number) if number else 0
-        known = self._orders.get(key) if key else None
+        key = _order_key(event.shop, order.get("kind") or SALE, number) if number else 0
+        known, rank = self._orders.get(key) if key else None, _rank(event)
         if known is not None:
-            if self._baskets["authority"].view()[known] > authority:
+            if tuple(int(self._baskets[name].view()[known]) for name in rank) > tuple(rank.values()):
                 return None
             self._void(known)
         basket, start = self.baskets, len(self)
-        for name, value in (("order", key), ("start", start), ("end", start), ("authority", authority)):
+        for name, value in ({"order": key, "start": start, "end": start} | rank).items():
             self._baskets[name].extend([value])
         if key:
             self._orders[key] = basket
@@ -340,61 +344,46 @@ class LedgerSnapshot:
     def interactions(self, persons: Ints | None, kept_items: Collection[str] | None) -> tuple[Interactions, list[str]]:
         """Return what may train, and the product id of each column.
 
-        ``persons``: the person's number of each identifier (None: each is its own). ``kept_items``: products that may
-        be columns (None: all). Load tests and simulated rows are left out.
+        ``persons``: the person's number of each identifier (None: each is its own, as the ledger numbers it, which is
+        enough to count). ``kept_items``: products that may be columns (None: all). Load tests and simulated rows are
+        left out. Columns come in the order of product ids, so that equal scores are by product id, and persons in that
+        of their first identifiers; what has no row is no column, who has none no person.
         """
+        arrays, kind = self.arrays, self.arrays["kind"]
         keeps = np.array([kept_items is None or each in kept_items for each in self.item_ids], dtype=bool)
-        columns = np.cumsum(keeps) - 1
-        arrays = self.arrays
-        kind = arrays["kind"]
         rows = (arrays["flags"] & UNTRAINED == 0) & (kind != Kind.VOID) & keeps[arrays["item"]]
-        actor = arrays["actor"][rows]
-        of_actor = np.arange(len(self.actor_ids), dtype=np.int32) if persons is None else persons
-        person = np.where(actor >= 0, of_actor[np.maximum(actor, 0)], NOBODY) if len(of_actor) else actor
+        item, actor = arrays["item"][rows], arrays["actor"][rows]
+        person, count = (actor, len(self.actor_ids)) if persons is None else self._persons(actor, persons)
+        columns = in_text_order(item, self.item_ids)
         interactions = Interactions(
-            person=person.astype(np.int32),
-            item=columns[arrays["item"][rows]].astype(np.int32),
-            time_s=arrays["time_s"][rows],
+            person=person,
+            item=numbers_of(columns, len(self.item_ids))[item],
+            time_s=arrays["time_us"][rows] // SECOND_US,
             kind=kind[rows],
             basket=arrays["basket"][rows],
             quantity=arrays["quantity"][rows],
-            persons=int(of_actor.max()) + 1 if len(of_actor) else 0,
-            items=int(keeps.sum()),
+            persons=count,
+            items=len(columns),
             baskets=self.baskets,
         )
-        return interactions, [each for each, kept in zip(self.item_ids, keeps, strict=True) if kept]
+        return interactions, [self.item_ids[place] for place in columns.tolist()]
 
-    def training_set(self, persons: Ints, kept_items: Collection[str] | None) -> tuple[Interactions, list[str]]:
-        """Return ``interactions`` in an order of their own: columns by product id, persons by name, rows by time.
+    def last_purchase_s(self) -> int | None:
+        """Return when something was last bought, None if nothing was."""
+        bought = self.arrays["time_us"][_trains(self.arrays["kind"], self.arrays["flags"])]
+        return int(bought.max()) // SECOND_US if len(bought) else None
 
-        So a model depends on what happened and not on how the logs were read beside each other; a product of which
-        only replaced reports tell is no column either.
-        """
-        told = np.unique(self.arrays["item"][self.arrays["kind"] != Kind.VOID]).tolist()
-        kept = {self.item_ids[item] for item in told}
-        kept = kept if kept_items is None else kept.intersection(kept_items)
-        rows, product_ids = self.interactions(_by_name(persons, self.actor_ids), kept)
-        by_id = sorted(range(len(product_ids)), key=product_ids.__getitem__)
-        places = np.empty(len(by_id), dtype=np.int32)
-        places[by_id] = np.arange(len(by_id), dtype=np.int32)
-        rows = replace(rows, item=places[rows.item])
-        in_time = np.lexsort((rows.quantity, rows.kind, rows.item, rows.person, rows.time_s))
-        return rows.where(in_time), [product_ids[place] for place in by_id]
+    def _persons(self, actor: Ints, persons: Ints) -> tuple[Ints, int]:
+        """Return the person of each row's identifier, numbered anew, and how many persons there are."""
+        known = actor != NOBODY
+        found = by_first(persons[in_text_order(actor[known], self.actor_ids)])
+        anew = numbers_of(found, int(persons.max(initial=NOBODY)) + 1)
+        person = np.full(len(actor), NOBODY, dtype=np.int32)
+        person[known] = anew[persons[actor[known]]]
+        return person, len(found)
 
 
 _NO_ROWS = np.empty(0, dtype=np.uint32)
-
-
-def _by_name(persons: Ints, identifiers: Sequence[str]) -> Ints:
-    """Return the same persons, numbered in the order of the first of their identifiers by text."""
-    if not len(persons):
-        return persons
-    in_order = persons[sorted(range(len(identifiers)), key=identifiers.__getitem__)]
-    numbers, first_seen = np.unique(in_order, return_index=True)
-    renumbered = np.empty(int(numbers.max()) + 1, dtype=np.int32)
-    renumbered[numbers[np.argsort(first_seen)]] = np.arange(len(numbers), dtype=np.int32)
-    named: Ints = renumbered[persons]
-    return named
 
 
 def _trains(kind: npt.NDArray[np.uint8], flags: npt.NDArray[np.uint8]) -> npt.NDArray[np.bool_]:
@@ -409,6 +398,15 @@ def _flags(event: Event) -> int:
     if (event.payload.get("attributes") or {}).get("simulated") == "true":
         flags |= Flag.SIMULATED
     return int(flags)
+
+
+def _rank(event: Event) -> dict[str, int]:
+    """Return what decides between reports of one order, the strongest first: knowledge decides alike (rule 17)."""
+    return {
+        "authority": authority_of(event.type, event.payload),
+        "recorded_us": micros_from_time(event.recorded_time),
+        "event": int.from_bytes(event.key.encode()[:KEY_BYTES].ljust(KEY_BYTES, b"\0")),  # of one moment: by the key
+    }
 
 
 def _order_key(shop: str, kind: str, number: str) -> int:

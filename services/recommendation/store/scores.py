@@ -17,7 +17,8 @@ from services.chassis.documents.port import Collection, Document, DocumentStore,
 from services.chassis.eventlog.record import micros_from_time, time_from_micros
 from services.recommendation.domain.interactions import Bools, Floats, Ints, Kind, Seconds
 from services.recommendation.domain.model import Ranker
-from services.recommendation.store.ledger import History, LedgerSnapshot
+from services.recommendation.store.ledger import SECOND_US, History, LedgerSnapshot
+from services.recommendation.store.numbering import in_text_order, numbers_of
 from services.recommendation.store.packing import pack, unpack
 
 SCORING_FORM, SHARD_FORM = "scoring-set-1", "score-shard-1"
@@ -32,7 +33,7 @@ _ROWS = ("item", "time_s", "kind", "quantity", "flags")
 
 @dataclass(frozen=True, slots=True)
 class ScoringSet:
-    """Rows of the persons to score, in log order within a person; ``item`` counts as the model's products do.
+    """Rows of the persons to score, as they happened within a person; ``item`` counts as the model's products do.
 
     ``starts``: (persons + 1,), the first row of each person. ``sellable``: (products,). ``count``: products of each.
     """
@@ -97,9 +98,11 @@ def scoring_rows(
     actor, place = arrays["actor"], of_ledger[arrays["item"]]
     person = np.where(actor >= 0, persons[np.maximum(actor, 0)], -1) if len(persons) else np.full(len(actor), -1)
     kept = np.flatnonzero((person >= 0) & (place >= 0) & (arrays["kind"] != Kind.VOID))
-    kept = kept[np.argsort(person[kept], kind="stable")]  # log order within a person
+    named = numbers_of(in_text_order(actor[kept], snapshot.actor_ids), len(snapshot.actor_ids))
+    kept = kept[np.lexsort((named[actor[kept]], arrays["time_us"][kept], person[kept]))]  # as Ledger.history gives them
     known, counts = np.unique(person[kept], return_counts=True)
-    rows = {name: arrays[name][kept] for name in _ROWS} | {"item": place[kept].astype(np.int32)}
+    rows = {name: arrays[name][kept] for name in ("kind", "quantity", "flags")}
+    rows |= {"item": place[kept].astype(np.int32), "time_s": arrays["time_us"][kept] // SECOND_US}
     return np.concatenate([[0], np.cumsum(counts)]).astype(np.int64), rows, known.astype(np.int32)
 
 

@@ -22,6 +22,7 @@ class Shelf:
 
     def __init__(self) -> None:
         self._products: dict[str, Product] = {}
+        self._ids: tuple[str, ...] = ()
         self._sellable: set[str] = set()
         self._aisles: dict[tuple[str, ...], set[str]] = {}
         self.aisle_changes = 0  # grows when a category gains or loses a product
@@ -55,8 +56,10 @@ class Shelf:
         return self._aisles.get(path, ())
 
     def ids(self) -> tuple[str, ...]:
-        """Return every product id in the order of import."""
-        return tuple(self._products)
+        """Return every product id, sorted; sorted anew only when there are more."""
+        if len(self._ids) != len(self._products):
+            self._ids = tuple(sorted(self._products))
+        return self._ids
 
     def card(self, product_id: str, language: str) -> bytes:
         """Return the product's public card as JSON; written once per change."""
@@ -94,7 +97,7 @@ class Shelf:
         """Begin anew, empty; whoever follows looks at everything again."""
         self._forgotten = self.position + 1
         self._products, self._sellable, self._cards, self._changes = {}, set(), {}, []
-        self._aisles = {}
+        self._ids, self._aisles = (), {}
         self.aisle_changes += 1
 
     def _take(self, product: Product) -> None:

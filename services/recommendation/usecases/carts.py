@@ -49,7 +49,7 @@ def known_lines(shelf: Shelf, lines: tuple[CartLine, ...]) -> tuple[CartLine, ..
 
 
 def cart_acts(item_ids: Sequence[str], history: History) -> tuple[CartAct, ...]:
-    """Return what in a person's rows may touch the web cart, in log order.
+    """Return what in a person's rows may touch the web cart, in their order.
 
     Years of till receipts say nothing about it: only rows of products that were ever put in, from then on.
     """

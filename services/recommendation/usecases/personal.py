@@ -1,13 +1,15 @@
 """Placements about a person: recommended-for-you, buy-it-again, recently-viewed."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from itertools import groupby
+from operator import itemgetter
 
 import numpy as np
 
 from services.recommendation.domain.interactions import DAY_S, Kind
 from services.recommendation.domain.prediction import FallbackReason, Prediction, Request, Slot, Source
 from services.recommendation.domain.reasons import Reason, ReasonCode
-from services.recommendation.domain.repurchase import DEFAULT_INTERVAL_DAYS, repurchases
+from services.recommendation.domain.repurchase import DEFAULT_INTERVAL_DAYS, Repurchases, repurchases
 from services.recommendation.store.serving import ServingModel
 from services.recommendation.store.world import World
 from services.recommendation.usecases.carts import known_lines
@@ -62,8 +64,7 @@ def buy_again(world: World, request: Request, actors: tuple[int, ...], *, now_s:
         usual = np.full(len(ledger.item_ids), DEFAULT_INTERVAL_DAYS, dtype=np.float32)
     found = repurchases(history.item, history.time_s, history.kind, usual_days=usual, now_s=now_s)
     slots: list[Slot] = []
-    for index, item in enumerate(found.items.tolist()):
-        product_id = ledger.item_ids[item]
+    for index, product_id in _by_need(found, ledger.item_ids):
         if len(slots) == request.page_size:
             break
         if product_id in request.excluded or not world.shelf.sellable(product_id):
@@ -83,7 +84,7 @@ def recently_viewed(world: World, request: Request, actors: tuple[int, ...]) -> 
         return popular(world, request, FallbackReason.NO_HISTORY)
     history = world.ledger.history(actors)
     viewed = np.flatnonzero(history.kind == Kind.VIEW)
-    latest = viewed[np.lexsort((-viewed, -history.time_s[viewed]))][:VIEWS_LOOKED_AT]  # of one second: the last told
+    latest = viewed[np.lexsort((-viewed, -history.time_s[viewed]))][:VIEWS_LOOKED_AT]  # of one second: the last
     without = set(request.excluded).union(request.product_ids)
     slots: list[Slot] = []
     for row in latest.tolist():
@@ -144,6 +145,13 @@ def _ready_slot(model: ServingModel, profile: Profile, position: int, because: i
         return ReadySlot(later, params["product_id"], now)
     code = BECAUSE.get(kind)
     return ReadySlot(Slot(product_id, score, LIKED_ALIKE if code is None else Reason(code, params), source))
+
+
+def _by_need(found: Repurchases, item_ids: Sequence[str]) -> Iterator[tuple[int, str]]:
+    """Yield (position in ``found``, product id), best first, equal ones by product id."""
+    repeated, scores = (found.times_bought > 1).tolist(), found.scores.tolist()
+    for _, equals in groupby(range(len(scores)), key=lambda index: (repeated[index], scores[index])):
+        yield from sorted([(index, item_ids[found.items[index]]) for index in equals], key=itemgetter(1))
 
 
 def _again(times: int, interval_days: int, days_ago: int) -> Reason:

@@ -11,7 +11,7 @@ IN_THE_RANGE = Reason(ReasonCode.IN_THE_RANGE)
 
 
 def popular_slots(world: World, count: int, without: Collection[str]) -> list[Slot]:
-    """Return up to ``count`` sellable products, the most bought lately first, then the range in its own order."""
+    """Return up to ``count`` sellable products, the most bought lately first, then the range by product id."""
     slots: list[Slot] = []
     shelf, board = world.shelf, world.board
     for product_id, score in zip(board.product_ids, board.scores, strict=True):

@@ -68,7 +68,7 @@ class Profile:
         known = places >= 0
         places, kind, time_s = places[known], history.kind[known], history.time_s[known]
         weights = liking(kind, time_s, now_s=model.anchor_s, half_life_days=model.half_life_days)
-        totals = np.bincount(places, weights=weights, minlength=len(model)).astype(np.float32)
+        totals = np.bincount(places, weights=weights, minlength=len(model)).astype(np.float32)  # in any order
         self.touched: Ints = np.flatnonzero(totals > 0).astype(np.int32)
         self.likings: Floats = np.minimum(totals[self.touched], np.float32(1.0))
         self.strongest, self.bought = (

@@ -8,11 +8,10 @@ from enum import StrEnum
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from services.kits.money import Money
 from services.kits.text.fold import fold
-from services.kits.text.language import Language, language_of
+from services.search.domain.beginnings import NONE, Beginnings, Bools, Ints
 
 PREFIX_LIMIT: Final = 64  # characters that are read
 SUGGESTIONS_DEFAULT: Final = 8
@@ -20,15 +19,11 @@ SUGGESTIONS_LIMIT: Final = 20
 PHRASES_LIMIT: Final = 400_000
 SHORT_PREFIX: Final = 2  # characters; the best of what begins so are remembered
 SHORT_LIMIT: Final = 4_096  # remembered prefixes
-STARTS_LIMIT: Final = 12  # word beginnings of one phrase
 
 LANGUAGES: Final = ("zh", "en")
 
 _END: Final = "\U0010ffff"
 _UNFIT: Final = np.iinfo(np.int32).max
-
-Ints = NDArray[np.int32] | NDArray[np.int64]
-Bools = NDArray[np.bool_]
 
 
 class SuggestionKind(StrEnum):
@@ -53,7 +48,10 @@ _INNER_WEIGHT: Final = 0.5
 
 @dataclass(frozen=True, slots=True)
 class Phrase:
-    """Something to suggest. ``weight`` grows with how often it was wanted; ``language`` empty fits every answer."""
+    """Something to suggest. ``weight`` grows with how often it was wanted; ``language`` empty fits every answer.
+
+    ``price`` is known only when it is shown: prices move far more often than what can be completed.
+    """
 
     text: str
     kind: SuggestionKind
@@ -63,42 +61,24 @@ class Phrase:
     price: Money | None = None
 
 
-class _Beginnings:
-    """Where a shopper may begin some texts, in order. Reading them out is most of the cost of a completion."""
-
-    __slots__ = ("inner", "keys", "places", "texts")
-
-    def __init__(self, texts: list[str]) -> None:
-        entries: list[tuple[str, int, bool]] = []
-        for place, text in enumerate(texts):
-            folded = fold(text)
-            entries.extend((folded[start:], place, start > 0) for start in _starts(folded))
-        entries.sort()
-        self.texts = texts
-        self.keys = [key for key, _, _ in entries]
-        self.places = np.array([place for _, place, _ in entries], dtype=np.int32)
-        self.inner = np.array([inner for _, _, inner in entries], dtype=bool)
-
-
 class Completion:
-    """An immutable index over phrases. Building costs n log n in the beginnings of words.
-
-    Phrases come in groups; the beginnings of a group with the same texts as its like of ``like`` are taken over, for
-    then only weights moved.
+    """An immutable index over phrases. Costs n log n in the beginnings of words, and n in those of texts that ``like``
+    has too: made like the one before it, a completion for one title or for weights that moved takes little.
 
     An entry is one beginning of one phrase. Entries stand in the order of their texts, so those of a prefix are a run;
     each knows its rank among all, so the best of a run are its smallest ranks.
     """
 
-    def __init__(self, *groups: Iterable[Phrase], like: "Completion | None" = None) -> None:
-        kept = _bounded([list(phrases) for phrases in groups])
-        self._phrases = [phrase for phrases in kept for phrase in phrases]
-        self._groups = _beginnings([[phrase.text for phrase in phrases] for phrases in kept], like)
-        self._keys, self._places, inner = _merged(self._groups)
-        ranks = _ranks(self._phrases, self._places, inner)
+    def __init__(self, phrases: Iterable[Phrase] = (), *, like: "Completion | None" = None) -> None:
+        self._phrases = _bounded(list(phrases))
+        texts = [phrase.text for phrase in self._phrases]
+        self._beginnings: Beginnings = (NONE if like is None else like._beginnings).of(texts)
+        numbers = np.fromiter(map(self._beginnings.numbers.__getitem__, texts), dtype=np.int32, count=len(texts))
+        self._firsts, self._places, inner = _entries(self._beginnings, numbers)
+        ranks = _ranks(self._phrases, _order(self._beginnings)[numbers])
         # For each language the ranks in it, _UNFIT where the phrase is of the other one.
         self._ranks = {
-            language: np.where(_fitting(self._phrases, language)[self._places], ranks, _UNFIT).astype(np.int32)
+            language: np.where(_fitting(self._phrases, language)[:, None], ranks, _UNFIT)[self._places, inner]
             for language in LANGUAGES
         }
         self._short: dict[tuple[str, str], list[Phrase]] = {}
@@ -124,8 +104,9 @@ class Completion:
         return known[:limit]
 
     def _best(self, prefix: str, language: str, limit: int) -> list[Phrase]:
-        start = bisect_left(self._keys, prefix)
-        ranks = self._ranks[language][start : bisect_left(self._keys, prefix + _END)]
+        keys, firsts = self._beginnings.keys, self._firsts
+        start = firsts[bisect_left(keys, prefix)]
+        ranks = self._ranks[language][start : firsts[bisect_left(keys, prefix + _END)]]
         looked_at = 4 * limit  # a phrase may begin so at several words, a text be of several kinds
         while True:
             shown: dict[str, Phrase] = {}
@@ -143,16 +124,37 @@ def _fitting(phrases: Sequence[Phrase], language: str) -> Bools:
     return np.array([phrase.language in {"", language} for phrase in phrases], dtype=bool)
 
 
-def _ranks(phrases: Sequence[Phrase], places: Ints, inner: Bools) -> Ints:
-    """Return the rank of each entry: the greatest score first, then the shorter text, then the text."""
+def _order(beginnings: Beginnings) -> Ints:
+    """Return, by the numbers of texts, their order: the shorter first."""
+    order = np.zeros(beginnings.size, dtype=np.int32)
+    by_length = [beginnings.numbers[text] for text in beginnings.by_length]
+    order[by_length] = np.arange(len(by_length), dtype=np.int32)
+    return order
+
+
+def _entries(beginnings: Beginnings, numbers: Ints) -> tuple[Ints, Ints, Ints]:
+    """Return where each key's entries begin, and of each entry the place of its phrase and 1 where it begins inside.
+
+    ``numbers``: those of the phrases' texts; a key has an entry for every phrase of its text.
+    """
+    by_text = np.argsort(numbers, kind="stable")
+    sharing = np.bincount(numbers, minlength=beginnings.size)
+    first_of_text = np.concatenate([[0], np.cumsum(sharing)])
+    counts = sharing[beginnings.texts]
+    firsts = np.concatenate([[0], np.cumsum(counts)])
+    key = np.repeat(np.arange(len(counts)), counts)
+    nth = np.arange(firsts[-1]) - firsts[key]
+    places = by_text[first_of_text[beginnings.texts[key]] + nth].astype(np.int32)
+    return firsts, places, beginnings.inner[key].astype(np.int8)
+
+
+def _ranks(phrases: Sequence[Phrase], order: Ints) -> Ints:
+    """Return each phrase's rank where it begins a text and where it begins inside one: by score, then by ``order``."""
     worth = np.array([phrase.weight * _KIND_WEIGHT[phrase.kind] for phrase in phrases], dtype=np.float64)
-    by_text = sorted(range(len(phrases)), key=lambda place: (len(phrases[place].text), phrases[place].text))
-    text_order = np.empty(len(phrases), dtype=np.int32)
-    text_order[by_text] = np.arange(len(phrases), dtype=np.int32)
-    scores = worth[places] * np.where(inner, _INNER_WEIGHT, 1.0)
-    ranks = np.empty(len(places), dtype=np.int32)
-    ranks[np.lexsort((text_order[places], -scores))] = np.arange(len(places), dtype=np.int32)
-    return ranks
+    scores = np.column_stack([worth, worth * _INNER_WEIGHT]).ravel()
+    ranks = np.empty(len(scores), dtype=np.int32)
+    ranks[np.lexsort((np.repeat(order, 2), -scores))] = np.arange(len(scores), dtype=np.int32)
+    return ranks.reshape(-1, 2)
 
 
 def _smallest(ranks: Ints, count: int) -> Ints:
@@ -166,40 +168,7 @@ def _smallest(ranks: Ints, count: int) -> Ints:
     return fitting
 
 
-def _bounded(groups: list[list[Phrase]]) -> list[list[Phrase]]:
-    if sum(map(len, groups)) <= PHRASES_LIMIT:
-        return groups
-    together = (phrase for phrases in groups for phrase in phrases)
-    return [heapq.nlargest(PHRASES_LIMIT, together, key=lambda phrase: phrase.weight * _KIND_WEIGHT[phrase.kind])]
-
-
-def _beginnings(groups: list[list[str]], like: Completion | None) -> list[_Beginnings]:
-    before: list[_Beginnings] = [] if like is None else like._groups
-    return [
-        before[place] if place < len(before) and before[place].texts == texts else _Beginnings(texts)
-        for place, texts in enumerate(groups)
-    ]
-
-
-def _merged(groups: Sequence[_Beginnings]) -> tuple[list[str], Ints, Bools]:
-    """Return all keys in order, with the place of each entry's phrase among all and whether it begins inside it."""
-    if not groups:
-        return [], np.empty(0, dtype=np.int32), np.empty(0, dtype=bool)
-    keys = [key for group in groups for key in group.keys]
-    order = sorted(range(len(keys)), key=keys.__getitem__)  # runs in order already: linear
-    firsts = np.cumsum([0, *(len(group.texts) for group in groups)])
-    places = np.concatenate([group.places + first for group, first in zip(groups, firsts[:-1], strict=True)])
-    inner = np.concatenate([group.inner for group in groups])
-    return [keys[place] for place in order], places[order].astype(np.int32), inner[order]
-
-
-def _starts(folded: str) -> list[int]:
-    """Return where a shopper may begin: at words, and at any Han character, which no space announces."""
-    starts: list[int] = []
-    for place, char in enumerate(folded):
-        before = folded[place - 1] if place else " "
-        if char.isalnum() and (not before.isalnum() or language_of(char) is Language.CHINESE):
-            starts.append(place)
-        if len(starts) == STARTS_LIMIT:
-            break
-    return starts
+def _bounded(phrases: list[Phrase]) -> list[Phrase]:
+    if len(phrases) <= PHRASES_LIMIT:
+        return phrases
+    return heapq.nlargest(PHRASES_LIMIT, phrases, key=lambda phrase: phrase.weight * _KIND_WEIGHT[phrase.kind])

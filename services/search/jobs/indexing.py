@@ -1,7 +1,8 @@
 """Keeps the product index and the memory of the catalogue up with the ``products`` log.
 
 The log says which products changed; what is indexed is what their documents say now, under their version, so a replay
-or a second reader changes nothing. ``product-index`` is a singleton, ``catalog-memory`` runs in every replica.
+or a second reader changes nothing. ``product-index`` is a singleton, ``catalog-memory`` runs in every replica. Each
+replica takes what was mined, for its completions, and for what it indexes should it become the one that does.
 """
 
 import asyncio
@@ -175,9 +176,11 @@ class CatalogFollower:
             self._memory.put(stored.product)
 
     async def rebuild_if_changed(self) -> None:
-        """Build completions and price bounds anew if the catalogue changed; a pass of a job."""
-        if self._memory.dirty:
+        """Build anew what the catalogue's changes ask for: prices, which move all day long, their bounds alone."""
+        if self._memory.spelling_moved:
             await self.rebuild()
+        else:
+            await self._memory.rebuild_bounds()
 
     async def rebuild(self) -> None:
         """Build completions and price bounds anew."""

@@ -17,7 +17,7 @@ from services.search.domain.query import parsed_language
 from services.search.domain.suggestions import Completion
 from services.search.usecases.insights import QueryInsights
 from services.search.usecases.searching import Searching, serve_search
-from services.search.usecases.suggesting import complete_query
+from services.search.usecases.suggesting import PriceOf, complete_query
 from services.search.wire.searches import (
     answer_to_pb,
     insight_query_from_pb,
@@ -32,9 +32,10 @@ DEFAULT_LANGUAGE = "zh"
 class SearchServicer(search_service_pb2_grpc.SearchServiceServicer):
     """Search and completion."""
 
-    def __init__(self, searching: Searching, completion: Callable[[], Completion]) -> None:
+    def __init__(self, searching: Searching, completion: Callable[[], Completion], price_of: PriceOf) -> None:
         self._searching = searching
         self._completion = completion
+        self._price_of = price_of
 
     async def Search(
         self, request: search_service_pb2.SearchRequest, context: Any
@@ -48,7 +49,7 @@ class SearchServicer(search_service_pb2_grpc.SearchServiceServicer):
         self, request: search_service_pb2.CompleteQueryRequest, context: Any
     ) -> search_service_pb2.CompleteQueryResponse:
         language = parsed_language(request.language, default=DEFAULT_LANGUAGE)
-        phrases = complete_query(self._completion(), request.query, language, request.max_suggestions)
+        phrases = complete_query(self._completion(), self._price_of, request.query, language, request.max_suggestions)
         if request.format == answer_pb2.ANSWER_FORMAT_JSON:
             return search_service_pb2.CompleteQueryResponse(json=orjson.dumps(suggestions_to_json(phrases)))
         return suggestions_to_pb(phrases)

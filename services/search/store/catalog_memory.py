@@ -5,9 +5,9 @@ Loaded from the products at start, kept up by the product log. Reads never wait:
 
 import asyncio
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, TypeVar
 
 from services.kits.money import Money
 from services.kits.text.segment import Segmenter
@@ -17,6 +17,8 @@ from services.search.domain.product import CATEGORY_SEPARATOR, Product, Texts
 from services.search.domain.suggestions import Completion, Phrase, SuggestionKind
 
 _LANGUAGES: Final = ("zh", "en")
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,17 +30,21 @@ class _Known:
 
 
 class CatalogMemory:
-    """One replica's view. All methods run on the event loop; ``rebuild`` does its work in a thread."""
+    """One replica's view. All methods run on the event loop; what is built anew is built in a thread, one by one."""
 
     def __init__(self, segmenter: Segmenter) -> None:
         self._segmenter = segmenter
         self._known: dict[str, _Known] = {}
+        self._levels: Counter[tuple[str, str]] = Counter()  # products by language and level of a category
+        self._brands: Counter[str] = Counter()
         self.vocabulary = Vocabulary()
         self.completion = Completion()
         self.price_bounds: tuple[int, ...] = ()
         self.currency = ""  # of most products
-        self.dirty = False
+        self.spelling_moved = False  # since the completions were built
+        self._prices_moved = False  # since the price bounds were
         self._built_from: tuple[list[Phrase], Mapping[str, float]] = ([], {})
+        self._building = asyncio.Lock()  # an older catalogue must not replace what was built of a newer one
 
     def __len__(self) -> int:
         return len(self._known)
@@ -49,16 +55,29 @@ class CatalogMemory:
         now = None if product.withdrawn else _Known(product.title, product.categories, product.brands, product.price)
         if before == now:
             return
-        self.dirty = True
-        if before is None or now is None or _spelled(before) != _spelled(now):
+        self._prices_moved = True
+        if before is None or now is None or _named(before) != _named(now):
+            self.spelling_moved = True
             if before is not None:
                 self.vocabulary.discard(self._words(before))
+                self._count(before, -1)
             if now is not None:
                 self.vocabulary.add(self._words(now))
+                self._count(now, 1)
         if now is None:
             self._known.pop(product.id, None)
         else:
             self._known[product.id] = now
+
+    def price_of(self, product_id: str) -> Money | None:
+        """Return a product's price of now, None without one."""
+        known = self._known.get(product_id)
+        return None if known is None else known.price
+
+    async def rebuild_bounds(self) -> None:
+        """Build price bounds anew from the catalogue, where a price moved."""
+        async with self._building:
+            await self._rebuild_bounds()
 
     async def rebuild(self, queries: Iterable[Phrase], popularity: Mapping[str, float]) -> None:
         """Build completions and price bounds anew from the catalogue, logged queries and popularity.
@@ -66,19 +85,46 @@ class CatalogMemory:
         Nothing is done where none of them moved, and little where only weights did.
         """
         logged = list(queries)
-        if not self.dirty and self._built_from == (logged, popularity):
-            return
-        self.dirty = False
-        try:
-            built = await asyncio.to_thread(_built, dict(self._known), logged, popularity, like=self.completion)
-        except BaseException:
-            self.dirty = True  # the next pass tries again, also when nothing moves any more
-            raise
-        self.completion, self.price_bounds, self.currency = built
-        self._built_from = (logged, popularity)
+        async with self._building:
+            await self._rebuild_bounds()
+            if not self.spelling_moved and self._built_from == (logged, popularity):
+                return
+            self.spelling_moved = False
+            try:
+                general = list(self._general())
+                self.completion = await asyncio.to_thread(
+                    _completion, dict(self._known), [*logged, *general], popularity, like=self.completion
+                )
+            except BaseException:
+                self.spelling_moved = True  # the next pass tries again, also when nothing moves any more
+                raise
+            self._built_from = (logged, popularity)
+
+    async def _rebuild_bounds(self) -> None:
+        if self._prices_moved:
+            self._prices_moved = False
+            prices = [each.price for each in self._known.values() if each.price is not None]
+            self.currency, self.price_bounds = await asyncio.to_thread(_bounds, prices)
+
+    def _count(self, known: _Known, step: int) -> None:
+        _move(self._levels, _levels(known), step)
+        _move(self._brands, known.brands, step)
+
+    def _general(self) -> Iterable[Phrase]:
+        """Yield categories and brands, weighed by how many products they have."""
+        total = max(1, len(self._known))
+        for (language, level), count in self._levels.items():
+            yield Phrase(level, SuggestionKind.CATEGORY, 1 + count / total, language)
+        for brand, count in self._brands.items():
+            yield Phrase(brand, SuggestionKind.BRAND, 1 + count / total)
 
     def _words(self, known: _Known) -> list[str]:
         return [word for text in _spelled(known) for word in self._segmenter.vocabulary_words(text)]
+
+
+def _named(known: _Known) -> object:
+    """Return all of it that is words."""
+    return known.title, known.categories, known.brands
 
 
 def _spelled(known: _Known) -> list[str]:
@@ -86,37 +132,35 @@ def _spelled(known: _Known) -> list[str]:
     return [*known.title.values(), *known.brands, *(path for each in known.categories for path in each.values())]
 
 
-def _built(
-    known: Mapping[str, _Known], queries: list[Phrase], popularity: Mapping[str, float], *, like: Completion
-) -> tuple[Completion, tuple[int, ...], str]:
-    named = (*_named(known), *_titles(known, popularity))
-    currencies = Counter(each.price.currency for each in known.values() if each.price is not None)
+def _levels(known: _Known) -> set[tuple[str, str]]:
+    """Return language and level of all the categories that the product lies in."""
+    return {
+        (language, level)
+        for paths in known.categories
+        for language in _LANGUAGES
+        for level in paths.get(language, "").split(CATEGORY_SEPARATOR)
+        if level
+    }
+
+
+def _move(counts: Counter[T], items: Iterable[T], step: int) -> None:
+    for item in items:
+        counts[item] += step
+        if not counts[item]:
+            del counts[item]
+
+
+def _completion(
+    known: Mapping[str, _Known], others: Sequence[Phrase], popularity: Mapping[str, float], *, like: Completion
+) -> Completion:
+    return Completion([*others, *_titles(known, popularity)], like=like)
+
+
+def _bounds(prices: Sequence[Money]) -> tuple[str, tuple[int, ...]]:
+    """Return the currency of most prices, and the bounds of those in it."""
+    currencies = Counter(price.currency for price in prices)
     currency = max(currencies, key=currencies.__getitem__, default="")
-    prices = [each.price.amount_minor for each in known.values() if each.price and each.price.currency == currency]
-    return Completion(queries, named, like=like), price_bounds(prices), currency
-
-
-def _named(known: Mapping[str, _Known]) -> Iterable[Phrase]:
-    """Yield categories and brands, weighed by how many products they have."""
-    categories: dict[tuple[str, str], int] = {}
-    brands: dict[str, int] = {}
-    for each in known.values():
-        for language in _LANGUAGES:
-            levels = {
-                level
-                for paths in each.categories
-                for level in paths.get(language, "").split(CATEGORY_SEPARATOR)
-                if level
-            }
-            for level in levels:
-                categories[language, level] = categories.get((language, level), 0) + 1
-        for brand in each.brands:
-            brands[brand] = brands.get(brand, 0) + 1
-    total = max(1, len(known))
-    for (language, level), count in categories.items():
-        yield Phrase(level, SuggestionKind.CATEGORY, 1 + count / total, language)
-    for brand, count in brands.items():
-        yield Phrase(brand, SuggestionKind.BRAND, 1 + count / total)
+    return currency, price_bounds([price.amount_minor for price in prices if price.currency == currency])
 
 
 def _titles(known: Mapping[str, _Known], popularity: Mapping[str, float]) -> Iterable[Phrase]:
@@ -125,4 +169,4 @@ def _titles(known: Mapping[str, _Known], popularity: Mapping[str, float]) -> Ite
         wanted = popularity.get(product_id, 0.0)
         weight = 1 + wanted / (wanted + 10.0)
         for language, title in each.title.items():
-            yield Phrase(title, SuggestionKind.PRODUCT, weight, language, product_id, each.price)
+            yield Phrase(title, SuggestionKind.PRODUCT, weight, language, product_id)

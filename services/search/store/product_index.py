@@ -163,6 +163,10 @@ class ProductIndex:
             log.warning("products not indexed", count=len(refused), first=refused[0].id, why=refused[0].message)
         await self._index.refresh(INDEX, branch=branch)
 
+    async def refresh(self) -> None:
+        """Return when this replica shows what any has written."""
+        await self._index.refresh(INDEX)
+
     async def search(self, search: ProductSearch) -> IndexPage:
         """Return a page of hits; ``shown`` says what a hit shows."""
         return await self._index.search(INDEX, index_query(search))

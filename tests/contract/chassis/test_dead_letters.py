@@ -126,7 +126,7 @@ async def owning(folder: Path, documents: str) -> AsyncIterator[tuple[Runtime[Ch
         runtime.event_log("products")
         return Service(servicers=[])
 
-    settings = ChassisSettings(data=folder, documents=documents, drain_ms=0)
+    settings = ChassisSettings(data=folder, documents=documents, log_partitions=1, drain_ms=0)
     async with running(OWNER, settings, build) as process:
         await process.become_ready()
         yield process.runtime, process.address
@@ -143,9 +143,10 @@ async def paired(folder: Path, documents: str, shelf: Shelf) -> AsyncIterator[Pa
         await clients.close()
 
 
-@pytest.fixture(params=["memory", "sqlite"])
+@pytest.fixture(params=["memory", "sqlite", pytest.param("mongodb", marks=pytest.mark.real)])
 async def pair(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Pair]:
-    async with paired(tmp_path, request.param, Shelf()) as pair:
+    documents = request.getfixturevalue("mongodb_deployment") if request.param == "mongodb" else request.param
+    async with paired(tmp_path, documents, Shelf()) as pair:
         yield pair
 
 

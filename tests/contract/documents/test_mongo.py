@@ -130,6 +130,24 @@ async def test_a_write_that_the_server_took_and_never_answered_is_not_acknowledg
     await store.close()
 
 
+@pytest.mark.slow
+async def test_who_finds_no_connection_free_is_told_so_and_nothing_queues_for_ever(server: WireServer) -> None:
+    small = "?maxPoolSize=1&waitQueueTimeoutMS=100&socketTimeoutMS=20000"
+    store = MongoDocuments.open(f"{server.address}/{small}", "pool")
+    await answers_again(store)
+    await store.declare(THINGS)
+    server.pause()
+    holding = asyncio.create_task(store.get(THINGS, "k"))
+    await asyncio.sleep(0.2)
+    with pytest.raises(StoreUnavailableError) as caught:
+        await store.get(THINGS, "k")
+    assert caught.value.metadata["cause"] == "WaitQueueTimeoutError"
+    server.resume()
+    assert await holding is None
+    assert await store.get(THINGS, "k") is None, "the connection is free again"
+    await store.close()
+
+
 async def test_a_server_that_takes_connections_and_says_nothing_is_away(mongodb_here: str) -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
         store = MongoDocuments.open(f"mongodb://127.0.0.1:{silent.getsockname()[1]}/{PROMPT}", "silent")

@@ -1,6 +1,7 @@
 """Rebuilding a projection while it is read and written: docs/consistency.md rule 10."""
 
 import asyncio
+from math import inf
 from random import Random
 
 import pytest
@@ -15,11 +16,12 @@ from services.chassis.eventlog.projection import live_body
 from services.chassis.eventlog.rebuild import RebuildableProjection
 from services.chassis.metrics import Metrics
 from services.chassis.operation_run import Operation, OperationRun, OperationState, Progress
+from tests.fakes.clock import ManualClock
 from tests.fakes.crashing_documents import CrashingDocuments, CrashPoint
 from tests.fakes.event_sources import ChoppedSource
 from tests.fakes.events import new_event, stored_events
 from tests.fakes.projections import SUBJECTS, all_documents, expected_tally, tally_projection
-from tests.fakes.readers import QUICK, running
+from tests.fakes.readers import QUICK, live_documents, make_reader, running, until
 
 
 class Copy:
@@ -229,6 +231,47 @@ async def test_a_replica_that_does_not_hold_the_job_is_ready_when_the_holder_has
     async with running(here.projection):
         await asyncio.wait_for(waiting, 20)
         assert await there.read_live() == expected_tally(await stored_events(log))
+
+
+async def test_a_replica_that_does_not_hold_the_job_knows_how_far_the_holder_is(log, documents):
+    clock = ManualClock()
+    here, there = Copy(documents, log), Copy(documents, log, clock=clock)
+    await there.projection.open()
+    assert (there.projection.staleness_s(), there.projection.lag_events()) == (inf, 0)
+    await fill(log)
+    await there.projection.refresh()
+    count = len(await stored_events(log))
+    assert (there.projection.staleness_s(), there.projection.lag_events()) == (inf, count)
+    async with running(here.projection):
+        await there.projection.caught_up()
+        await there.projection.refresh()
+        assert (there.projection.staleness_s(), there.projection.lag_events()) == (0.0, 0)
+        await asyncio.wait_for(here.projection.rebuild(), 20)
+        await log.append([new_event(400)])
+        await here.projection.caught_up()
+    clock.advance(3.0)
+    await there.projection.refresh()  # by the cursors of the generation that is in force now
+    assert (there.projection.generation, there.projection.staleness_s(), there.projection.lag_events()) == (2, 0.0, 0)
+    await log.append([new_event(401)])
+    clock.advance(3.0)
+    await there.projection.refresh()
+    assert (there.projection.staleness_s(), there.projection.lag_events()) == (3.0, 1)
+
+
+async def test_a_reader_that_lost_its_job_is_as_fresh_as_the_one_that_took_it(log, documents):
+    await documents.declare(SUBJECTS)
+    clock = ManualClock()
+    here, there = make_reader(log, documents, clock=clock), make_reader(log, documents)
+    async with running(here):
+        await here.caught_up()
+        await until(lambda: here.staleness_s() == 0.0)
+    clock.advance(60.0)
+    async with running(there):
+        await log.append([new_event(number) for number in range(9)])
+        await asyncio.wait_for(here.caught_up_anywhere(), 20)
+        await here.look()
+        assert (here.staleness_s(), here.lag_events()) == (0.0, 0)
+    assert await live_documents(documents) == expected_tally(await stored_events(log))
 
 
 async def test_two_rebuilds_at_once_build_one_generation(log, documents):

@@ -114,8 +114,13 @@ async def test_a_paused_process_stands_still_and_goes_on(sleeper: psutil.Popen) 
 
 
 async def test_ways_and_stores_are_as_before_when_the_fault_is_over(proxy: FaultyProxy) -> None:
-    injector = Injector(lambda _: 0, ways={"search": proxy}, stores={"search": proxy})
-    wanted = {FaultKind.SLOW: Way.SLOW, FaultKind.BLACK_HOLE: Way.SILENT, FaultKind.STORE_DOWN: Way.CLOSED}
+    injector = Injector(lambda _: 0, ways={"search": proxy})
+    wanted = {
+        FaultKind.SLOW: Way.SLOW,
+        FaultKind.BLACK_HOLE: Way.SILENT,
+        FaultKind.STORE_DOWN: Way.CLOSED,
+        FaultKind.STORE_SLOW: Way.SLOW,
+    }
     for kind, way in wanted.items():
         fault = asyncio.create_task(injector.strike(Fault(kind, "search", 0, 0.05)))
         await asyncio.sleep(0)

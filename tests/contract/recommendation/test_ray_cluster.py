@@ -41,16 +41,24 @@ def cluster(monkeypatch: pytest.MonkeyPatch) -> Iterator[TwoNodes]:
         yield started
 
 
-def test_a_cluster_trains_the_same_model_bit_for_bit(cluster: TwoNodes, tmp_path: Path) -> None:
+@pytest.mark.parametrize("sweep", [(), ("--sweep",)], ids=["defaults", "sweep"])
+def test_a_cluster_trains_the_same_model_bit_for_bit_for_a_node_and_for_a_client(
+    cluster: TwoNodes, tmp_path: Path, sweep: tuple[str, ...]
+) -> None:
     training_set = tmp_path / "set.npz"
     training_set.write_bytes(encode_training_set(*shop_rows()))
     digests, results = set(), []
-    for engine, more in (("local", ()), ("ray", ("--ray-address", cluster.address))):
-        out = tmp_path / engine
+    ways = {
+        "local": ("--engine", "local"),
+        "node": ("--engine", "ray", "--ray-address", cluster.address),
+        "client": ("--engine", "ray", "--ray-address", cluster.client_address),
+    }
+    for name, way in ways.items():
+        out = tmp_path / name
         out.mkdir()
         command = [sys.executable, "-m", "services.recommendation.jobs.train", "--training-set", str(training_set)]
         done = subprocess.run(
-            [*command, "--out", str(out), "--engine", engine, *more],
+            [*command, "--out", str(out), *way, *sweep],
             env={**os.environ, **ONE_THREAD},
             capture_output=True,
             timeout=LIMIT_S,
@@ -59,7 +67,7 @@ def test_a_cluster_trains_the_same_model_bit_for_bit(cluster: TwoNodes, tmp_path
         results.append(orjson.loads(done.stdout.splitlines()[-1])["result"])
         digests.add(hashlib.sha256((out / MODEL_FILE).read_bytes()).hexdigest())
     assert len(digests) == 1
-    assert results[0] == results[1]
+    assert results[0] == results[1] == results[2]
 
 
 async def test_a_cluster_that_goes_away_in_mid_training_fails_that_training_alone(

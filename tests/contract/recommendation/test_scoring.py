@@ -26,6 +26,7 @@ async def test_each_customer_gets_what_the_shop_would_answer(shop: Shop) -> None
             await shop.promote(model.version, "the test asks for factors")
         lines = await shop.lists(await shop.start_scoring(engine="local", count=COUNT))
         assert len(lines) == PERSONS
+        assert lines == sorted(lines, key=lambda line: line["identifiers"][0])
         for line in lines:
             answer = await shop.predict(FOR_YOU, line["identifiers"][0], page_size=COUNT)
             own = [slot.product_id for slot in answer.slots if slot.source == line["source"]]

@@ -31,6 +31,10 @@ def _full_disk(platform: Platform, service: str) -> Iterator[None]:
     assert process.is_running(), "the process outlives a full disk"
 
 
+def _degraded(caller: Caller, process: str) -> dict[str, str]:
+    return dict(caller.get("/readyz")["degraded"].get(process, {}))
+
+
 def _check_refused(answer: httpx.Response) -> None:
     problem = problem_of(answer)
     assert problem["status"] == 503
@@ -54,7 +58,10 @@ def test_events_are_refused_while_the_disk_is_full_and_taken_after(shop: Shop, d
         _check_refused(_upload(backend, "orders", LARGE_ROWS))
         assert desk.customer(login)["facts"][0]["value"] == "王小明"
         assert backend.found("milk")
+        # A file that may not grow is an I/O error to SQLite, a disk without room is SQLITE_FULL.
+        assert _degraded(backend, "knowledge") == {"document-writes": "SQLITE_IOERR_WRITE"}
         eventually(lambda: backend.cart(identifier=login) == {product: 3}, "what was acknowledged is not in the cart")
+    eventually(lambda: not _degraded(backend, "knowledge"), "it does not notice that the disk has room again")
     assert backend.verdicts(*refused)["stored"] == 3, "of what was refused nothing was kept"
     assert backend.verdicts(*kept)["duplicate"] == 3, "what was acknowledged is there"
     eventually(lambda: backend.cart(identifier=login) == {product: 6}, "the cart does not go on")

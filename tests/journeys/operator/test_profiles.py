@@ -5,6 +5,7 @@ import json
 import os
 import secrets
 import time
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,9 @@ from tests.journeys.platform import DEMO_HOUSEHOLDS, Platform
 
 QUERIES = ("牛奶", "奶酪", "milk", "chesse", "frozen pizza", "洗发水", "no such thing at all")
 PREFIXES = ("che", "mi", "奶", "冰")
-CUSTOMERS = 5
+OF_A_PERSON = ("recommended-for-you", "buy-it-again")
+OF_A_PRODUCT = ("similar-items", "frequently-bought-together")
+CUSTOMERS, PRODUCTS = 5, 5
 PAGE_SIZE = 24
 SHARED = 0.8  # of a page
 SETTLE_LIMIT_S, SETTLE_PAUSE_S = 90.0, 5.0
@@ -27,6 +30,7 @@ OF_THE_MOMENT = frozenset(
         *("score", "engine_us", "attribution_token", "next_page_token", "model_version", "request_id"),
         *("update_time", "create_time", "as_of_time", "version", "time", "last_time", "recorded_time"),
         *("joined_time", "claim_time", "profile_hash"),  # of when each was imported; the hash holds them
+        "trained_through",  # the numbers of one partition or of eight
     }
 )
 
@@ -66,6 +70,8 @@ def test_both_profiles_give_the_same_answers_and_the_tour_holds_on_servers(
             break
         assert time.monotonic() < end, {path: (_told(embedded[path]), _told(distributed[path])) for path in different}
         time.sleep(SETTLE_PAUSE_S)
+    assert {_source(embedded, placement) for placement in OF_A_PERSON} <= {"als", "item-to-item", "history"}
+    assert _source(embedded, "frequently-bought-together") == "ease"
     result = distributed_shop.zhike("tour", "--profile", "distributed", "--json")
     steps = json.loads(result.stdout.splitlines()[-1])["steps"]
     assert [step["name"] for step in steps if not step["ok"]] == []
@@ -119,12 +125,15 @@ def _told(answer: Any) -> Any:
 def _answers(platform: Platform) -> dict[str, Any]:
     """Return what a load-tester, whose questions teach nothing, and the desk are told, by path.
 
-    What a model says is left out: it is trained in the order of the log's rows, which its partitions change.
+    Both trained on the same events: the blobs of their models are one, whatever the partitions of their logs.
     """
     key = platform.key(fresh("j-"), "secret", "load")
     with (platform.data / "demo" / "customers.csv").open(encoding="utf-8", newline="") as file:
         cards = [row["card"] for row in csv.DictReader(file) if row["card"]][:CUSTOMERS]
     customers = [f"card:{card}" for card in cards]
+    with (platform.data / "demo" / "orders.csv").open(encoding="utf-8", newline="") as file:
+        bought = Counter(row["product_id"] for row in csv.DictReader(file))
+    products = [product_id for product_id, _ in bought.most_common(PRODUCTS)]
     paths = [
         f"/v1/search?q={query}&language={language}&page_size={PAGE_SIZE}"
         for query in QUERIES
@@ -133,14 +142,26 @@ def _answers(platform: Platform) -> dict[str, Any]:
     paths += [f"/v1/search?q={query}&facets=brand,category,price&order_by=price" for query in QUERIES[:3]]
     paths += [f"/v1/suggest?q={prefix}&language={language}" for prefix in PREFIXES for language in ("zh", "en")]
     paths += ["/v1/recommendations/popular"]
+    paths += [_slots(placement, f"identifier={each}") for placement in OF_A_PERSON for each in customers]
+    paths += [_slots(placement, f"product_id={each}") for placement in OF_A_PRODUCT for each in products]
     with (
         httpx.Client(base_url=platform.url, headers={"Authorization": f"Bearer {key}"}, timeout=30) as client,
         platform.operator() as desk,
     ):
         answers = {path: _lasting(client.get(path).raise_for_status().json()) for path in paths}
+        answers["/v1/models"] = _lasting(desk.get("/v1/models").raise_for_status().json())
         for each in customers:
             answers[each] = _lasting(desk.get(f"/v1/customers/{each}").raise_for_status().json())
     return answers
+
+
+def _slots(placement: str, about: str) -> str:
+    return f"/v1/recommendations/{placement}?{about}&page_size={PAGE_SIZE}&language=en"
+
+
+def _source(answers: dict[str, Any], placement: str) -> str:
+    """Return what filled the first answer of a placement: not merely what is popular."""
+    return next(str(answer["source"]) for path, answer in answers.items() if f"/{placement}?" in path)
 
 
 def _lasting(value: Any) -> Any:

@@ -4,7 +4,7 @@ import dataclasses
 
 import pytest
 
-from benchmarks.faults import Report, ServersMissingError, Window, count, environment_of
+from benchmarks.faults import Report, ServersMissingError, Window, count, environment_of, targets_of
 from benchmarks.faults_load import READ_LIMIT_S, Read
 from infra.faults.schedule import Fault, FaultKind
 from infra.local.profile import Profile
@@ -12,8 +12,8 @@ from infra.local.profile import Profile
 HELD = Report(kills=3, acknowledged=10, reads=500, reads_during=200, reads_failed=2, reads_failed_during=2)
 
 
-def window(target: str, begin: float = 10, end: float = 12) -> Window:
-    return Window(Fault(FaultKind.KILL, target, 0, 0), begin, end)
+def window(target: str, begin: float = 10, end: float = 12, kind: FaultKind = FaultKind.KILL) -> Window:
+    return Window(Fault(kind, target, 0, 0), begin, end)
 
 
 def read(begin: float, end: float, *, route: str = "search", status: int = 200, fallback: str = "") -> Read:
@@ -55,6 +55,23 @@ def test_reads_are_counted_by_whether_a_fault_excuses_them() -> None:
     assert (report.reads_failed, report.reads_failed_during, report.reads_failed_after) == (3, 1, 2)
     assert (report.fallbacks, report.read_s_max) == ({"popular": 1}, 8)
     assert sum(report.failures.values()) == 3
+
+
+def test_reads_while_a_store_is_away_are_counted_apart_and_excused_alone() -> None:
+    report = Report()
+    reads = [read(10, 11, status=503), read(10, 11, route="recommendation"), read(20, 21, status=503)]
+    count(reads, [window("documents", kind=FaultKind.STORE_DOWN)], report)
+    assert (report.reads_store_away, report.reads_failed_store_away) == (2, 1)
+    assert (report.reads_during, report.reads_failed_during, report.reads_failed_after) == (0, 0, 1)
+
+
+def test_stores_can_be_struck_where_there_are_any() -> None:
+    kinds = list(FaultKind)
+    targets = targets_of(kinds, Profile.DISTRIBUTED)
+    assert targets[FaultKind.STORE_DOWN] == targets[FaultKind.STORE_SLOW] == ("documents", "search-index")
+    assert "gateway" in targets[FaultKind.KILL] and "gateway" not in targets[FaultKind.SLOW]
+    with pytest.raises(ValueError, match="distributed"):
+        targets_of(kinds, Profile.EMBEDDED)
 
 
 def test_a_run_that_shows_nothing_wrong_held() -> None:

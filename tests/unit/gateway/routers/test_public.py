@@ -14,12 +14,30 @@ async def test_the_gateway_is_healthy_while_services_are_away_and_ready_only_wit
     assert ready == {
         "status": "ready",
         "services": dict.fromkeys(SERVICES, "serving"),
+        "degraded": {},
     }
     shop.services.down.update(("search", "knowledge"))
     response = await shop.client.get("/readyz")
     assert problem_of(response, 503, "PARTS_MISSING")["metadata"]["missing"] == "knowledge,search"
     assert response.headers["retry-after"] == "1"
     assert (await shop.client.get("/healthz")).status_code == 200
+
+
+async def test_what_a_process_must_do_without_is_named_and_takes_no_readiness(shop: Shop) -> None:
+    shop.services.degraded["document-writes"] = "OutOfDiskSpace"
+    shop.standings.failed("documents", "slow: 1.2 s to answer")
+    degraded = (await shop.client.get("/readyz")).json()["degraded"]
+    full = {"document-writes": "OutOfDiskSpace"}
+    own = {"documents": "slow: 1.2 s to answer"}
+    assert degraded == {**dict.fromkeys(SERVICES, full), "gateway": own}
+    shown = (await shop.get("/v1/system", "operator")).json()
+    assert shown["gateway"]["degraded"] == own
+
+
+async def test_a_gateway_that_drains_says_that_it_is_missing(shop: Shop) -> None:
+    await shop.parts.readiness.drain()
+    response = await shop.client.get("/readyz")
+    assert problem_of(response, 503, "PARTS_MISSING")["metadata"]["missing"] == "gateway"
 
 
 async def test_the_documentation_page_needs_nothing_from_elsewhere(shop: Shop) -> None:

@@ -152,8 +152,8 @@ async def test_of_two_replicas_one_runs_a_singleton_and_the_other_takes_over() -
     await second.stop()
 
 
-async def test_a_lost_lease_is_a_crash_like_any_other() -> None:
-    pauses = Pauses(1)
+async def test_a_lost_lease_is_no_crash_and_its_job_waits_for_it_again() -> None:
+    pauses, metrics = Pauses(1), Metrics()
 
     class LosingGuard(OpenGuard):
         @asynccontextmanager
@@ -164,10 +164,11 @@ async def test_a_lost_lease_is_a_crash_like_any_other() -> None:
     async def work() -> None:
         return None
 
-    jobs = runner(pauses, LosingGuard())
+    jobs = runner(pauses, LosingGuard(), metrics)
     jobs.start([Job("train", work)])
     await pauses.all_taken.wait()
-    assert jobs.standings[0].last_error == "LeaseLostError"
+    assert (jobs.standings[0].state, jobs.standings[0].last_error) == ("waiting", "")
+    assert metrics.registry.get_sample_value("zhike_job_failures_total", {"background_job": "train"}) is None
     await jobs.stop()
 
 

@@ -8,6 +8,9 @@ import pytest
 from services.chassis.documents.memory import MemoryDocuments
 from services.chassis.documents.port import RevisionMismatchError, StoreUnavailableError
 from services.chassis.leases import ASK_INTERVAL_S, LEASES, TTL_S, LeaseLostError, Leases
+from services.chassis.metrics import Metrics
+from services.chassis.standing import LEASES as LEASES_PART
+from services.chassis.standing import Standings
 from tests.fakes.clock import ManualClock
 
 Replica = Callable[..., Leases]
@@ -39,9 +42,27 @@ def clock() -> ManualClock:
 
 
 @pytest.fixture
-def replica(documents: FlakyDocuments, clock: ManualClock) -> Replica:
+def metrics() -> Metrics:
+    return Metrics()
+
+
+@pytest.fixture
+def standings(metrics: Metrics) -> Standings:
+    return Standings(metrics)
+
+
+@pytest.fixture
+def replica(documents: FlakyDocuments, clock: ManualClock, metrics: Metrics, standings: Standings) -> Replica:
     def make(holder_id: str, *, exclusive: bool = False, its_clock: ManualClock = clock) -> Leases:
-        return Leases(documents, its_clock, holder_id, exclusive=exclusive, sleep=its_clock.sleep)
+        return Leases(
+            documents,
+            its_clock,
+            holder_id,
+            exclusive=exclusive,
+            sleep=its_clock.sleep,
+            metrics=metrics,
+            standings=standings,
+        )
 
     return make
 
@@ -64,12 +85,12 @@ async def test_the_body_runs_while_held_and_the_lease_is_free_after_it(replica: 
 
 
 async def test_a_lost_lease_cancels_the_body_with_its_own_error(
-    documents: FlakyDocuments, replica: Replica, clock: ManualClock
+    documents: FlakyDocuments, replica: Replica, clock: ManualClock, metrics: Metrics, standings: Standings
 ) -> None:
-    entered = asyncio.Event()
+    entered, leases = asyncio.Event(), replica("a")
 
     async def work() -> None:
-        async with replica("a").while_held("train"):
+        async with leases.while_held("train"):
             entered.set()
             await clock.sleep(1_000)
 
@@ -83,6 +104,24 @@ async def test_a_lost_lease_cancels_the_body_with_its_own_error(
     with pytest.raises(LeaseLostError):
         await task
     assert (await documents.get(LEASES, "train")).body == stolen  # type: ignore[union-attr]
+    assert metrics.registry.get_sample_value("zhike_lease_lost_total", {"lease": "train"}) == 1
+    assert standings.degraded == {LEASES_PART: "lost train (term 1)"}
+
+
+async def test_who_waits_for_a_lost_lease_again_stands_as_it_should(
+    documents: FlakyDocuments, replica: Replica, clock: ManualClock, standings: Standings
+) -> None:
+    standings.failed(LEASES_PART, "lost train (term 1)")
+    await documents.insert(LEASES, "train", {"holder_id": "b", "term": 2})
+
+    async def work() -> None:
+        async with replica("a").while_held("train"):
+            raise AssertionError("another holds it")
+
+    task = asyncio.create_task(work())
+    await clock.run_for(ASK_INTERVAL_S)
+    assert standings.degraded == {}
+    task.cancel()
 
 
 async def test_a_store_that_is_away_for_less_than_the_ttl_costs_nothing_and_for_longer_the_lease(

@@ -41,6 +41,11 @@ class SystemServiceStub:
                 request_serializer=zhike_dot_chassis_dot_v1_dot_system__service__pb2.GetSystemStatusRequest.SerializeToString,
                 response_deserializer=zhike_dot_chassis_dot_v1_dot_system__service__pb2.SystemStatus.FromString,
                 _registered_method=True)
+        self.GetReadiness = channel.unary_unary(
+                '/zhike.chassis.v1.SystemService/GetReadiness',
+                request_serializer=zhike_dot_chassis_dot_v1_dot_system__service__pb2.GetReadinessRequest.SerializeToString,
+                response_deserializer=zhike_dot_chassis_dot_v1_dot_system__service__pb2.Readiness.FromString,
+                _registered_method=True)
         self.RebuildProjection = channel.unary_unary(
                 '/zhike.chassis.v1.SystemService/RebuildProjection',
                 request_serializer=zhike_dot_chassis_dot_v1_dot_system__service__pb2.RebuildProjectionRequest.SerializeToString,
@@ -69,6 +74,13 @@ class SystemServiceServicer:
 
     def GetSystemStatus(self, request, context):
         """Answers how the service stands: readers and their lag, jobs, sizes.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetReadiness(self, request, context):
+        """Answers whether callers should come here, and which parts that the process leans on do not work; asks no store.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -110,6 +122,11 @@ def add_SystemServiceServicer_to_server(servicer, server):
                     servicer.GetSystemStatus,
                     request_deserializer=zhike_dot_chassis_dot_v1_dot_system__service__pb2.GetSystemStatusRequest.FromString,
                     response_serializer=zhike_dot_chassis_dot_v1_dot_system__service__pb2.SystemStatus.SerializeToString,
+            ),
+            'GetReadiness': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetReadiness,
+                    request_deserializer=zhike_dot_chassis_dot_v1_dot_system__service__pb2.GetReadinessRequest.FromString,
+                    response_serializer=zhike_dot_chassis_dot_v1_dot_system__service__pb2.Readiness.SerializeToString,
             ),
             'RebuildProjection': grpc.unary_unary_rpc_method_handler(
                     servicer.RebuildProjection,
@@ -160,6 +177,33 @@ class SystemService:
             '/zhike.chassis.v1.SystemService/GetSystemStatus',
             zhike_dot_chassis_dot_v1_dot_system__service__pb2.GetSystemStatusRequest.SerializeToString,
             zhike_dot_chassis_dot_v1_dot_system__service__pb2.SystemStatus.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetReadiness(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/zhike.chassis.v1.SystemService/GetReadiness',
+            zhike_dot_chassis_dot_v1_dot_system__service__pb2.GetReadinessRequest.SerializeToString,
+            zhike_dot_chassis_dot_v1_dot_system__service__pb2.Readiness.FromString,
             options,
             channel_credentials,
             insecure,

@@ -36,6 +36,8 @@ class SystemServiceStub:
     def __new__(cls, channel: _aio.Channel) -> SystemServiceAsyncStub: ...
     GetSystemStatus: _grpc.UnaryUnaryMultiCallable[_system_service_pb2.GetSystemStatusRequest, _system_service_pb2.SystemStatus]
     """Answers how the service stands: readers and their lag, jobs, sizes."""
+    GetReadiness: _grpc.UnaryUnaryMultiCallable[_system_service_pb2.GetReadinessRequest, _system_service_pb2.Readiness]
+    """Answers whether callers should come here, and which parts that the process leans on do not work; asks no store."""
     RebuildProjection: _grpc.UnaryUnaryMultiCallable[_system_service_pb2.RebuildProjectionRequest, _operations_pb2.Operation]
     """Rebuilds a projection from its log as a long-running operation; reads stay on the old one until it is promoted."""
     ListDeadLetters: _grpc.UnaryUnaryMultiCallable[_system_service_pb2.ListDeadLettersRequest, _system_service_pb2.ListDeadLettersResponse]
@@ -54,6 +56,8 @@ class SystemServiceAsyncStub(SystemServiceStub):
     def __init__(self, channel: _aio.Channel) -> None: ...
     GetSystemStatus: _aio.UnaryUnaryMultiCallable[_system_service_pb2.GetSystemStatusRequest, _system_service_pb2.SystemStatus]  # type: ignore[assignment]
     """Answers how the service stands: readers and their lag, jobs, sizes."""
+    GetReadiness: _aio.UnaryUnaryMultiCallable[_system_service_pb2.GetReadinessRequest, _system_service_pb2.Readiness]  # type: ignore[assignment]
+    """Answers whether callers should come here, and which parts that the process leans on do not work; asks no store."""
     RebuildProjection: _aio.UnaryUnaryMultiCallable[_system_service_pb2.RebuildProjectionRequest, _operations_pb2.Operation]  # type: ignore[assignment]
     """Rebuilds a projection from its log as a long-running operation; reads stay on the old one until it is promoted."""
     ListDeadLetters: _aio.UnaryUnaryMultiCallable[_system_service_pb2.ListDeadLettersRequest, _system_service_pb2.ListDeadLettersResponse]  # type: ignore[assignment]
@@ -75,6 +79,14 @@ class SystemServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_system_service_pb2.SystemStatus, _abc.Awaitable[_system_service_pb2.SystemStatus]]:
         """Answers how the service stands: readers and their lag, jobs, sizes."""
+
+    @_abc_1.abstractmethod
+    def GetReadiness(
+        self,
+        request: _system_service_pb2.GetReadinessRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_system_service_pb2.Readiness, _abc.Awaitable[_system_service_pb2.Readiness]]:
+        """Answers whether callers should come here, and which parts that the process leans on do not work; asks no store."""
 
     @_abc_1.abstractmethod
     def RebuildProjection(

@@ -4,9 +4,18 @@ import pytest
 
 from services.chassis.documents.measured import READS, STORE_METRICS, WRITES, MeasuredDocuments
 from services.chassis.documents.memory import MemoryDocuments
-from services.chassis.documents.port import Collection, Index, KeyTakenError, RevisionMismatchError
+from services.chassis.documents.port import (
+    Body,
+    Collection,
+    Document,
+    Index,
+    KeyTakenError,
+    RevisionMismatchError,
+    StoreUnavailableError,
+)
 from services.chassis.errors import UnavailableError
 from services.chassis.metrics import Metrics
+from services.chassis.standing import DOCUMENT_WRITES, Standings
 
 THINGS = Collection("things", (Index("by_colour", ("colour",)),))
 
@@ -17,7 +26,7 @@ def counted(metrics: Metrics, operation: str) -> float:
 
 async def test_every_operation_is_passed_on_and_counted_once() -> None:
     metrics = Metrics([STORE_METRICS])
-    store = MeasuredDocuments(MemoryDocuments(), metrics)
+    store = MeasuredDocuments(MemoryDocuments(), metrics, Standings())
     await store.declare(THINGS)
     stored = await store.insert(THINGS, "a", {"colour": "red"})
     await store.insert_many(THINGS, [("b", {"colour": "blue"})])
@@ -44,7 +53,7 @@ async def test_a_store_that_cannot_is_counted_by_its_reason_and_a_lost_race_is_n
             raise UnavailableError("away")
 
     metrics = Metrics([STORE_METRICS])
-    store = MeasuredDocuments(Away(), metrics)
+    store = MeasuredDocuments(Away(), metrics, Standings())
     await store.declare(THINGS)
     await store.insert(THINGS, "a", {})
     with pytest.raises(KeyTakenError):
@@ -61,3 +70,28 @@ async def test_a_store_that_cannot_is_counted_by_its_reason_and_a_lost_race_is_n
     ]
     assert failed == [({"operation": "get", "reason": "UNAVAILABLE"}, 1.0)]
     assert counted(metrics, "get") == 1
+
+
+async def test_a_store_that_takes_no_writes_is_named_until_one_is_taken_whatever_reads_say() -> None:
+    class Full(MemoryDocuments):
+        full = False
+
+        async def insert(self, collection: Collection, key: str, body: Body) -> Document:
+            if self.full:
+                raise StoreUnavailableError("full", cause="OutOfDiskSpace")
+            return await super().insert(collection, key, body)
+
+    full, standings = Full(), Standings()
+    store = MeasuredDocuments(full, Metrics([STORE_METRICS]), standings)
+    await store.declare(THINGS)
+    await store.insert(THINGS, "a", {})
+    full.full = True
+    with pytest.raises(StoreUnavailableError):
+        await store.insert(THINGS, "b", {})
+    assert await store.get(THINGS, "a") is not None
+    with pytest.raises(RevisionMismatchError):
+        await store.replace(THINGS, "a", {}, expected_revision=7)
+    assert standings.degraded == {DOCUMENT_WRITES: "OutOfDiskSpace"}
+    full.full = False
+    await store.insert(THINGS, "b", {})
+    assert standings.degraded == {}

@@ -1,5 +1,7 @@
 """Classes over all customers, in one pass over all orders."""
 
+import asyncio
+
 from services.kits.event_forms import MoneyForm, ProductForm
 from services.kits.purchases import ORDER_EVENTS
 from services.knowledge.domain.classes import DISCOUNT, OWN_LABEL
@@ -45,17 +47,21 @@ async def test_attitude_to_promotions_is_compared_with_the_other_customers(world
     assert promotions[OWN_LABEL].median == 0.4
 
 
-async def test_the_job_computes_when_there_is_news_it_stands_at_the_head_and_has_rested(world: World) -> None:
-    behind, shopping = True, (USER_EVENTS, ORDER_EVENTS)
+async def test_the_job_computes_when_there_is_news_all_of_it_is_read_and_it_has_rested(world: World) -> None:
+    read = asyncio.Event()
+
+    async def read_back() -> None:
+        await read.wait()
+
     job = ClassJob(world.customers, world.resolutions, world.classes, world.clock,
-                   read_through=lambda: [world.positions.get(log, 0) for log in shopping],
-                   is_behind=lambda: behind)  # fmt: skip
+                   sources=[world.logs[USER_EVENTS], world.logs[ORDER_EVENTS]],
+                   read_back=read_back, patience_s=0.0)  # fmt: skip
     await job.run()
     assert await world.classes.basis() is None, "an empty shop has no classes"
     await world.write(purchase("o1", world, "1"))
     await job.run()
     assert await world.classes.basis() is None, "the reader is behind"
-    behind = False
+    read.set()
     await job.run()
     first = await world.classes.basis()
     assert first is not None

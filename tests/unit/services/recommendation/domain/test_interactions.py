@@ -1,10 +1,15 @@
 """What rows say about liking."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from services.recommendation.domain.interactions import (
     DAY_S,
+    GRAINS,
     KIND_WEIGHTS,
     NOBODY,
     Kind,
@@ -40,6 +45,28 @@ def test_a_return_takes_the_purchase_back() -> None:
         rows.person, rows.item, rows.time_s, kind, rows.basket, rows.quantity, rows.persons, rows.items, rows.baskets
     )
     assert preferences(returned, now_s=10 * DAY_S, half_life_days=10).toarray().tolist() == [[0.0, 1.0]]
+
+
+def test_what_was_bought_a_lifetime_ago_is_still_liked() -> None:
+    rows = rows_of((0, 0, 0, 0))
+    assert preferences(rows, now_s=60 * 365 * DAY_S, half_life_days=84).toarray() == [[1 / GRAINS]]
+
+
+def test_a_return_takes_back_what_has_faded_to_one_grain() -> None:
+    rows = rows_of((0, 0, 0, 0), (0, 0, 1, 1))
+    returned = replace(rows, kind=np.array([Kind.PURCHASE, Kind.RETURN], dtype=np.uint8))
+    assert preferences(returned, now_s=60 * 365 * DAY_S, half_life_days=84).nnz == 0
+
+
+@given(st.integers(0, 2**32), st.floats(1, 500))
+def test_likings_add_up_to_the_same_bits_in_any_order(seed: int, half_life_days: float) -> None:
+    rng, count = np.random.default_rng(seed), 400
+    rows = rows_of(*[(0, item, day, 0) for item, day in rng.integers(0, [3, 4_000], (count, 2)).tolist()])
+    rows = replace(rows, kind=rng.choice(np.arange(1, 6, dtype=np.uint8), count))
+    mixed = rng.permutation(count)
+    other = replace(rows, **{name: getattr(rows, name)[mixed] for name in ("item", "time_s", "kind")})
+    options = {"now_s": 4_000 * DAY_S, "half_life_days": half_life_days}
+    assert (preferences(rows, **options) != preferences(other, **options)).nnz == 0  # type: ignore[arg-type]
 
 
 def test_nobodys_orders_shape_no_taste() -> None:

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
+from itertools import permutations
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,7 @@ from services.recommendation.domain.errors import SnapshotUnreadableError
 from services.recommendation.domain.interactions import NO_BASKET, NOBODY, Kind
 from services.recommendation.store.ledger import LINES_LIMIT, PENDING_LIMIT, Flag, Ledger
 from tests.fakes.order_facts import order_fact, placed, stored
-from tests.unit.services.recommendation.shop import NOW, ledger_of, purchase_events, user_event
+from tests.unit.services.recommendation.shop import NOW, NOW_S, ledger_of, purchase_events, user_event
 
 BOOKS = {"kind": "sale", "source": "shop", "number": "7"}
 BROWSER = {**BOOKS, "source": "browser"}
@@ -49,13 +50,25 @@ def test_each_line_is_a_row_of_the_identifier_that_it_came_with() -> None:
     ledger = ledger_of(
         [
             user_event(1, "detail-page-view", subject="visitor:v-1", products=[("p2", 1)]),
-            user_event(2, subject="card:1", products=[("p1", 2), ("p2", 1)]),
+            user_event(2, subject="card:1", products=[("p1", 2), ("p2", 1)], time=NOW + timedelta(milliseconds=1)),
         ]
     )
     assert ledger.history(ledger.actor_places(["visitor:v-1"])).kind.tolist() == [Kind.VIEW]
     assert bought_by(ledger, "card:1") == ["p1", "p2"]
     both = ledger.history(ledger.actor_places(["card:1", "visitor:v-1", "login:nobody"]))
     assert both.kind.tolist() == [Kind.VIEW, Kind.PURCHASE, Kind.PURCHASE]
+
+
+def test_a_person_did_things_in_the_order_of_their_times_and_of_one_moment_by_identifier() -> None:
+    late = user_event(1, "detail-page-view", subject="visitor:v-1", products=[("late", 1)], time=NOW)
+    first = user_event(2, "detail-page-view", subject="visitor:v-1", products=[("first", 1)], time=NOW)
+    early = user_event(3, "detail-page-view", products=[("early", 1)], time=NOW - timedelta(microseconds=1))
+    same = user_event(4, "detail-page-view", subject="card:1", products=[("same", 1)], time=NOW)
+    for events in ([late, first, early, same], [same, early, late, first], [early, late, same, first]):
+        ledger = ledger_of(events)
+        history = ledger.history(ledger.actor_places(["visitor:v-1", "card:1"]))
+        assert [ledger.item_ids[item] for item in history.item] == ["early", "same", "late", "first"]
+        assert set(history.time_s.tolist()) == {NOW_S - 1, NOW_S}
 
 
 @pytest.mark.parametrize(
@@ -116,17 +129,17 @@ def test_training_sees_the_same_set_in_whichever_order_the_two_logs_are_read(arr
     assert trained_on(ledger_of([REPORTS[name] for name in arrival])) == trained_on(ledger_of(list(REPORTS.values())))
 
 
-def trained_on(ledger: Ledger) -> tuple[list[str], list[tuple[Any, ...]], list[list[int]]]:
-    """The set that a ledger trains on: columns, rows, and which rows are of one basket."""
+def trained_on(ledger: Ledger) -> tuple[list[str], list[list[tuple[Any, ...]]]]:
+    """The set that a ledger trains on: its columns, and its rows by basket; their order means nothing."""
     snapshot = ledger.snapshot()
     persons = {"card:1": 3, "login:u": 3}  # as numbered elsewhere: by whom knowledge resolved first
     numbers = [persons.get(each, 10 + place) for place, each in enumerate(snapshot.actor_ids)]
-    rows, product_ids = snapshot.training_set(np.unique(numbers, return_inverse=True)[1].astype(np.int32), None)
+    rows, product_ids = snapshot.interactions(np.unique(numbers, return_inverse=True)[1].astype(np.int32), None)
     columns = (rows.person, rows.item, rows.time_s, rows.kind, rows.quantity)
-    baskets: dict[int, list[int]] = {}
-    for row, basket in enumerate(rows.basket.tolist()):
-        baskets.setdefault(basket, []).append(row)
-    return product_ids, list(zip(*(each.tolist() for each in columns), strict=True)), sorted(baskets.values())
+    baskets: dict[int, list[tuple[Any, ...]]] = {}
+    for basket, *row in zip(rows.basket.tolist(), *(each.tolist() for each in columns), strict=True):
+        baskets.setdefault(basket, []).append(tuple(row))
+    return product_ids, sorted(map(sorted, baskets.values()))
 
 
 def test_of_an_orders_facts_only_its_placing_leaves_rows() -> None:
@@ -168,6 +181,19 @@ def test_a_corrected_import_replaces_the_earlier_one() -> None:
     )
     assert bought_by(ledger, "card:1") == ["p3"]
     assert ledger.changes == 1
+
+
+def test_of_two_reports_of_the_shop_the_later_recorded_counts_and_of_one_moment_the_one_of_the_greater_key() -> None:
+    def told(key: str, product_id: str, *, subject: str, recorded_ms: int) -> Event:
+        event = user_event(1, subject=subject, products=[(product_id, 1)], order=BOOKS)
+        return replace(event, key=key, recorded_time=NOW + timedelta(milliseconds=recorded_ms))
+
+    early = told("cccc", "p1", subject="card:1", recorded_ms=0)
+    late = told("aaaa", "p2", subject="card:2", recorded_ms=1)
+    same = told("bbbb", "p3", subject="card:3", recorded_ms=1)
+    for events in permutations([early, late, same]):
+        ledger = ledger_of(events)
+        assert [bought_by(ledger, f"card:{number}") for number in (1, 2, 3)] == [[], [], ["p3"]]
 
 
 def test_the_revision_of_a_person_grows_with_own_rows_and_those_taken_back_and_with_nobody_elses() -> None:
@@ -259,6 +285,31 @@ def test_training_sees_persons_and_only_products_that_are_kept() -> None:
     assert rows.person.tolist() == [0, 0]
     assert rows.item.tolist() == [0, 1]
     assert (rows.persons, rows.items) == (1, 2)
+
+
+def test_columns_are_by_product_id_and_persons_by_their_first_identifier_and_only_those_with_rows() -> None:
+    ledger = ledger_of(
+        [
+            user_event(1, subject="visitor:v-load", products=[("a", 1)], synthetic=True),
+            user_event(2, subject="visitor:v-1", products=[("p2", 1)]),
+            user_event(3, subject="login:a", products=[("p10", 1)]),
+            user_event(4, subject="card:1", products=[("p1", 1)]),
+        ]
+    )
+    persons = np.array([0, 2, 1, 2], dtype=np.int32)  # the card and the visitor are one
+    rows, product_ids = ledger.snapshot().interactions(persons, None)
+    assert product_ids == ["p1", "p10", "p2"]
+    assert rows.item.tolist() == [2, 1, 0]
+    assert rows.person.tolist() == [0, 1, 0]
+    assert (rows.persons, rows.items) == (2, 3)
+
+
+def test_the_last_purchase_is_no_view_and_of_no_load_test() -> None:
+    later = NOW + timedelta(hours=1)
+    ledger = ledger_of([user_event(1), user_event(2, "detail-page-view", time=later)])
+    ledger.apply(user_event(3, synthetic=True, time=later))
+    assert ledger.snapshot().last_purchase_s() == NOW_S
+    assert Ledger().snapshot().last_purchase_s() is None
 
 
 def test_a_snapshot_stays_what_it_was() -> None:

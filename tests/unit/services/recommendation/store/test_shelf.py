@@ -60,6 +60,13 @@ def test_those_who_are_too_far_behind_must_look_at_everything() -> None:
     assert len(shelf.follow(shelf.position - 10) or ()) == 10
 
 
+def test_ids_are_sorted_whatever_was_imported_first() -> None:
+    shelf = shelf_of(product_event(1, "p2"), product_event(2, "p1"))
+    assert shelf.ids() == ("p1", "p2")
+    shelf.apply(product_event(3, "p10"))
+    assert shelf.ids() == ("p1", "p10", "p2")
+
+
 def test_a_dump_taken_over_shows_the_same_and_makes_followers_look() -> None:
     shelf = shelf_of(product_event(1, "p1"), product_event(2, "p2", withdrawn=True))
     again = shelf_of(product_event(1, "p7"))

@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.kits.text.fold import fold
-from services.search.domain import suggestions
+from services.search.domain import beginnings, suggestions
+from services.search.domain.beginnings import starts
 from services.search.domain.suggestions import Completion, Phrase, SuggestionKind
 
 PRODUCT, QUERY, BRAND, CATEGORY = (
@@ -85,10 +86,10 @@ def by_hand(phrases: list[Phrase], prefix: str, language: str, limit: int) -> li
     found: list[tuple[float, int, str]] = []
     for phrase in phrases:
         folded = fold(phrase.text)
-        starts = [start for start in suggestions._starts(folded) if folded[start:].startswith(prefix)]
-        if starts and phrase.language in {"", language}:
+        places = [start for start in starts(folded) if folded[start:].startswith(prefix)]
+        if places and phrase.language in {"", language}:
             score = phrase.weight * suggestions._KIND_WEIGHT[phrase.kind]
-            inner = suggestions._INNER_WEIGHT if starts[0] else 1.0
+            inner = suggestions._INNER_WEIGHT if places[0] else 1.0
             found.append((-score * inner, len(phrase.text), phrase.text))
     shown: dict[str, str] = {}
     for _, _, text in sorted(found):
@@ -127,31 +128,40 @@ def test_one_short_beginning_more_than_are_remembered_is_still_answered(monkeypa
     assert len(completion._short) == 1
 
 
-def test_a_completion_built_like_another_answers_as_one_built_anew() -> None:
-    queries = [Phrase("milk tea", QUERY, 3.0), Phrase("oat milk", QUERY, 1.0)]
-    titles = [
-        Phrase("Milk chocolate", PRODUCT, 1.0),
-        Phrase("Almond milk", PRODUCT, 2.0),
-        Phrase("milk tea", PRODUCT, 9),
-    ]
-    before = Completion(queries, titles)
-    heavier = [replace(title, weight=20.0 - title.weight) for title in titles]
-    for groups in (
-        (queries, heavier),
-        ([Phrase("new milk", QUERY, 5.0), *queries], heavier),
-        ([], titles),
-        (queries, titles[1:]),
-        (queries,),
-    ):
-        like = Completion(*groups, like=before)
-        anew = Completion([phrase for group in groups for phrase in group])
-        for prefix in ("m", "mi", "milk", "o", "tea", "c"):
-            assert like.complete(prefix, "en") == anew.complete(prefix, "en")
+@given(before=PHRASES, middle=PHRASES, after=PHRASES, shared=PHRASES, prefix=st.sampled_from(["t", "tea", "奶", "a"]))
+def test_a_completion_built_like_another_answers_as_one_built_anew(
+    before: list[Phrase], middle: list[Phrase], after: list[Phrase], shared: list[Phrase], prefix: str
+) -> None:
+    like = Completion([*before, *shared])
+    like = Completion([*shared, *middle], like=like)
+    like = Completion([*after, *shared], like=like)
+    anew = Completion([*after, *shared])
+    for language in ("zh", "en"):
+        assert like.complete(prefix, language, 20) == anew.complete(prefix, language, 20)
+    assert len(Completion(like=like)) == 0
 
 
-def test_the_limit_holds_over_all_groups(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(suggestions, "PHRASES_LIMIT", 2)
-    small = Completion(
-        [Phrase("tea two", QUERY, 1.0)], [Phrase("tea one", PRODUCT, 1.0), Phrase("tea six", PRODUCT, 2.0)]
-    )
-    assert [phrase.text for phrase in small.complete("tea", "en")] == ["tea two", "tea six"]
+def test_only_texts_that_came_are_read_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    read: list[str] = []
+
+    def noted(text: str) -> str:
+        read.append(text)
+        return fold(text)
+
+    phrases = [Phrase(f"Milk {number}", PRODUCT, 1.0, "en") for number in range(50)]
+    before = Completion(phrases)
+    monkeypatch.setattr(beginnings, "fold", noted)
+    heavier = [replace(phrase, weight=2.0) for phrase in phrases]
+    assert Completion(heavier, like=before)._beginnings is before._beginnings
+    renamed = Completion([*heavier[:20], Phrase("Oat milk", PRODUCT, 1.0, "en"), *heavier[21:]], like=before)
+    assert read == ["Oat milk"]
+    assert [phrase.text for phrase in renamed.complete("oat", "en")] == ["Oat milk"]
+    assert renamed.complete("milk 20", "en") == []
+
+
+def test_numbers_of_texts_that_are_gone_are_given_to_new_ones() -> None:
+    found = beginnings.NONE
+    for number in range(100):
+        found = found.of([f"tea {number}", f"milk {number}"])
+    assert found.size <= 4
+    assert [key for key in found.keys if key.startswith("9")] == ["99", "99"]

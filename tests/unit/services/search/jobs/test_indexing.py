@@ -5,9 +5,11 @@ from pathlib import Path
 import pytest
 
 from services.search.domain.popularity import HALF_LIFE_S, Wanted, shares_of
-from services.search.jobs.indexing import Popularity, ProductIndexer
+from services.search.domain.suggestions import Phrase
+from services.search.jobs.indexing import CatalogFollower, Popularity, ProductIndexer
 from services.search.store.product_index import ProductIndex
-from tests.unit.services.search.shop import SEGMENTER, SHELF, Shop, open_shop, row
+from services.search.usecases.catalog import import_products
+from tests.unit.services.search.shop import SEGMENTER, SHELF, Shop, open_shop, product, row
 
 LATEST_S = 1_764_500_000.0
 
@@ -115,3 +117,32 @@ async def test_the_memory_forgets_what_is_withdrawn_or_renamed(shop: Shop) -> No
     assert not shop.memory.vocabulary.frequency("gouda")
     assert shop.memory.completion.complete("gou", "en") == []
     assert len(shop.memory) == 4
+
+
+async def test_a_price_alone_moves_the_bounds_and_asks_for_nothing_else(shop: Shop) -> None:
+    class Untouched(Popularity):
+        def values(self) -> dict[str, float]:
+            raise AssertionError("no completion is due")
+
+    async def queries() -> list[Phrase]:
+        raise AssertionError("no completion is due")
+
+    asked = CatalogFollower(shop.store, shop.memory, Untouched(), queries)
+    await import_products(shop.store, [product(f"p{n}", "茶", price=f"{n}.00") for n in range(1, 40)], shop.clock, _no)
+    await shop.settle()
+    bounds, completion = shop.memory.price_bounds, shop.memory.completion
+    await asked.rebuild_if_changed()
+    dearer = [product(f"p{n}", "茶", price=f"{100 * n}.00") for n in range(1, 40)]
+    await import_products(shop.store, dearer, shop.clock, _no)
+    await shop.publisher.relay_all()
+    await asked.apply(await shop.log.read(0, after=shop.read, limit=1_000))
+    await asked.rebuild_if_changed()
+    assert min(shop.memory.price_bounds) > max(bounds)
+    assert shop.memory.completion is completion
+    shop.memory.put(product("p1", "红茶", price="1.00"))
+    with pytest.raises(AssertionError, match="no completion is due"):
+        await asked.rebuild_if_changed()
+
+
+def _no() -> None:
+    """Nobody is told."""

@@ -23,7 +23,7 @@ JSON = answer_pb2.ANSWER_FORMAT_JSON
 
 
 def servicer(shop: Shop) -> SearchServicer:
-    return SearchServicer(shop.searching, lambda: shop.memory.completion)
+    return SearchServicer(shop.searching, lambda: shop.memory.completion, shop.memory.price_of)
 
 
 def card_of(product: Any, language: str) -> dict[str, Any]:

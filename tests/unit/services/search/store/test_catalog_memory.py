@@ -1,11 +1,16 @@
 """Completions are built again for what moved, and not for nothing."""
 
+import asyncio
+import threading
+
 import pytest
 
+from services.kits.money import Money
 from services.kits.text.segment import Segmenter
 from services.search.domain.product import product_from_json
 from services.search.domain.suggestions import Phrase, SuggestionKind
 from services.search.store.catalog_memory import CatalogMemory
+from services.search.usecases.suggesting import complete_query
 
 SEGMENTER = Segmenter()
 
@@ -58,3 +63,70 @@ async def test_what_could_not_be_built_is_built_by_the_next_pass() -> None:
     popularity.breaks = False
     await memory.rebuild([], popularity)
     assert titles(memory) == ["Milk b", "Milk a"]
+
+
+async def test_a_price_is_shown_at_once_and_builds_no_completion_anew() -> None:
+    memory = await filled()
+    before = memory.completion
+    milk = {"id": "a", "title": {"en": "Milk a"}, "price": {"amount": "7.50", "currency": "CNY"}}
+    memory.put(product_from_json(milk, shop="main"))
+    (shown, other) = complete_query(memory.completion, memory.price_of, "milk", "en", 0)
+    assert shown.price == Money(750, "CNY")
+    assert other.price is None
+    await memory.rebuild([], {})
+    assert memory.completion is before
+    assert memory.currency == "CNY"
+
+
+async def test_what_was_built_of_a_newer_catalogue_is_never_replaced_by_an_older_one() -> None:
+    memory = await filled()
+    begun, go_on = threading.Event(), threading.Event()
+
+    class Slow(dict[str, float]):
+        def get(self, key: str, default: float = 0.0) -> float:
+            begun.set()
+            assert go_on.wait(10)
+            return super().get(key, default)
+
+    slow = asyncio.create_task(memory.rebuild([], Slow(a=1.0)))
+    assert await asyncio.to_thread(begun.wait, 10)
+    memory.put(product_from_json({"id": "c", "title": {"en": "Milk c"}}, shop="main"))
+    quick = asyncio.create_task(memory.rebuild([], {"a": 1.0}))
+    await asyncio.sleep(0.05)
+    go_on.set()
+    await asyncio.gather(slow, quick)
+    assert titles(memory) == ["Milk a", "Milk b", "Milk c"]
+
+
+async def test_bounds_follow_prices_and_forget_those_of_a_withdrawn_product() -> None:
+    memory = CatalogMemory(SEGMENTER)
+    for number in range(20):
+        price = {"amount": f"{10 + 10 * number}.00", "currency": "CNY"}
+        memory.put(product_from_json({"id": f"p{number}", "title": {"en": "Tea"}, "price": price}, shop="main"))
+    await memory.rebuild([], {})
+    bounds = memory.price_bounds
+    assert bounds
+    for number in range(11, 20):
+        memory.put(product_from_json({"id": f"p{number}", "title": {"en": "Tea"}, "withdrawn": True}, shop="main"))
+    await memory.rebuild([], {})
+    assert max(memory.price_bounds) < max(bounds)
+
+
+async def test_categories_and_brands_are_suggested_as_long_as_a_product_has_them() -> None:
+    memory = CatalogMemory(SEGMENTER)
+    dairy = {"categories": [{"en": "Dairy > Cheese"}], "brands": ["Dairyland"]}
+    for product_id in ("a", "b"):
+        row = {"id": product_id, "title": {"en": f"Gouda {product_id}"}, **dairy}
+        memory.put(product_from_json(row, shop="main"))
+    await memory.rebuild([], {})
+
+    def suggested() -> list[str]:
+        return [phrase.text for phrase in memory.completion.complete("dairy", "en")]
+
+    assert suggested() == ["Dairy", "Dairyland"]
+    memory.put(product_from_json({"id": "a", "title": {"en": "Gouda a"}, "withdrawn": True}, shop="main"))
+    await memory.rebuild([], {})
+    assert suggested() == ["Dairy", "Dairyland"]
+    memory.put(product_from_json({"id": "b", "title": {"en": "Gouda b"}, "brands": ["Dairyland"]}, shop="main"))
+    await memory.rebuild([], {})
+    assert suggested() == ["Dairyland"]
