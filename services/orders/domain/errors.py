@@ -62,3 +62,9 @@ class OrderFullError(ZhikeError):
 
     kind: ClassVar[ErrorKind] = ErrorKind.PRECONDITION
     reason = "ORDER_FULL"
+
+
+class ProductUnknownError(NotFoundError):
+    """The catalogue's copy has no product of this id."""
+
+    reason = "PRODUCT_UNKNOWN"

@@ -4,15 +4,17 @@ A line's family is what a fact of its production says, else what this service wr
 catalogue. A line without one has its stays in stages, and no progress but its end.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from services.kits.times import time_of
 from services.orders.domain.events import OrderEvent
 from services.orders.domain.lifecycle import (
+    LIFECYCLE,
     PRODUCTION_COMPLETED,
     PROMISE_MADE,
     STAGE_COMPLETED,
     STAGE_ENTERED,
+    Axis,
     Production,
 )
 from services.orders.domain.order import Placing, StageVisit
@@ -21,6 +23,7 @@ from services.orders.domain.stage_catalog import StageCatalog, own_stage_catalog
 from services.orders.domain.stages import Progress, StageFact, advance, no_progress
 
 WHOLE_ORDER = 0  # in place of a line's number
+_PRODUCTION = frozenset(each.name for each in LIFECYCLE if each.axis is Axis.PRODUCTION)
 _STAGES = (STAGE_ENTERED, STAGE_COMPLETED)
 _STRENGTH = {Production.NONE: 0, Production.COMPLETED: 1, Production.QUEUED: 2, Production.IN_PROGRESS: 3}
 
@@ -54,6 +57,16 @@ def families_of(production: Sequence[OrderEvent], promises: Sequence[OrderEvent]
     return found
 
 
+def production_facts(history: Sequence[OrderEvent], void: Collection[str]) -> list[OrderEvent]:
+    """Return what holds of an order's production, in order."""
+    return [fact for fact in history if fact.type in _PRODUCTION and fact.id not in void]
+
+
+def stage_fact(event: OrderEvent, quantity: int | None) -> StageFact:
+    """Return a fact as stages.py reads it; ``quantity`` of the line in question."""
+    return StageFact(event.type, time_of(event.occurred_us), event.details.get("stage", ""), quantity)
+
+
 def fold_progress(
     production: Sequence[OrderEvent],
     placing: Placing | None,
@@ -71,7 +84,7 @@ def fold_progress(
     for event in production:
         told = {portion.line: portion.quantity for portion in event.portions} or dict.fromkeys(found)
         for line, quantity in told.items():
-            fact = StageFact(event.type, time_of(event.occurred_us), event.details.get("stage", ""), quantity)
+            fact = stage_fact(event, quantity)
             before, template = found[line], templates[line]
             found[line] = advance(template, before, fact)
             if found[line].reworks > before.reworks:
