@@ -145,7 +145,8 @@ class OrderStreams:
             except GenerationMismatchError:
                 log.warning("the log of orders began anew")
             except ZhikeError as error:
-                log.warning("the log of orders cannot be followed", reason=error.reason)
+                if attempt == 0:
+                    log.warning("the log of orders cannot be followed", reason=error.reason)
             await asyncio.sleep(AGAIN.wait_s(attempt, self._rng))
             attempt += 1
 
