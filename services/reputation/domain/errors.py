@@ -148,3 +148,10 @@ class SilenceInvalidError(InvalidArgumentError):
     """A silence that matches everything or nothing, has no reason, or lasts longer than it may."""
 
     reason = "SILENCE_INVALID"
+
+
+class ToneDataError(ZhikeError):
+    """The texts cannot train a tone model: too few of a label, or none that can be read."""
+
+    kind: ClassVar[ErrorKind] = ErrorKind.PRECONDITION
+    reason = "TONE_DATA"
