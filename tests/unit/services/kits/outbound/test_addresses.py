@@ -3,10 +3,12 @@
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from services.kits.outbound.addresses import PUBLIC, refusal_of
+
+on_a_busy_machine = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 INNER_IPV4 = [
     IPv4Network(text)
@@ -35,27 +37,32 @@ def within(networks: list[IPv4Network] | list[IPv6Network]) -> st.SearchStrategy
     )
 
 
+@on_a_busy_machine
 @given(within(INNER_IPV4))
 def test_no_inner_ipv4_address_is_public(address: IPv4Address) -> None:
     assert refusal_of(address) != PUBLIC
 
 
+@on_a_busy_machine
 @given(within(INNER_IPV6))
 def test_no_inner_ipv6_address_is_public(address: IPv6Address) -> None:
     assert refusal_of(address) != PUBLIC
 
 
+@on_a_busy_machine
 @given(st.ip_addresses(v=4), st.sampled_from(["::ffff:0:0", "64:ff9b::", "::", "::ffff:0:0:0", "64:ff9b:1::"]))
 def test_an_ipv4_address_inside_an_ipv6_one_is_refused_whatever_it_is(inner: IPv4Address, prefix: str) -> None:
     assert refusal_of(IPv6Address(int(IPv6Address(prefix)) | int(inner))) != PUBLIC
 
 
+@on_a_busy_machine
 @given(st.ip_addresses(v=4), st.integers(0, 2**80 - 1))
 def test_6to4_and_teredo_are_refused_whatever_they_carry(inner: IPv4Address, rest: int) -> None:
     assert refusal_of(IPv6Address((0x2002 << 112) | (int(inner) << 80) | rest)) != PUBLIC
     assert refusal_of(IPv6Address((0x20010000 << 96) | (rest << 16) % 2**96 | int(inner) % 2**16)) != PUBLIC
 
 
+@on_a_busy_machine
 @given(st.ip_addresses())
 def test_what_is_called_is_global_by_the_standard_librarys_own_table(address: IPv4Address | IPv6Address) -> None:
     if refusal_of(address) == PUBLIC:
@@ -66,6 +73,7 @@ def test_what_is_called_is_global_by_the_standard_librarys_own_table(address: IP
         assert refusal_of(address).strip()
 
 
+@on_a_busy_machine
 @given(st.ip_addresses(v=6).filter(lambda address: int(address) >> 125 != 1))
 def test_ipv6_outside_global_unicast_is_refused(address: IPv6Address) -> None:
     assert refusal_of(address) != PUBLIC

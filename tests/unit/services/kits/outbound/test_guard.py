@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import httpx
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from services.kits.outbound.allowed_hosts import AllowedHosts, allowed_hosts
@@ -18,6 +18,8 @@ from services.kits.outbound.guard import (
     UrlSchemeError,
     UrlUserinfoError,
 )
+
+on_a_busy_machine = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 PUBLIC_ADDRESS = "93.184.216.34"
 
@@ -104,6 +106,7 @@ async def test_a_literal_inner_address_is_refused_without_asking_a_name_server(h
     assert not names.asked
 
 
+@on_a_busy_machine
 @given(st.ip_addresses(v=4).filter(lambda address: not address.is_global))
 async def test_a_name_for_an_inner_address_is_refused(address: object) -> None:
     with pytest.raises(AddressRefusedError):

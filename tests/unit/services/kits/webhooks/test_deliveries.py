@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 from random import Random
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from services.kits.webhooks.deliveries import (
@@ -20,6 +20,8 @@ from services.kits.webhooks.deliveries import (
 )
 from services.kits.webhooks.messages import message
 from services.kits.webhooks.schedule import TRIES_LIMIT
+
+on_a_busy_machine = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 FAILING = [each for each in Outcome if each not in {Outcome.DELIVERED, Outcome.GONE, Outcome.INTERRUPTED}]
@@ -42,6 +44,7 @@ def test_gone_ends_it_at_once() -> None:
     assert tried(fresh(), Outcome.GONE).state is DeliveryState.DEAD
 
 
+@on_a_busy_machine
 @given(st.integers(0, 2**32))
 def test_it_is_dead_after_the_last_try_and_not_before(seed: int) -> None:
     delivery, now = fresh(), NOW
@@ -93,6 +96,7 @@ def test_one_attempt_past_the_bound_pushes_the_oldest_out() -> None:
 STEPS = st.lists(st.sampled_from(["interrupt", "replay", *Outcome]), max_size=25)
 
 
+@on_a_busy_machine
 @given(STEPS)
 def test_whatever_happens_the_state_is_known_and_a_claim_is_held_only_while_sending(steps: list[str]) -> None:
     delivery = fresh()

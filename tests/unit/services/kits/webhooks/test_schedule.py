@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 from random import Random
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from services.kits.webhooks.schedule import (
@@ -16,6 +16,8 @@ from services.kits.webhooks.schedule import (
     retry_after_of,
     wait_before_try,
 )
+
+on_a_busy_machine = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 
@@ -43,6 +45,7 @@ def test_after_the_last_try_there_is_none() -> None:
     assert wait_before_try(TRIES_LIMIT, NoChance(), retry_after=timedelta(hours=1)) is None
 
 
+@on_a_busy_machine
 @given(st.integers(1, TRIES_LIMIT - 1), st.integers(0, 2**32))
 def test_jitter_keeps_within_its_bounds(failures: int, seed: int) -> None:
     wait = wait_before_try(failures, Random(seed))
@@ -84,6 +87,7 @@ def test_retry_after_is_seconds_or_a_date_and_bounded(header: str, seconds: int)
     assert retry_after_of(header, NOW) == timedelta(seconds=seconds)
 
 
+@on_a_busy_machine
 @given(st.text(max_size=100))
 def test_no_header_breaks_the_reading(header: str) -> None:
     assert timedelta(0) <= retry_after_of(header, NOW) <= timedelta(seconds=RETRY_AFTER_LIMIT_S)

@@ -5,13 +5,15 @@ from datetime import UTC, datetime, timedelta
 from random import Random
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from standardwebhooks import Webhook
 
 from services.kits.webhooks.errors import WebhookStaleError, WebhookTamperedError, WebhookUnsignedError
 from services.kits.webhooks.signing import SIGNATURES_LIMIT, TOLERANCE, signed_headers, verified
 from services.kits.webhooks.signing_secrets import new_secret
+
+on_a_busy_machine = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 SECRET, OTHER = new_secret(Random(1).randbytes), new_secret(Random(2).randbytes)
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
@@ -31,6 +33,7 @@ def test_what_we_sign_the_reference_library_verifies() -> None:
         assert Webhook(secret).verify(BODY, signed)["type"] == "order.delayed"
 
 
+@on_a_busy_machine
 @given(st.text(max_size=200), st.binary(min_size=24, max_size=64))
 def test_what_the_reference_library_signs_we_verify(text: str, key: bytes) -> None:
     secret = new_secret(lambda _size: key)
@@ -92,6 +95,7 @@ def test_a_call_without_usable_headers_is_unsigned(changes: Mapping[str, str]) -
         verified(headers(**changes), BODY, [SECRET], NOW)
 
 
+@on_a_busy_machine
 @given(st.integers(0, len(BODY) - 1), st.integers(1, 255))
 def test_any_byte_of_the_body_that_changed_is_noticed(place: int, change: int) -> None:
     tampered = bytearray(BODY)
