@@ -42,6 +42,7 @@ class StageCatalog:
     templates: Mapping[str, StageTemplate]
     stages: Mapping[str, Stage]
     remarks: Mapping[RemarkKind, Words]
+    words: Mapping[str, str]  # folded word -> stage; of a word of several stages, the first in the table
 
     def template(self, family: str) -> StageTemplate | None:
         """Return the template of a family, None for one that the table does not hold."""
@@ -53,6 +54,10 @@ class StageCatalog:
         if named in self.templates:
             return named
         return ANY_FAMILY if named or MADE_TO_ORDER_TAG in tags else ""
+
+    def stage_named(self, word: str) -> str:
+        """Return the stage that a word means in any family, the word itself where it means none."""
+        return self.words.get(folded(word), word)
 
     def stage_words(self, stage: str) -> Words:
         """Return a stage's texts; one that the table does not hold is its own text."""
@@ -90,6 +95,7 @@ def load_stage_catalog(text: str) -> StageCatalog:
         {each.family: each for each in templates},
         stages,
         {kind: _words(remarks[kind], f"the remark {kind}") for kind in RemarkKind},
+        {word: name for name, stage in reversed(stages.items()) for word in stage.also},
     )
 
 

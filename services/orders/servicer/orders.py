@@ -16,7 +16,7 @@ from services.orders.domain.reports import IntakeRules
 from services.orders.usecases.doors import Asked, Created, Doors
 from services.orders.usecases.reading import MAX_ORDERS, OrderAnswer, Reading
 from services.orders.usecases.writing import DUPLICATE, REJECTED, STORED, BatchVerdict, Writer, Writing
-from services.orders.wire.orders import order_to_pb, remark_to_pb, return_to_pb, shipment_to_pb
+from services.orders.wire.orders import Wording, order_to_pb, remark_to_pb, return_to_pb, shipment_to_pb
 from services.orders.wire.reports import body_mapping, read_batch, read_form, verdicts_json
 
 DEFAULT_SHOP: Final = "main"
@@ -26,8 +26,18 @@ DEFAULT_CHANNEL: Final = "web"
 class OrderServicer(order_service_pb2_grpc.OrderServiceServicer):
     """Facts in, orders out."""
 
-    def __init__(self, reading: Reading, writing: Writing, doors: Doors, clock: Clock, metrics: Metrics) -> None:
+    def __init__(
+        self,
+        reading: Reading,
+        writing: Writing,
+        doors: Doors,
+        clock: Clock,
+        metrics: Metrics,
+        *,
+        wording: Wording | None = None,
+    ) -> None:
         self._reading, self._writing, self._doors, self._clock = reading, writing, doors, clock
+        self._wording = wording or Wording()
         self._events = metrics.counter("zhike_orders_events_total")
         self._refused = metrics.counter("zhike_orders_refused_events_total")
         self._remarked = metrics.counter("zhike_orders_remarks_total")
@@ -35,20 +45,20 @@ class OrderServicer(order_service_pb2_grpc.OrderServiceServicer):
     async def GetOrder(self, request: pb.GetOrderRequest, context: Any) -> order_pb2.Order:
         order_id = request.id or OrderRef(request.shop, request.number, synthetic=request.synthetic).id
         only = [parse_identifier(each) for each in request.only_identifiers]
-        return _order(await self._reading.get(order_id, only_identifiers=only), request.view)
+        return self._order(await self._reading.get(order_id, only_identifiers=only), request.view)
 
     async def BatchGetOrders(self, request: pb.BatchGetOrdersRequest, context: Any) -> pb.BatchGetOrdersResponse:
         if not 1 <= len(request.ids) <= MAX_ORDERS:
             raise InvalidArgumentError(f"name 1 to {MAX_ORDERS} orders", field="ids", limit=MAX_ORDERS)
         at_least = {name: seq for name, seq in request.at_least.items() if name in request.ids}
         answers = await self._reading.get_many(list(request.ids), at_least)
-        return pb.BatchGetOrdersResponse(orders=[_order(each, request.view) for each in answers])
+        return pb.BatchGetOrdersResponse(orders=[self._order(each, request.view) for each in answers])
 
     async def CreateOrder(self, request: pb.CreateOrderRequest, context: Any) -> pb.CreateOrderResponse:
         created = await self._doors.create_order(read_form(request.json, NewOrderForm), self._asked(request))
         answer = OrderAnswer(created.order, created.state, created.version)
         self._count_created(created)
-        return pb.CreateOrderResponse(order=order_to_pb(answer, for_shop=True), created=created.is_new)
+        return pb.CreateOrderResponse(order=self._order(answer, pb.ORDER_VIEW_SHOP), created=created.is_new)
 
     async def CreateShipment(self, request: pb.CreateShipmentRequest, context: Any) -> pb.CreateShipmentResponse:
         created = await self._doors.create_shipment(read_form(request.json, NewShipmentForm), self._asked(request))
@@ -84,6 +94,9 @@ class OrderServicer(order_service_pb2_grpc.OrderServiceServicer):
             rejected=verdict.count(REJECTED),
         )
 
+    def _order(self, answer: OrderAnswer, view: int) -> order_pb2.Order:
+        return order_to_pb(answer, for_shop=view == pb.ORDER_VIEW_SHOP, wording=self._wording)
+
     def _asked(self, request: pb.CreateOrderRequest | pb.CreateShipmentRequest | pb.CreateReturnRequest) -> Asked:
         writer = request.writer
         return Asked(self._rules(writer), _writer(writer), writer.owner, request.request_id, body_mapping(request.json))
@@ -113,7 +126,3 @@ class OrderServicer(order_service_pb2_grpc.OrderServiceServicer):
 
 def _writer(writer: pb.Writer) -> Writer:
     return Writer(writer.synthetic, current_trace() or writer.trace)
-
-
-def _order(answer: OrderAnswer, view: int) -> order_pb2.Order:
-    return order_to_pb(answer, for_shop=view == pb.ORDER_VIEW_SHOP)

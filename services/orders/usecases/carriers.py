@@ -4,8 +4,7 @@ A call is acknowledged once all of it is durable. Whatever cannot be dated or un
 nothing (carrier_calls.py); what comes again is the same fact.
 """
 
-import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -14,9 +13,8 @@ from zoneinfo import ZoneInfo
 import orjson
 
 from services.chassis.clock import Clock
-from services.kits.webhooks.errors import SecretMalformedError
-from services.kits.webhooks.signing_secrets import LIVE_LIMIT, key_of
 from services.orders.domain.carrier_calls import MAX_CALL_BYTES, CallReader, Scan, ShipmentReport
+from services.orders.domain.carrier_connections import Connection
 from services.orders.domain.carrier_errors import CarrierCallTooLargeError, CarrierNotFoundError
 from services.orders.domain.carrier_signatures import check_signature
 from services.orders.domain.carriers import ESTIMATED, CarrierWords, World
@@ -27,17 +25,6 @@ from services.orders.usecases.writing import DUPLICATE, REJECTED, STORED, ItemVe
 
 ID_REUSED: Final = "EVENT_ID_REUSED"
 DEFAULT_CHANNEL: Final = "web"
-
-_NAME: Final = re.compile(r"[a-z0-9][a-z0-9_.-]{0,63}", re.ASCII)
-
-
-@dataclass(frozen=True, slots=True)
-class Connection:
-    """A sender that the shop has set up. ``secrets``: those that are live, the newest first."""
-
-    name: str
-    world: World
-    secrets: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,35 +38,6 @@ class CarrierIntake:
     unknown: int
     undated: int
     reply: bytes
-
-
-def connections_of(settings: Sequence[str]) -> dict[str, Connection]:
-    """Read "name=secret" for each sender; a name that comes twice has two live secrets. Raises ValueError.
-
-    A name that is a tracking service's speaks and signs as that service, any other schema.org and Standard Webhooks.
-    """
-    found: dict[str, Connection] = {}
-    for entry in settings:
-        name, separator, secret = entry.partition("=")
-        if not (name and separator and secret):
-            raise ValueError('a carrier is set up as "name=secret"')
-        world = World(name) if name in list(World) else World.SCHEMA_ORG
-        known = found.get(name)
-        found[name] = Connection(name, world, (*known.secrets, secret) if known else (secret,))
-        _check_connection(found[name])
-    return found
-
-
-def _check_connection(connection: Connection) -> None:
-    if not _NAME.fullmatch(connection.name):
-        raise ValueError("a carrier's name is 1 to 64 of a-z 0-9 _ . -")
-    if len(connection.secrets) > LIVE_LIMIT:
-        raise ValueError(f"{connection.name} has at most {LIVE_LIMIT} live secrets")
-    if connection.world is World.SCHEMA_ORG:
-        try:
-            key_of(connection.secrets[-1])
-        except SecretMalformedError as error:
-            raise ValueError(f"{connection.name}: {error.message}") from error
 
 
 class Carriers:

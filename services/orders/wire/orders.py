@@ -1,6 +1,8 @@
 """Orders as protobuf."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, tzinfo
 from typing import Any, Final
 
 import orjson
@@ -12,6 +14,7 @@ from zhike.type.v1.localized_text_pb2 import LocalizedText
 from services.kits.money import minor_digits, minor_units
 from services.kits.purchases import SALE
 from services.kits.times import time_of
+from services.orders.domain.carriers import CarrierWords, own_carrier_words
 from services.orders.domain.events import OrderEvent, Portion
 from services.orders.domain.lifecycle import (
     HEADLINE_WORDS,
@@ -28,15 +31,33 @@ from services.orders.domain.linked_data import linked_data
 from services.orders.domain.order import LineState, OrderState, ParcelState, PaymentState, Placing, ReturnState
 from services.orders.domain.parcels import parcel_id
 from services.orders.domain.remarks import DOUBT_WORDS, Remark
+from services.orders.domain.stage_catalog import StageCatalog, own_stage_catalog
 from services.orders.usecases.reading import OrderAnswer
+from services.orders.wire.promises import (
+    estimate_to_pb,
+    line_estimates,
+    order_promise_to_pb,
+    progress_to_pb,
+    told_words,
+)
 
 NANOS: Final = 1_000_000_000
 _NO_CURRENCY: Final = "XXX"
 _DETAILS: Final = ("stage", "carrier_word", "place", "text", "reason", "detail")
 
 
-def order_to_pb(answer: OrderAnswer, *, for_shop: bool) -> pb.Order:
+@dataclass(frozen=True, slots=True)
+class Wording:
+    """What words are made with: the shop's zone for days, the tables of stages and of carriers' words."""
+
+    zone: tzinfo = UTC
+    catalog: StageCatalog = field(default_factory=own_stage_catalog)
+    carrier_words: CarrierWords = field(default_factory=own_carrier_words)
+
+
+def order_to_pb(answer: OrderAnswer, *, for_shop: bool, wording: Wording | None = None) -> pb.Order:
     """Encode an order. ``for_shop``: with identifiers, sources and remarks."""
+    wording = wording or Wording()
     ref, state, placing = answer.ref, answer.state, answer.state.placing
     message = pb.Order(
         id=ref.id,
@@ -54,10 +75,10 @@ def order_to_pb(answer: OrderAnswer, *, for_shop: bool) -> pb.Order:
         shipping_words=_text(SHIPPING_WORDS[state.shipping]),
         returning=_number(pb.ReturnState, "RETURN_STATE", state.returning),
         returning_words=_text(RETURN_WORDS[state.returning]),
-        lines=[_line(each, placing) for each in state.lines],
+        lines=_lines(state, wording),
         shipments=[shipment_to_pb(each) for each in state.parcels],
         returns=[return_to_pb(each) for each in state.returns],
-        events=[_event(each, state, for_shop=for_shop) for each in state.history],
+        events=[_event(each, state, wording, for_shop=for_shop) for each in state.history],
         linked_data_json=orjson.dumps(linked_data(ref, state)),
     )
     if placing is not None:
@@ -66,6 +87,9 @@ def order_to_pb(answer: OrderAnswer, *, for_shop: bool) -> pb.Order:
     if for_shop:
         message.remarks.extend([remark_to_pb(each) for each in state.remarks])
         message.identifiers.extend(placing.identifiers if placing is not None else ())
+    promise = order_promise_to_pb(state, wording.zone)
+    if promise is not None:
+        message.promise.CopyFrom(promise)
     _set_time(message.change_time, state.changed_us)
     return message
 
@@ -113,6 +137,21 @@ def remark_to_pb(remark: Remark) -> pb.Remark:
     )
 
 
+def _lines(state: OrderState, wording: Wording) -> list[pb.OrderLine]:
+    """Encode the lines, each with how far it is made and when what is open of it will be there."""
+    estimates = line_estimates(state)
+    lines = []
+    for line in state.lines:
+        message = _line(line, state.placing)
+        progress, found = progress_to_pb(line, wording.catalog), estimates.get(line.line.number)
+        if progress is not None:
+            message.progress.CopyFrom(progress)
+        if found is not None and line.line.quantity > line.delivered + line.cancelled:
+            message.estimate.CopyFrom(estimate_to_pb(found, wording.zone))
+        lines.append(message)
+    return lines
+
+
 def _line(line: LineState, placing: Placing | None) -> pb.OrderLine:
     placed = line.line
     message = pb.OrderLine(
@@ -146,7 +185,7 @@ def _payment(payment: PaymentState, placing: Placing | None) -> pb.Payment:
     return message
 
 
-def _event(event: OrderEvent, state: OrderState, *, for_shop: bool) -> pb.OrderEvent:
+def _event(event: OrderEvent, state: OrderState, wording: Wording, *, for_shop: bool) -> pb.OrderEvent:
     type_ = TYPES.get(event.type)
     message = pb.OrderEvent(
         id=event.id,
@@ -163,6 +202,9 @@ def _event(event: OrderEvent, state: OrderState, *, for_shop: bool) -> pb.OrderE
         if name in event.details:
             setattr(message, name, str(event.details[name]))
     message.words.CopyFrom(_text(type_.words if type_ is not None else Words(event.type, event.type)))
+    closer = _closer_words(event, wording)
+    if closer is not None:
+        message.detail_words.CopyFrom(_text(closer))
     if for_shop:
         message.source, message.source_event_id = event.source, event.source_event_id
     money: Mapping[str, Any] | None = event.details.get("amount")
@@ -171,6 +213,13 @@ def _event(event: OrderEvent, state: OrderState, *, for_shop: bool) -> pb.OrderE
     _set_time(message.occurred_time, event.occurred_us)
     _set_time(message.recorded_time, event.recorded_us or None)
     return message
+
+
+def _closer_words(event: OrderEvent, wording: Wording) -> Words | None:
+    """Return what a stage, a scan's detail or a delay says more closely."""
+    if event.details.get("stage"):
+        return wording.catalog.stage_words(wording.catalog.stage_named(str(event.details["stage"])))
+    return told_words(event) or wording.carrier_words.detail_words(str(event.details.get("detail", "")))
 
 
 def _items(pieces: Mapping[int, int]) -> list[pb.Item]:

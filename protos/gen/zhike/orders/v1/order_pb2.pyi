@@ -10,6 +10,7 @@ from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 from google.type import money_pb2 as _money_pb2
+from zhike.orders.v1 import promise_pb2 as _promise_pb2
 from zhike.type.v1 import localized_text_pb2 as _localized_text_pb2
 import builtins as _builtins
 import sys
@@ -387,6 +388,8 @@ class OrderLine(_message.Message):
     IS_CHARGE_FIELD_NUMBER: _builtins.int
     PRODUCTION_FIELD_NUMBER: _builtins.int
     PRODUCTION_WORDS_FIELD_NUMBER: _builtins.int
+    PROGRESS_FIELD_NUMBER: _builtins.int
+    ESTIMATE_FIELD_NUMBER: _builtins.int
     number: _builtins.int
     """Its number, unique within the order."""
     product_id: _builtins.str
@@ -419,6 +422,14 @@ class OrderLine(_message.Message):
     def production_words(self) -> _localized_text_pb2.LocalizedText:
         """The same in words."""
 
+    @_builtins.property
+    def progress(self) -> _promise_pb2.LineProgress:
+        """How far its production is; unset where nothing was told of it."""
+
+    @_builtins.property
+    def estimate(self) -> _promise_pb2.Estimate:
+        """The latest estimate of what is open of it; unset where there is none."""
+
     def __init__(
         self,
         *,
@@ -435,10 +446,12 @@ class OrderLine(_message.Message):
         is_charge: _builtins.bool = ...,
         production: Global___ProductionState.ValueType = ...,
         production_words: _localized_text_pb2.LocalizedText | None = ...,
+        progress: _promise_pb2.LineProgress | None = ...,
+        estimate: _promise_pb2.Estimate | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["price", b"price", "production_words", b"production_words", "total", b"total"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["estimate", b"estimate", "price", b"price", "production_words", b"production_words", "progress", b"progress", "total", b"total"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["cancelled", b"cancelled", "delivered", b"delivered", "is_charge", b"is_charge", "number", b"number", "open", b"open", "price", b"price", "product_id", b"product_id", "production", b"production", "production_words", b"production_words", "quantity", b"quantity", "returned", b"returned", "shipped", b"shipped", "total", b"total"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["cancelled", b"cancelled", "delivered", b"delivered", "estimate", b"estimate", "is_charge", b"is_charge", "number", b"number", "open", b"open", "price", b"price", "product_id", b"product_id", "production", b"production", "production_words", b"production_words", "progress", b"progress", "quantity", b"quantity", "returned", b"returned", "shipped", b"shipped", "total", b"total"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -651,6 +664,7 @@ class OrderEvent(_message.Message):
     REASON_FIELD_NUMBER: _builtins.int
     AMOUNT_FIELD_NUMBER: _builtins.int
     DETAIL_FIELD_NUMBER: _builtins.int
+    DETAIL_WORDS_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     """The fact's id: a hash of shop, source and the source's own id."""
     seq: _builtins.int
@@ -705,6 +719,10 @@ class OrderEvent(_message.Message):
     def amount(self) -> _money_pb2.Money:
         """The money that it is about."""
 
+    @_builtins.property
+    def detail_words(self) -> _localized_text_pb2.LocalizedText:
+        """The stage, the detail or the delay in words; unset where there is none."""
+
     def __init__(
         self,
         *,
@@ -729,10 +747,11 @@ class OrderEvent(_message.Message):
         reason: _builtins.str = ...,
         amount: _money_pb2.Money | None = ...,
         detail: _builtins.str = ...,
+        detail_words: _localized_text_pb2.LocalizedText | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["amount", b"amount", "occurred_time", b"occurred_time", "recorded_time", b"recorded_time", "words", b"words"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["amount", b"amount", "detail_words", b"detail_words", "occurred_time", b"occurred_time", "recorded_time", b"recorded_time", "words", b"words"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["amount", b"amount", "carrier_word", b"carrier_word", "corrects", b"corrects", "detail", b"detail", "id", b"id", "items", b"items", "occurred_time", b"occurred_time", "place", b"place", "reason", b"reason", "recorded_time", b"recorded_time", "return_id", b"return_id", "seq", b"seq", "shipment_id", b"shipment_id", "source", b"source", "source_event_id", b"source_event_id", "stage", b"stage", "text", b"text", "type", b"type", "void", b"void", "words", b"words", "zone", b"zone"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["amount", b"amount", "carrier_word", b"carrier_word", "corrects", b"corrects", "detail", b"detail", "detail_words", b"detail_words", "id", b"id", "items", b"items", "occurred_time", b"occurred_time", "place", b"place", "reason", b"reason", "recorded_time", b"recorded_time", "return_id", b"return_id", "seq", b"seq", "shipment_id", b"shipment_id", "source", b"source", "source_event_id", b"source_event_id", "stage", b"stage", "text", b"text", "type", b"type", "void", b"void", "words", b"words", "zone", b"zone"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -810,6 +829,7 @@ class Order(_message.Message):
     CHANGE_TIME_FIELD_NUMBER: _builtins.int
     IDENTIFIERS_FIELD_NUMBER: _builtins.int
     LINKED_DATA_JSON_FIELD_NUMBER: _builtins.int
+    PROMISE_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     """A hash of shop and number."""
     shop: _builtins.str
@@ -888,6 +908,10 @@ class Order(_message.Message):
     def identifiers(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Whose it is, strongest first; only for the shop."""
 
+    @_builtins.property
+    def promise(self) -> _promise_pb2.OrderPromise:
+        """What is promised; unset where nothing is."""
+
     def __init__(
         self,
         *,
@@ -917,10 +941,11 @@ class Order(_message.Message):
         change_time: _timestamp_pb2.Timestamp | None = ...,
         identifiers: _abc.Iterable[_builtins.str] | None = ...,
         linked_data_json: _builtins.bytes = ...,
+        promise: _promise_pb2.OrderPromise | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["change_time", b"change_time", "headline_words", b"headline_words", "payment", b"payment", "place_time", b"place_time", "production_words", b"production_words", "returning_words", b"returning_words", "shipping_words", b"shipping_words"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["change_time", b"change_time", "headline_words", b"headline_words", "payment", b"payment", "place_time", b"place_time", "production_words", b"production_words", "promise", b"promise", "returning_words", b"returning_words", "shipping_words", b"shipping_words"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["change_time", b"change_time", "channel", b"channel", "ended", b"ended", "events", b"events", "headline", b"headline", "headline_words", b"headline_words", "id", b"id", "identifiers", b"identifiers", "kind", b"kind", "lines", b"lines", "linked_data_json", b"linked_data_json", "number", b"number", "payment", b"payment", "place_time", b"place_time", "production", b"production", "production_words", b"production_words", "remarks", b"remarks", "returning", b"returning", "returning_words", b"returning_words", "returns", b"returns", "shipments", b"shipments", "shipping", b"shipping", "shipping_words", b"shipping_words", "shop", b"shop", "version", b"version", "zone", b"zone"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["change_time", b"change_time", "channel", b"channel", "ended", b"ended", "events", b"events", "headline", b"headline", "headline_words", b"headline_words", "id", b"id", "identifiers", b"identifiers", "kind", b"kind", "lines", b"lines", "linked_data_json", b"linked_data_json", "number", b"number", "payment", b"payment", "place_time", b"place_time", "production", b"production", "production_words", b"production_words", "promise", b"promise", "remarks", b"remarks", "returning", b"returning", "returning_words", b"returning_words", "returns", b"returns", "shipments", b"shipments", "shipping", b"shipping", "shipping_words", b"shipping_words", "shop", b"shop", "version", b"version", "zone", b"zone"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

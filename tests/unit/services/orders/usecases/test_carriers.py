@@ -15,6 +15,7 @@ from infra.demo.fulfilment import CARRIERS, DemoLine, DemoOrder, Plan, Step, ful
 from services.chassis.errors import ZhikeError
 from services.kits.event_forms import MoneyForm, ProductForm
 from services.orders.domain.carrier_calls import MAX_CALL_BYTES, CallReader
+from services.orders.domain.carrier_connections import connections_of
 from services.orders.domain.carrier_errors import (
     CarrierCallTooLargeError,
     CarrierNotFoundError,
@@ -25,7 +26,7 @@ from services.orders.domain.carriers import own_carrier_words
 from services.orders.domain.lifecycle import TERMINAL, Headline, Parcel
 from services.orders.domain.remarks import Doubt
 from services.orders.domain.reports import EventForm, IntakeRules, OrderForm, ShipmentForm, check_event
-from services.orders.usecases.carriers import CarrierIntake, Carriers, _forms, connections_of
+from services.orders.usecases.carriers import CarrierIntake, Carriers, _forms
 from services.orders.usecases.writing import Writer
 from services.orders.wire.reports import read_batch
 from tests.unit.services.orders.conftest import World, placing
