@@ -198,13 +198,12 @@ class Signal:
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """A mention that speaks for the alert, with so much of it that a mail can show it."""
+    """A mention that speaks for the alert. Its words stay where mentions are kept, and are read there when shown."""
 
     mention_id: str
     cluster_id: str
     source: str
     url: str
-    excerpt: str
     tone: str
     reach: int
     published_time: datetime

@@ -155,3 +155,17 @@ class ToneDataError(ZhikeError):
 
     kind: ClassVar[ErrorKind] = ErrorKind.PRECONDITION
     reason = "TONE_DATA"
+
+
+class AlertContendedError(ZhikeError):
+    """Others kept changing the same alert; try again."""
+
+    kind: ClassVar[ErrorKind] = ErrorKind.ABORTED
+    reason = "ALERT_CONTENDED"
+
+
+class SilenceTakenError(ZhikeError):
+    """The request that set a silence came with another one before."""
+
+    kind: ClassVar[ErrorKind] = ErrorKind.CONFLICT
+    reason = "SILENCE_TAKEN"

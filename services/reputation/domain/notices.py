@@ -117,8 +117,11 @@ def webhook_body(notice: Notice, *, receiver: str, external_url: str) -> dict[st
     }
 
 
-def mail_of(notice: Notice, *, external_url: str) -> Mail:
-    """Return the mail: what happened, how grave with every term, the mentions, and where to act."""
+def mail_of(notice: Notice, excerpts: Mapping[str, str], *, external_url: str) -> Mail:
+    """Return the mail: what happened, how grave with every term, the mentions, and where to act.
+
+    ``excerpts``: words of mentions, by id; one that is not there any more is shown by its address alone.
+    """
     alert, cause = notice.alert, notice.entry.cause
     if cause is None:
         raise ValueError("a notice has a cause")
@@ -128,10 +131,11 @@ def mail_of(notice: Notice, *, external_url: str) -> Mail:
     subject = _line(f"[{alert.life.level}] {zh_why} / {en_why}: {alert.group.subject}")
     url = f"{external_url}/console/alerts/{alert.id}"
     parts = (
-        _part(zh_why, zh, words["zh"], alert=alert, language="zh", url=url),
-        _part(en_why, en, words["en"], alert=alert, language="en", url=url),
+        [*_head(zh_why, zh, words["zh"], alert=alert, language="zh"), *_shown_lines(alert, excerpts, "证据:")],
+        [*_head(en_why, en, words["en"], alert=alert, language="en"), *_shown_lines(alert, excerpts, "Evidence:")],
     )
-    return Mail(subject, "\n\n----\n\n".join(parts) + "\n")
+    texts = ["\n".join([*lines, act + url]) for lines, act in zip(parts, ("处理:", "Act here: "), strict=True)]
+    return Mail(subject, "\n\n----\n\n".join(texts) + "\n")
 
 
 def summary(alert: Alert) -> tuple[str, str]:
@@ -169,7 +173,7 @@ def _annotations(alert: Alert) -> dict[str, str]:
     }
 
 
-def _part(why: str, text: str, level: str, *, alert: Alert, language: str, url: str) -> str:
+def _head(why: str, text: str, level: str, *, alert: Alert, language: str) -> list[str]:
     zh = language == "zh"
     state = _STATES[alert.life.state][0 if zh else 1]
     owner = _line(alert.life.owner) or ("无" if zh else "nobody")
@@ -179,12 +183,15 @@ def _part(why: str, text: str, level: str, *, alert: Alert, language: str, url: 
     lines += [f"  - {term.explanation[language]}" for term in alert.peak.terms]
     lines.append(f"状态:{state};负责人:{owner}" if zh else f"State: {state}; owner: {owner}")
     lines.append(f"开始:{begun}" if zh else f"Begun: {begun}")
-    shown = _shown(alert)
-    if shown:
-        lines.append("证据:" if zh else "Evidence:")
-        lines += [f"  - {_line(each.excerpt)} ({_line(each.source)}) {_line(each.url)}".rstrip() for each in shown]
-    lines.append(f"处理:{url}" if zh else f"Act here: {url}")
-    return "\n".join(lines)
+    return lines
+
+
+def _shown_lines(alert: Alert, excerpts: Mapping[str, str], title: str) -> list[str]:
+    lines = [
+        f"  - {_line(excerpts.get(each.mention_id, ''))} ({_line(each.source)}) {_line(each.url)}".rstrip()
+        for each in _shown(alert)
+    ]
+    return [title, *lines] if lines else []
 
 
 def _shown(alert: Alert) -> tuple[Evidence, ...]:

@@ -28,7 +28,6 @@ def evidence(number: int, **said: Any) -> Evidence:
         "cluster_id": f"c{number}",
         "source": "weibo",
         "url": f"https://example.com/{number}",
-        "excerpt": f"蛋糕里有异物 {number}",
         "tone": "negative",
         "reach": number,
         "published_time": START,

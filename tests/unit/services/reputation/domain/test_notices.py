@@ -84,7 +84,7 @@ def test_a_notice_has_one_id_however_often_it_is_sent() -> None:
 
 
 def test_a_mail_says_everything_in_both_languages() -> None:
-    mail = mail_of(last_notice(raised(Level.III)), external_url=URL)
+    mail = mail_of(last_notice(raised(Level.III)), {"m1": "蛋糕里有异物 1"}, external_url=URL)
     assert mail.subject == "[III] 新舆情警报 / new alert: acme"
     for text in (
         "三级(较大)",
@@ -101,8 +101,9 @@ def test_a_mail_says_everything_in_both_languages() -> None:
 
 def test_a_strangers_text_stays_one_line_and_plays_no_tricks() -> None:
     group = Group("main", GroupKind.BRAND, "acme\r\nBcc: all@example.com\u202e")
-    bad = evidence(1, excerpt="好\n\nLevel: I\u202egpj.exe\x00" + "长" * LINE_LIMIT, url="https://e.com/\u2066x")
-    mail = mail_of(last_notice(raised(group=group, evidence=(bad,))), external_url=URL)
+    bad = evidence(1, url="https://e.com/\u2066x")
+    words = {"m1": "好\n\nLevel: I\u202egpj.exe\x00" + "长" * LINE_LIMIT}
+    mail = mail_of(last_notice(raised(group=group, evidence=(bad,))), words, external_url=URL)
     assert "\n" not in mail.subject
     assert "\r" not in mail.subject
     assert not set("\u202e\u2066\x00\r") & set(mail.subject + mail.text)
@@ -110,12 +111,17 @@ def test_a_strangers_text_stays_one_line_and_plays_no_tricks() -> None:
     assert max(map(len, mail.text.splitlines())) < 2 * LINE_LIMIT
 
 
+def test_a_mention_that_was_erased_is_shown_by_its_address_alone() -> None:
+    mail = mail_of(last_notice(raised()), {}, external_url=URL)
+    assert "  -  (weibo) https://example.com/1" in mail.text
+
+
 def test_a_silent_source_is_told_as_such() -> None:
     found = raised(Level.IV, group=FEED, name=AlertName.SOURCE_SILENT, judgements={}, evidence=())
     body = webhook_body(last_notice(found), receiver="pr", external_url=URL)
     assert body["commonAnnotations"]["summary"] == "Source feed-1 is silent"
     assert body["commonLabels"]["alertname"] == "SourceSilent"
-    assert "证据" not in mail_of(last_notice(found), external_url=URL).text
+    assert "证据" not in mail_of(last_notice(found), {}, external_url=URL).text
 
 
 def test_all_mentions_that_burst_are_not_called_negative() -> None:
