@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from gateway.schemas.forms import AnyObject, IdentifierText, Money, Read, RequestId, Shown
+from gateway.schemas.promises import Estimate, LineProgress, OrderPromise
 from gateway.schemas.storefront import VerdictError
 
 TwoLanguages = Annotated[
@@ -207,6 +208,8 @@ class OrderLine(Shown):
     is_charge: bool
     production: str
     production_words: TwoLanguages
+    progress: LineProgress | None
+    estimate: Annotated[Estimate | None, Field(description="Of what is open of it.")]
 
 
 class Shipment(Shown):
@@ -272,6 +275,7 @@ class OrderEvent(Shown):
     reason: str
     amount: Money | None
     detail: str
+    detail_words: Annotated[TwoLanguages | None, Field(description="The stage, the detail or the delay in words.")]
 
 
 class OrderRemark(Shown):
@@ -313,6 +317,7 @@ class Order(Shown):
     change_time: datetime | None
     identifiers: list[str]
     linked_data: Annotated[AnyObject, Field(description="schema.org Order as JSON-LD.")]
+    promise: OrderPromise | None
 
 
 class ShipmentReceipt(Shown):
