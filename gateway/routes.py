@@ -1,7 +1,19 @@
 """All routes of the API, in one list."""
 
 from gateway.endpoints import Endpoint
-from gateway.routers import admin, collect, desk, merchandising, operations, orders, public, storefront, webhooks
+from gateway.routers import (
+    admin,
+    collect,
+    desk,
+    merchandising,
+    operations,
+    orders,
+    pr,
+    promises,
+    public,
+    storefront,
+    webhooks,
+)
 
 
 def all_endpoints() -> tuple[Endpoint, ...]:
@@ -10,9 +22,11 @@ def all_endpoints() -> tuple[Endpoint, ...]:
         *storefront.ENDPOINTS,
         *collect.ENDPOINTS,
         *orders.ENDPOINTS,
+        *promises.ENDPOINTS,
         *operations.ENDPOINTS,
         *merchandising.ENDPOINTS,
         *desk.ENDPOINTS,
+        *pr.ENDPOINTS,
         *admin.ENDPOINTS,
         *webhooks.ENDPOINTS,
         *public.endpoints(),

@@ -18,6 +18,8 @@ from zhike.type.v1 import import_pb2
 from services.chassis.clients import Method
 from services.chassis.errors import ErrorKind, InvalidArgumentError, NotFoundError, ZhikeError
 from services.chassis.status import RemoteError, error_from_status, status_from_error
+from tests.fakes.gateway_delivery import FakeDelivery
+from tests.fakes.gateway_reputation import FakeReputation
 from tests.fakes.gateway_webhooks import FakeWebhooks
 from tests.fakes.order_log import FakeOrderLog
 
@@ -47,7 +49,7 @@ class EmptyPartError(InvalidArgumentError):
     reason = "GROUP_EMPTY"
 
 
-class FakeServices(FakeWebhooks):
+class FakeServices(FakeReputation, FakeWebhooks, FakeDelivery):
     """``down``: services that cannot be reached. ``failures``: method name to the error that it answers."""
 
     def __init__(self) -> None:

@@ -72,13 +72,20 @@ class SourceStore:
         return tuple(source_from_body(each.key, each.body) for each in page.documents), page.next_after
 
     async def create(self, source: Source, now: datetime) -> Source:
-        """Keep a new source; a feed is due at once. Raises SourceTakenError, TooManyError."""
-        if await self._documents.count(SOURCES) >= MAX_SOURCES:
+        """Keep a new source; a feed is due at once. The same one again is a success.
+
+        Raises SourceTakenError, TooManyError.
+        """
+        known = await self._documents.get(SOURCES, source.id)
+        if known is None and await self._documents.count(SOURCES) >= MAX_SOURCES:
             raise TooManyError(f"there are {MAX_SOURCES} sources; remove one first", limit=MAX_SOURCES)
         try:
             await self._documents.insert(SOURCES, source.id, source_body(source))
         except KeyTakenError:
-            raise SourceTakenError("another source has this id", id=source.id) from None
+            known = await self._documents.get(SOURCES, source.id)
+            if known is None or known.body != source_body(source):
+                raise SourceTakenError("another source has this id", id=source.id) from None
+            return source
         if source.kind is SourceKind.FEED:
             await self.wake(source.id, now)
         return source

@@ -12,6 +12,7 @@ import pytest
 
 from gateway.openapi import FILE
 from gateway.principals import Role
+from tests.fakes.gateway_delivery import CARRIER
 from tests.fakes.gateway_services import MODEL, ORDER_ID
 from tests.fakes.gateway_shop import Shop, problem_of
 from tests.fakes.gateway_webhooks import TARGET
@@ -29,6 +30,8 @@ RULES: dict[str, set[Role] | frozenset[Role]] = {
     "GET /v1/search": EVERYBODY,
     "GET /v1/suggest": EVERYBODY,
     "GET /v1/products/{id}": EVERYBODY,
+    "GET /v1/products/{id}/promise": EVERYBODY,
+    "POST /v1/carriers/{carrier}/webhook": PUBLIC,
     "GET /v1/recommendations/{placement}": SHOPPERS | BACKEND,
     "GET /v1/cart": SHOPPERS | BACKEND,
     "POST /v1/events": SHOPPERS | BACKEND,
@@ -45,6 +48,20 @@ RULES: dict[str, set[Role] | frozenset[Role]] = {
     "POST /v1/customers:import": BACKEND,
     "POST /v1/orders:import": BACKEND,
     "POST /v1/events:import": BACKEND,
+    "POST /v1/mentions:import": BACKEND,
+    "POST /v1/mentions": BACKEND | DESK,
+    "GET /v1/mentions": DESK,
+    "GET /v1/mentions/{id}": DESK,
+    "GET /v1/mentions:count": DESK,
+    "GET /v1/sources": DESK,
+    "POST /v1/sources": DESK,
+    "GET /v1/sources/{id}": DESK,
+    "PATCH /v1/sources/{id}": DESK,
+    "DELETE /v1/sources/{id}": DESK,
+    "POST /v1/sources/{id}:poll": DESK,
+    "GET /v1/brands": DESK,
+    "PUT /v1/brands/{id}": DESK,
+    "DELETE /v1/brands/{id}": DESK,
     "PATCH /v1/products/{id}": BACKEND,
     "GET /v1/operations/{id}": BACKEND | DESK,
     "GET /v1/operations/{id}/errors": BACKEND | DESK,
@@ -84,6 +101,7 @@ PATH_VALUES = {
     "service": "recommendation",
     "projection": "interactions",
     "target": TARGET,
+    "carrier": CARRIER,
 }
 BODIES: dict[str, dict[str, Any]] = {
     "POST /v1/events": {"events": []},
@@ -97,6 +115,10 @@ BODIES: dict[str, dict[str, Any]] = {
     },
     "POST /v1/returns": {"order": {"number": "7"}, "time": "2026-01-05T08:00:00Z", "items": [{"line": 1}]},
     "POST /v1/orders/events": {"events": []},
+    "POST /v1/mentions": {"mentions": []},
+    "POST /v1/sources": {"id": "weibo", "kind": "push"},
+    "PATCH /v1/sources/{id}": {"tier": 2},
+    "PUT /v1/brands/{id}": {"kind": "own", "names": ["知客"]},
     "POST /v1/orders/{id}/access-tokens": {},
     "PATCH /v1/products/{id}": {"available_quantity": 3},
     "POST /v1/customers/{id}:unmerge": {"identifiers": ["card:1000231"], "reason": "a test"},
@@ -139,6 +161,9 @@ async def _ask(shop: Shop, route: str, role: Role | None) -> Any:
     arguments: dict[str, Any] = {"params": parameters}
     if path.endswith(":import"):
         arguments |= {"content": b"{}\n", "headers": {"Content-Type": "application/x-ndjson"}}
+    elif path.startswith("/v1/carriers/"):
+        signed = {"Content-Type": "application/json", "Aftership-Hmac-Sha256": "c2lnbmVk"}
+        arguments |= {"content": b"{}", "headers": signed}
     elif route in BODIES:
         arguments["json"] = BODIES[route]
     async with _streams_end(shop):
