@@ -45,6 +45,7 @@ _PATH_PARAMETERS: Final = {
     "service": "knowledge, search, recommendation, orders or reputation.",
     "projection": "The projection.",
     "target": "The webhook target.",
+    "carrier": "The name under which the sender is set up.",
 }
 _EVERYWHERE: Final = (HTTPStatus.INTERNAL_SERVER_ERROR,)
 _WITH_SERVICE: Final = (HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.GATEWAY_TIMEOUT)

@@ -72,7 +72,6 @@ ENDPOINTS: Final = (
         handle=estimate_promise,
         query=PROMISE_QUERY,
         answer=ProductPromise,
-        answer_headers=("Cache-Control",),
         problems=(HTTPStatus.NOT_FOUND,),
     ),
     Endpoint(
