@@ -6,11 +6,10 @@ Once it has a target it appends EVENTS events under ids that every start repeats
 
 import asyncio
 import sys
+from datetime import UTC, datetime, timedelta
 
 from services.chassis.eventlog.documents_log import DocumentsLog
 from services.chassis.eventlog.port import APPEND_LIMIT, Event, NewEvent
-from services.chassis.eventlog.reader import Reader
-from services.chassis.eventlog.record import time_from_micros
 from services.chassis.jobs import Job
 from services.chassis.server import Runtime, Service, run_service
 from services.kits.webhooks.messages import Message, message
@@ -20,7 +19,6 @@ from services.kits.webhooks.webhooks import Webhooks
 SERVICE, LOG, OWNER, SHOP = "orders", "order-events", "benchmark", "main"
 EVENT_TYPE = "order.delayed"
 BATCH = 50
-FIRST_US = 1_770_000_000_000_000
 LOOK_S = 0.02
 
 
@@ -29,7 +27,7 @@ def new_event(number: int) -> NewEvent:
         client_event_id=f"e-{number}",
         owner=OWNER,
         type="delay-notified",
-        occurred_time=time_from_micros(FIRST_US + number),
+        occurred_time=datetime(2026, 1, 1, tzinfo=UTC) + timedelta(seconds=number),
         shop=SHOP,
         channel="web",
         subject=f"order:{SHOP}/{number}",
@@ -55,14 +53,7 @@ async def build(runtime: Runtime[WebhookSettings]) -> Service:
     log = runtime.event_log(LOG)
     webhooks = Webhooks(runtime, event_types=(EVENT_TYPE,))
     await webhooks.open()
-    told = Reader(
-        runtime.source(LOG, SERVICE),
-        webhooks.follower("order-webhooks", messages_of),
-        runtime.documents,
-        runtime.clock,
-        rng=runtime.chance,
-        metrics=runtime.metrics,
-    )
+    told = webhooks.follow("order-webhooks", runtime.source(LOG, SERVICE), messages_of)
     return Service(
         servicers=[webhooks.served],
         jobs=[
@@ -71,7 +62,7 @@ async def build(runtime: Runtime[WebhookSettings]) -> Service:
             Job("append", lambda: append_all(log, webhooks, int(sys.argv[1]))),
         ],
         close=[webhooks.close],
-        readers=lambda: (told,),
+        readers=lambda: (told.reader,),
     )
 
 

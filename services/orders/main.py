@@ -20,6 +20,7 @@ from services.kits.imports.running import ImportParts
 from services.kits.imports.servicer import Uploads
 from services.kits.imports.staging_process import stage_in_process
 from services.kits.purchases import ORDER_EVENTS
+from services.kits.webhooks.webhooks import Webhooks
 from services.orders.domain.carrier_connections import connections_of
 from services.orders.domain.carriers import own_carrier_words
 from services.orders.domain.import_plan import ORDERS, check_plan
@@ -35,6 +36,7 @@ from services.orders.jobs.promising import (
     marking,
 )
 from services.orders.jobs.staging import CURRENCY, TIME_ZONE
+from services.orders.jobs.telling import WEBHOOK_TYPES, webhooks_of
 from services.orders.servicer.carriers import CARRIER_METRICS, CarrierServicer
 from services.orders.servicer.imports import OrderImportServicer
 from services.orders.servicer.orders import OrderServicer
@@ -89,10 +91,13 @@ class Orders:
         self.keeper = PromiseKeeper(self.looks, self.promises, clock, runtime.metrics)
         self.learner = LeadTimeLearner(self.looks, self.orders, foresight, assumed, runtime.metrics)
         self.wording = Wording(settings.zone, catalog, own_carrier_words())
+        self.webhooks = Webhooks(runtime, event_types=tuple(WEBHOOK_TYPES.values()))
+        self.telling = self.webhooks.follow("order-webhooks", self.log, webhooks_of)
 
     async def open(self) -> None:
         """Open what is read."""
         await self.looks.declare()
+        await self.webhooks.open()
         await self.projection.open()
         await self.products.open()
 
@@ -121,6 +126,7 @@ class Orders:
                 carrier_service_pb2_grpc.add_CarrierServiceServicer_to_server,
                 CarrierServicer(carriers, runtime.metrics),
             ),
+            self.webhooks.served,
         ]
 
     def jobs(self) -> list[Job]:
@@ -134,6 +140,8 @@ class Orders:
             ),
             Job("promises", self.keeper.run, every_s=LOOK_INTERVAL_S),
             Job("lead-times", self.learner.run, replica, every_s=LEARN_INTERVAL_S),
+            Job("order-webhooks", self.telling.run),
+            *self.webhooks.jobs,
         ]
 
     def _imports(self) -> OrderImportServicer:
@@ -157,7 +165,8 @@ async def build(runtime: Runtime[OrdersSettings]) -> Service:
         servicers=orders.servicers(),
         jobs=orders.jobs(),
         ready=[orders.projection.caught_up],
-        readers=lambda: (*orders.projection.logs, *orders.products.logs),
+        close=[orders.webhooks.close],
+        readers=lambda: (*orders.projection.logs, *orders.products.logs, orders.telling.reader),
         rebuilds={orders.projection.name: orders.projection.rebuild, orders.products.name: orders.products.rebuild},
         facts=orders.orders.sizes,
     )

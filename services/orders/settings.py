@@ -7,11 +7,12 @@ from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, Field
 
-from services.chassis.settings import ChassisSettings, TimeZone
+from services.chassis.settings import TimeZone
 from services.kits.calendars.day_rules import DayRule, WithExceptions
 from services.kits.calendars.named_rules import day_rule_named
 from services.kits.calendars.opening_hours import parse_opening_hours
 from services.kits.calendars.work_calendar import WorkCalendar
+from services.kits.webhooks.settings import WebhookSettings
 from services.orders.domain.carrier_connections import connections_of
 from services.orders.domain.lead_times import Assumptions, load_assumptions, own_assumptions
 from services.orders.domain.promise import WorkPlaces
@@ -54,7 +55,7 @@ CalendarName = Annotated[str, AfterValidator(_is_calendar)]
 Hours = Annotated[str, AfterValidator(_are_hours)]
 
 
-class OrdersSettings(ChassisSettings):
+class OrdersSettings(WebhookSettings):
     """What orders understands besides the chassis' settings."""
 
     shop_time_zone: TimeZone = Field(

@@ -6,10 +6,13 @@ replica) adds nothing. Deliveries are numbered as they are published, which orde
 
 import itertools
 from collections.abc import Callable, Sequence
+from datetime import timedelta
 from typing import Final
 
 from services.chassis.clock import Clock
-from services.chassis.eventlog.port import Event
+from services.chassis.eventlog.cursors import DocumentCursors
+from services.chassis.eventlog.port import Event, GenerationMismatchError
+from services.chassis.eventlog.reader import Reader
 from services.chassis.metrics import Metrics
 from services.kits.webhooks.deliveries import Delivery, new_delivery
 from services.kits.webhooks.delivery_store import DeliveryStore
@@ -18,6 +21,7 @@ from services.kits.webhooks.target_store import TargetStore
 from services.kits.webhooks.targets import Target, TargetState
 
 MESSAGES_LIMIT: Final = 1_000  # in one call
+RETELL_LIMIT: Final = timedelta(days=4)  # below the time that delivered ones are kept: what is read again is known
 
 Messages = Callable[[Event], Sequence[Message]]
 
@@ -71,14 +75,33 @@ class Publisher:
 class WebhookFollower:
     """Keeps services.chassis.eventlog.applier.Projection: publishes what ``messages`` makes of each event of a log.
 
-    Load-test events leave no webhooks: what listens outside is real.
+    Load-test events leave no webhooks: what listens outside is real. Neither does what was recorded RETELL_LIMIT ago,
+    however it comes to be read again (a restored store, a log that began anew): it was told, or is no news any more.
     """
 
-    def __init__(self, name: str, publisher: Publisher, messages: Messages) -> None:
+    def __init__(self, name: str, publisher: Publisher, messages: Messages, clock: Clock) -> None:
         self.name = name
-        self._publisher, self._messages = publisher, messages
+        self._publisher, self._messages, self._clock = publisher, messages, clock
 
     async def apply(self, events: Sequence[Event]) -> None:
-        found = [message for event in events if not event.synthetic for message in self._messages(event)]
+        oldest = self._clock.now() - RETELL_LIMIT
+        news = [event for event in events if not event.synthetic and event.recorded_time >= oldest]
+        found = [message for event in news for message in self._messages(event)]
         for start in range(0, len(found), MESSAGES_LIMIT):
             await self._publisher.publish(found[start : start + MESSAGES_LIMIT])
+
+
+class FollowedLog:
+    """A log and the reader that tells of it. ``reader`` is for Service.readers."""
+
+    def __init__(self, reader: Reader, cursors: DocumentCursors) -> None:
+        self.reader, self._cursors = reader, cursors
+
+    async def run(self) -> None:
+        """Follow the log until cancelled; where it began anew, so does the reader, and tells nothing twice."""
+        try:
+            await self.reader.run()
+        except GenerationMismatchError:
+            await self._cursors.declare()
+            await self._cursors.forget(self.reader.log_name)
+            raise

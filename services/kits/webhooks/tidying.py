@@ -27,7 +27,7 @@ log = get_log("webhooks")
 class Keeping:
     """How long ended deliveries can be looked up and replayed."""
 
-    delivered: timedelta = timedelta(days=3)
+    delivered: timedelta = timedelta(days=5)  # longer than an event may be told again (publishing.RETELL_LIMIT)
     dead: timedelta = timedelta(days=30)
     cancelled: timedelta = timedelta(days=1)
 

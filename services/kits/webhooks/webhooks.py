@@ -4,15 +4,12 @@ In the service's ``build``::
 
     webhooks = Webhooks(runtime, event_types=("order.delayed", "order.delivered"))
     await webhooks.open()
-    told = Reader(
-        runtime.source("order-events", "orders"), webhooks.follower("order-webhooks", webhooks_of_event),
-        runtime.documents, runtime.clock, rng=runtime.chance, metrics=runtime.metrics,
-    )
+    told = webhooks.follow("order-webhooks", runtime.source("order-events", "orders"), webhooks_of_event)
     return Service(
         servicers=[..., webhooks.served],
         jobs=[..., *webhooks.jobs, Job("order-webhooks", told.run)],
         close=[..., webhooks.close],
-        readers=lambda: (..., told),
+        readers=lambda: (..., told.reader),
     )
 
 where ``webhooks_of_event`` turns an Event into Messages (``messages.message(event.key, "order.delayed", …)``), and the
@@ -25,6 +22,9 @@ from typing import Any
 
 import httpx
 
+from services.chassis.eventlog.cursors import DocumentCursors
+from services.chassis.eventlog.port import EventSource
+from services.chassis.eventlog.reader import Reader
 from services.chassis.jobs import Job
 from services.chassis.server import Runtime
 from services.kits.outbound.allowed_hosts import allowed_hosts
@@ -36,7 +36,7 @@ from services.kits.webhooks.inbound import InboundWebhooks
 from services.kits.webhooks.lanes import LANE_WIDTH, LaneParts
 from services.kits.webhooks.messages import EVENT_TYPE
 from services.kits.webhooks.metrics import WEBHOOK_METRICS
-from services.kits.webhooks.publishing import Messages, Publisher, WebhookFollower
+from services.kits.webhooks.publishing import FollowedLog, Messages, Publisher, WebhookFollower
 from services.kits.webhooks.sending import Sender
 from services.kits.webhooks.servicer import webhook_servicer
 from services.kits.webhooks.settings import WebhookSettings
@@ -61,8 +61,8 @@ class Webhooks:
         if malformed:
             raise ValueError(f"event types are words joined by points, not {malformed}")
         runtime.metrics.declare(WEBHOOK_METRICS)
+        self._runtime = runtime
         metrics, clock = runtime.metrics, runtime.clock
-        self._clock = clock
         guard = OutboundGuard(allowed_hosts(settings.webhook_allowed_hosts))
         # As many connections as calls there can be, so that no target waits for another's.
         connections = TARGETS_LIMIT * LANE_WIDTH
@@ -105,7 +105,7 @@ class Webhooks:
     @property
     def served(self) -> tuple[Callable[..., None], object]:
         """What answers the operator's routes, for Service.servicers."""
-        return webhook_servicer(self.targeting, self._clock)
+        return webhook_servicer(self.targeting, self._runtime.clock)
 
     @property
     def jobs(self) -> tuple[Job, ...]:
@@ -115,9 +115,12 @@ class Webhooks:
             Job("webhook-tidying", self._tidy, every_s=TIDY_INTERVAL_S),
         )
 
-    def follower(self, name: str, messages: Messages) -> WebhookFollower:
-        """Return what a Reader feeds: it publishes what ``messages`` makes of each event."""
-        return WebhookFollower(name, self.publisher, messages)
+    def follow(self, name: str, source: EventSource, messages: Messages) -> FollowedLog:
+        """Return what tells of a log: its ``run`` is a job. ``messages``: what an event is told as, maybe nothing."""
+        runtime = self._runtime
+        follower = WebhookFollower(name, self.publisher, messages, runtime.clock)
+        reader = Reader(source, follower, runtime.documents, runtime.clock, rng=runtime.chance, metrics=runtime.metrics)
+        return FollowedLog(reader, DocumentCursors(runtime.documents, name))
 
     async def close(self) -> None:
         """Let go of every connection, for Service.close."""

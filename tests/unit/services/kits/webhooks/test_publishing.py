@@ -1,11 +1,20 @@
 """From events to deliveries: each once, to who listens, durable before anything is sent."""
 
+import asyncio
+from random import Random
+
 import pytest
 
-from services.chassis.eventlog.port import Event
+from services.chassis.eventlog.cursors import DocumentCursors
+from services.chassis.eventlog.documents_log import DocumentsLog
+from services.chassis.eventlog.metrics import EVENTLOG_METRICS
+from services.chassis.eventlog.port import Event, GenerationMismatchError, NewEvent
+from services.chassis.eventlog.reader import Reader
+from services.chassis.metrics import Metrics
 from services.kits.webhooks.messages import Message, message
-from services.kits.webhooks.publishing import MESSAGES_LIMIT, WebhookFollower
+from services.kits.webhooks.publishing import MESSAGES_LIMIT, RETELL_LIMIT, FollowedLog, WebhookFollower
 from services.kits.webhooks.targeting import TargetEdit
+from services.kits.webhooks.tidying import Keeping
 from tests.fakes.clock import START_TIME
 from tests.fakes.webhooks import WebhookBench
 
@@ -25,6 +34,14 @@ def event(key: str, type_: str = "promise-slipped", *, synthetic: bool = False) 
         payload={},
         synthetic=synthetic,
     )
+
+
+def new_event(name: str) -> NewEvent:
+    return NewEvent(name, "shop", "promise-slipped", START_TIME, "main", "web", f"order:main/{name}", {})
+
+
+def by_subject(event: Event) -> list[Message]:
+    return [message(event.subject.rpartition("/")[2], "order.delayed", event.occurred_time, {})]
 
 
 def messages_of(event: Event) -> list[Message]:
@@ -77,7 +94,7 @@ async def test_one_message_past_the_bound_is_a_defect(bench: WebhookBench) -> No
 
 async def test_a_follower_publishes_what_events_mean_and_may_repeat_itself(bench: WebhookBench) -> None:
     target_id, _ = await bench.target("a.example")
-    follower = WebhookFollower("order-webhooks", bench.publisher, messages_of)
+    follower = WebhookFollower("order-webhooks", bench.publisher, messages_of, bench.clock)
     assert follower.name == "order-webhooks"
     events = [event("e-1"), event("e-2", "stage-entered"), event("e-3")]
     for _ in range(2):
@@ -87,14 +104,54 @@ async def test_a_follower_publishes_what_events_mean_and_may_repeat_itself(bench
 
 async def test_load_test_events_leave_no_webhooks(bench: WebhookBench) -> None:
     target_id, _ = await bench.target("a.example")
-    follower = WebhookFollower("order-webhooks", bench.publisher, messages_of)
+    follower = WebhookFollower("order-webhooks", bench.publisher, messages_of, bench.clock)
     await follower.apply([event("e-1", synthetic=True)])
     assert await bench.all_of(target_id) == []
 
 
+async def test_what_was_recorded_too_long_ago_is_not_told_however_it_is_read_again(bench: WebhookBench) -> None:
+    target_id, _ = await bench.target("a.example")
+    follower = WebhookFollower("order-webhooks", bench.publisher, messages_of, bench.clock)
+    bench.clock.advance(RETELL_LIMIT.total_seconds())
+    await follower.apply([event("e-1")])
+    bench.clock.advance(1)
+    await follower.apply([event("e-2")])
+    assert [each.event_key for each in await bench.all_of(target_id)] == ["e-1"]
+
+
+def test_what_may_be_told_again_is_still_known() -> None:
+    assert Keeping().delivered > RETELL_LIMIT
+
+
+async def test_a_log_that_began_anew_is_followed_anew_and_nothing_is_told_twice(bench: WebhookBench) -> None:
+    target_id, _ = await bench.target("a.example")
+    documents, metrics = bench.documents, Metrics((EVENTLOG_METRICS,))
+    for generation in range(2):
+        log = DocumentsLog(documents, f"order-events-{generation}", 1, bench.clock, Random(1), metrics=metrics)
+        await log.open()
+        log.name = "order-events"  # the same name, another generation
+        await log.append([new_event("a"), new_event("b")])
+        follower = WebhookFollower("order-webhooks", bench.publisher, by_subject, bench.clock)
+        reader = Reader(log, follower, documents, bench.clock, rng=Random(1), metrics=metrics)
+        followed = FollowedLog(reader, DocumentCursors(documents, follower.name))
+        if generation:
+            with pytest.raises(GenerationMismatchError):
+                await followed.run()
+        job = asyncio.create_task(FollowedLog(reader, DocumentCursors(documents, follower.name)).run())
+        await reader.caught_up()
+        job.cancel()
+        await asyncio.gather(job, return_exceptions=True)
+        await log.close()
+    assert sorted(each.event_key for each in await bench.all_of(target_id)) == ["a", "b"]
+
+
 async def test_a_follower_publishes_more_than_one_call_takes(bench: WebhookBench) -> None:
     target_id, _ = await bench.target("a.example")
-    follower = WebhookFollower("f", bench.publisher, lambda each: [*messages_of(each), bench.message(f"{each.key}/b")])
+
+    def two_of(each: Event) -> list[Message]:
+        return [*messages_of(each), bench.message(f"{each.key}/b")]
+
+    follower = WebhookFollower("f", bench.publisher, two_of, bench.clock)
     await follower.apply([event(f"e-{number}") for number in range(MESSAGES_LIMIT // 2 + 1)])
     found, after = await bench.deliveries.of_target(target_id, None, limit=1_000)
     rest, _ = await bench.deliveries.of_target(target_id, None, after=after, limit=1_000)
