@@ -21,6 +21,13 @@ JSON: Final = "application/json"
 FORM: Final = "application/x-www-form-urlencoded"
 PLACE: Final = "simulated depot"
 TEXT: Final = "[simulated]"
+# What each simulated carrier speaks, and through which tracking service.
+CARRIERS: Final = (
+    ("simulated-parcel", World.AFTERSHIP),
+    ("simulated-express", World.KUAIDI100),
+    ("simulated-courier", World.KDNIAO),
+    ("simulated-post", World.SCHEMA_ORG),
+)
 
 # What happens to a parcel, in the words of each world; "odd" is one that nobody knows.
 _WORDS: Final[Mapping[World, Mapping[str, str]]] = {

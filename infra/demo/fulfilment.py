@@ -13,7 +13,7 @@ from typing import Any, Final, Literal
 
 import numpy as np
 
-from infra.demo.carrier_calls import CarrierCall, Checkpoint, carrier_call
+from infra.demo.carrier_calls import CARRIERS, CarrierCall, Checkpoint, carrier_call
 from services.orders.domain.carriers import World
 from services.orders.domain.durations import POINTS, Durations
 from services.orders.domain.lead_times import LeadTimes, own_assumptions
@@ -35,13 +35,6 @@ LATE_SHARE: Final = 0.25  # of scans that are told hours after they were made
 TWICE_SHARE: Final = 0.3  # of calls that are made twice
 ODD_WORD_SHARE: Final = 0.03  # of scans in a word that nobody knows
 HUBS: Final = (1, 4)  # how many sorting centres a parcel passes, the second left out
-# What each simulated carrier speaks, and through which tracking service.
-CARRIERS: Final = (
-    ("simulated-parcel", World.AFTERSHIP),
-    ("simulated-express", World.KUAIDI100),
-    ("simulated-courier", World.KDNIAO),
-    ("simulated-post", World.SCHEMA_ORG),
-)
 
 Door = Literal["events", "shipments", "carrier"]
 

@@ -13,6 +13,7 @@ SERVICES = ("knowledge", "search", "recommendation", "orders", "reputation")
 GATEWAY = "gateway"
 DEFAULT_HTTP_PORT = 8080
 DEMO_TIME_ZONE = "America/New_York"  # where the shop of the demo's data stands
+DEMO_CALENDAR = "US+weekends"
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +115,7 @@ def plan_deployment(
         # The demo's households have agreed to be known; a real shop's customers are asked first.
         shared.setdefault("ZHIKE_DEFAULT_CONSENT", "granted")
         shared.setdefault("ZHIKE_SHOP_TIME_ZONE", DEMO_TIME_ZONE)
+        shared.setdefault("ZHIKE_SHOP_CALENDAR", DEMO_CALENDAR)
     services = tuple(
         _service(name, shared, port=grpc_ports[name], metrics_port=metrics_ports[name]) for name in SERVICES
     )

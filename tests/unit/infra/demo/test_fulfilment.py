@@ -7,8 +7,8 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from infra.demo.carrier_calls import CarrierCall, signed_call
-from infra.demo.fulfilment import CARRIERS, DemoLine, DemoOrder, Plan, Step, fulfilment
+from infra.demo.carrier_calls import CARRIERS, CarrierCall, signed_call
+from infra.demo.fulfilment import DemoLine, DemoOrder, Plan, Step, fulfilment
 from services.orders.domain.carrier_calls import CallReader, ShipmentReport
 from services.orders.domain.carrier_signatures import check_signature
 from services.orders.domain.carriers import World, own_carrier_words

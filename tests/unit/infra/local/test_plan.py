@@ -46,3 +46,10 @@ def test_a_deployment_on_one_address_is_reached_there() -> None:
     plan = _plan(bind="127.0.0.2")
     assert (plan.host, plan.url) == ("127.0.0.2", "http://127.0.0.2:8080")
     assert plan.processes[0].environment["ZHIKE_SEARCH_ADDRESS"].startswith("127.0.0.2:")
+
+
+def test_the_demo_works_by_the_calendar_of_its_country_unless_the_operator_said_otherwise() -> None:
+    assert _plan(demo=True).processes[0].environment["ZHIKE_SHOP_CALENDAR"] == "US+weekends"
+    asked = _plan(demo=True, environment={"ZHIKE_SHOP_CALENDAR": "CN"})
+    assert asked.processes[0].environment["ZHIKE_SHOP_CALENDAR"] == "CN"
+    assert "ZHIKE_SHOP_CALENDAR" not in _plan().processes[0].environment

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from infra.demo.carrier_calls import CarrierCall, SignedCall, signed_call
-from infra.demo.fulfilment import CARRIERS, DemoLine, DemoOrder, Plan, Step, fulfilment
+from infra.demo.carrier_calls import CARRIERS, CarrierCall, SignedCall, signed_call
+from infra.demo.fulfilment import DemoLine, DemoOrder, Plan, Step, fulfilment
 from services.chassis.errors import ZhikeError
 from services.kits.event_forms import MoneyForm, ProductForm
 from services.orders.domain.carrier_calls import MAX_CALL_BYTES, CallReader
