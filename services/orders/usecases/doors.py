@@ -27,7 +27,7 @@ from services.orders.domain.order import OrderRef, OrderState
 from services.orders.domain.remarks import Remark
 from services.orders.domain.reports import CheckedEvent, IntakeRules
 from services.orders.store.orders import OrderStore, StoredOrder
-from services.orders.usecases.reading import Reading
+from services.orders.usecases.reading import WAIT_LIMIT_S, Reading
 from services.orders.usecases.writing import MAX_ORDER_EVENTS, Writer, Writing, state_with
 
 
@@ -104,7 +104,7 @@ class Doors:
     async def _created(self, event: CheckedEvent, seq: int, *, is_new: bool) -> Created:
         order = event.order
         assert order is not None
-        stored = (await self._reading.settled([order.id], {order.id: seq})).get(order.id)
+        stored = (await self._reading.settled([order.id], {order.id: seq}, limit_s=WAIT_LIMIT_S)).get(order.id)
         version = stored.version if stored is not None else 0
         return Created(event, order, state_with(stored, [event.fact]), version, is_new)
 

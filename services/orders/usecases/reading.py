@@ -12,6 +12,7 @@ from services.orders.domain.remarks import Doubt, Remark
 from services.orders.store.orders import OrderStore, StoredOrder
 
 WAIT_LIMIT_S: Final = 2.0  # for the projection, which is a few milliseconds behind
+BATCH_WAIT_LIMIT_S: Final = 0.25  # of several, where one that is late would hold up the others
 LOOK_INTERVAL_S: Final = 0.01
 MAX_ORDERS: Final = 200  # of one request
 
@@ -48,12 +49,14 @@ class Reading:
 
     async def get_many(self, order_ids: Sequence[str], at_least: Mapping[str, int]) -> list[OrderAnswer]:
         """Return those that exist, in the order asked, after a moment's patience for facts on their way."""
-        found = await self.settled(order_ids, at_least)
+        found = await self.settled(order_ids, at_least, limit_s=BATCH_WAIT_LIMIT_S)
         return [answer_of(found[order_id]) for order_id in order_ids if order_id in found]
 
-    async def settled(self, order_ids: Sequence[str], at_least: Mapping[str, int]) -> dict[str, StoredOrder]:
+    async def settled(
+        self, order_ids: Sequence[str], at_least: Mapping[str, int], *, limit_s: float
+    ) -> dict[str, StoredOrder]:
         """Return the orders once they hold the facts of these numbers, or as they are when that takes too long."""
-        deadline = asyncio.get_running_loop().time() + WAIT_LIMIT_S
+        deadline = asyncio.get_running_loop().time() + limit_s
         found = await self._orders.get_many(order_ids)
         while late := [each for each, seq in at_least.items() if each not in found or found[each].version < seq]:
             if asyncio.get_running_loop().time() >= deadline:

@@ -8,14 +8,14 @@ from services.orders.domain.doors import NewOrderForm, NewReturnForm, NewShipmen
 from services.orders.domain.errors import OrderFullError, OrderNumberTakenError, ReturnTakenError, ShipmentTakenError
 from services.orders.domain.lifecycle import Headline, Parcel, Returning
 from services.orders.domain.reports import ItemForm, OrderForm
-from services.orders.usecases import doors, reading
+from services.orders.usecases import doors
 from tests.unit.services.orders.conftest import World, ago, fact, parcel_form, placing
 
 
 @pytest.fixture(autouse=True)
 def no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nobody follows the log meanwhile."""
-    monkeypatch.setattr(reading, "WAIT_LIMIT_S", 0.0)
+    monkeypatch.setattr(doors, "WAIT_LIMIT_S", 0.0)
 
 
 def new_order(world: World, number: str = "7", *, quantity: int = 2) -> NewOrderForm:

@@ -51,7 +51,7 @@ async def test_a_reader_waits_for_a_fact_on_its_way(world: World) -> None:
 
 
 async def test_a_reader_does_not_wait_for_ever(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(reading, "WAIT_LIMIT_S", 0.02)
+    monkeypatch.setattr(reading, "BATCH_WAIT_LIMIT_S", 0.02)
     await world.write(placing(world))
     assert (await world.reading.get_many([ORDER], {ORDER: 99}))[0].version == 1
 
