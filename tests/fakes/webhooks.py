@@ -122,7 +122,6 @@ class WebhookBench:
             self.deliveries,
             self.clock,
             metrics=self.metrics,
-            resting=lambda: self.dispatcher.resting,
             keeping=self.keeping,
             backlog_limit=self.backlog_limit,
         )

@@ -26,16 +26,12 @@ class Dispatcher:
         self._lanes: dict[str, Lane] = {}
         self._announced = asyncio.Event()
         self._interrupted = parts.metrics.counter("zhike_webhook_attempts_total").labels("interrupted")
+        self._resting = parts.metrics.gauge("zhike_webhook_targets").labels("resting")
         self._dead = parts.metrics.counter("zhike_webhook_ended_total").labels("dead")
 
     def announce(self) -> None:
         """Say that something was published, so that ``run`` looks at once."""
         self._announced.set()
-
-    @property
-    def resting(self) -> int:
-        """How many targets are left alone because they do not answer."""
-        return sum(lane.is_resting for lane in self._lanes.values())
 
     async def run(self) -> None:
         """Deliver until cancelled."""
@@ -52,6 +48,7 @@ class Dispatcher:
         finally:
             await asyncio.gather(*(lane.stop() for lane in self._lanes.values()))
             self._lanes.clear()
+            self._resting.set(0)
 
     async def take_over(self) -> None:
         """Make due again what dead processes, or this one before a crash of this job, had claimed."""
@@ -67,6 +64,7 @@ class Dispatcher:
         parts, now = self._parts, self._parts.clock.now()
         for lane in self._lanes.values():
             lane.reap()
+        self._resting.set(sum(lane.is_resting for lane in self._lanes.values()))
         lapsed = await parts.deliveries.of_state(DeliveryState.SENDING, until=now, limit=TAKE_OVER_PAGE)
         await asyncio.gather(*(self._free(each) for each in lapsed))
         if not await parts.deliveries.of_state(DeliveryState.WAITING, until=now, limit=1):

@@ -32,6 +32,7 @@ DOWN_AFTER: Final = 3  # failures in a row
 REST_FIRST_S: Final = 5.0
 REST_LIMIT_S: Final = 300.0
 FORWARD_PAGE: Final = 100  # deliveries brought forward at once
+DRAIN_S: Final = 3.0  # that calls under way get when the process stops, so that a restart doubles few
 
 log = get_log("webhooks")
 
@@ -63,6 +64,7 @@ class Lane:
         self._down_since: datetime | None = None
         self._resume_s = 0.0  # monotonic
         self._edited: datetime | None = None
+        self._is_stopping = False
         metrics = parts.metrics
         self._attempts = metrics.counter("zhike_webhook_attempts_total")
         self._seconds = metrics.histogram("zhike_webhook_attempt_seconds")
@@ -87,7 +89,7 @@ class Lane:
 
     def wake(self) -> None:
         """Look for what is due, beside what is under way already."""
-        if len(self._workers) < LANE_WIDTH and self._under_way < self._width and not self.is_resting:
+        if len(self._workers) < LANE_WIDTH and self._may_begin:
             self._workers.add(asyncio.create_task(self._work(), name=f"webhooks {self._target_id}"))
 
     async def idle(self) -> None:
@@ -104,15 +106,19 @@ class Lane:
             worker.result()
 
     async def stop(self) -> None:
-        """Cancel what is under way; its claims lapse, and whoever comes next takes them up."""
-        for worker in self._workers:
-            worker.cancel()
+        """Begin nothing more and let what is under way end; what does not is cut: who comes next takes its claim up."""
+        self._is_stopping = True
+        if self._workers:
+            _, late = await asyncio.wait(self._workers, timeout=DRAIN_S)
+            for worker in late:
+                worker.cancel()
         await asyncio.gather(*self._workers, return_exceptions=True)
         self._workers.clear()
 
     @property
-    def _width(self) -> int:
-        return LANE_WIDTH if self._failures < DOWN_AFTER else 1
+    def _may_begin(self) -> bool:
+        width = LANE_WIDTH if self._failures < DOWN_AFTER else 1
+        return self._under_way < width and not self.is_resting and not self._is_stopping
 
     async def _work(self) -> None:
         """Deliver one after the other until nothing is due."""
@@ -129,7 +135,7 @@ class Lane:
     async def _take(self) -> tuple[Target, Delivery] | None:
         """Return the next delivery, claimed for this process; None when nothing is due or nothing may begin."""
         parts = self._parts
-        while self._under_way < self._width and not self.is_resting:
+        while self._may_begin:
             async with self._picking:
                 if not self._picked:
                     await self._pick()

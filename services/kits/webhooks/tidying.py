@@ -1,7 +1,10 @@
-"""What keeps deliveries bounded: those that waited too long, those that ended long ago, targets with too many."""
+"""What keeps deliveries bounded: those that waited too long, those that ended long ago, targets with too many.
+
+And what shows how they stand: each replica looks for itself, so that none goes on showing what it saw before another
+took the jobs over.
+"""
 
 import asyncio
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
@@ -15,6 +18,7 @@ from services.kits.webhooks.target_store import TargetStore
 from services.kits.webhooks.targets import DisableCause, TargetState
 
 TIDY_INTERVAL_S: Final = 30.0
+MEASURE_INTERVAL_S: Final = 10.0
 OVERDUE_LIMIT: Final = timedelta(days=4)  # a little longer than all tries take
 BACKLOG_LIMIT: Final = 100_000  # deliveries that wait for one target
 PAGE: Final = 200
@@ -41,7 +45,7 @@ class Keeping:
 
 
 class Tidying:
-    """One pass after the other; each may be cut anywhere and done by two at once."""
+    """Passes of two jobs; each may be cut anywhere and done by two at once."""
 
     def __init__(
         self,
@@ -50,12 +54,11 @@ class Tidying:
         clock: Clock,
         *,
         metrics: Metrics,
-        resting: Callable[[], int],
         keeping: Keeping | None = None,
         backlog_limit: int = BACKLOG_LIMIT,
     ) -> None:
         self._targets, self._deliveries, self._clock = targets, deliveries, clock
-        self._keeping, self._backlog_limit, self._resting = keeping or Keeping(), backlog_limit, resting
+        self._keeping, self._backlog_limit = keeping or Keeping(), backlog_limit
         self._ended = metrics.counter("zhike_webhook_ended_total")
         self._waiting = metrics.gauge("zhike_webhook_waiting_deliveries")
         self._late = metrics.gauge("zhike_webhook_late_seconds")
@@ -67,7 +70,20 @@ class Tidying:
         await self._give_up_overdue(now)
         for state in ENDED:
             await self._delete_ended(state, now - self._keeping.of(state))
-        await self._look_at_targets(now)
+        await self._disable_the_overfull(now)
+
+    async def measure(self) -> None:
+        """Show how targets and deliveries stand."""
+        now, late_s = self._clock.now(), 0.0
+        enabled = await self._targets.of_state(TargetState.ENABLED)
+        for target in enabled:
+            for first in await self._deliveries.due(target.id, now, 1):
+                late_s = max(late_s, (now - first.time).total_seconds())
+        disabled = await self._targets.of_state(TargetState.DISABLED)
+        self._late.set(late_s)
+        self._waiting.set(await self._deliveries.count(DeliveryState.WAITING))
+        self._targets_by_state.labels("enabled").set(len(enabled))
+        self._targets_by_state.labels("disabled").set(len(disabled))
 
     async def _give_up_overdue(self, now: datetime) -> None:
         """What could not even be tried for longer than all tries take is dead: its target rests, or is disabled."""
@@ -91,19 +107,9 @@ class Tidying:
             await asyncio.gather(*(self._deliveries.delete(each) for each in ended))
             deleted += len(ended)
 
-    async def _look_at_targets(self, now: datetime) -> None:
-        """Disable targets for which too much waits, and show how all stand."""
-        enabled = await self._targets.of_state(TargetState.ENABLED)
-        late_s = 0.0
-        for target in enabled:
+    async def _disable_the_overfull(self, now: datetime) -> None:
+        for target in await self._targets.of_state(TargetState.ENABLED):
             waiting = await self._deliveries.count(DeliveryState.WAITING, target.id)
             if waiting > self._backlog_limit:
                 await self._targets.change(target.id, lambda known: known.disabled(DisableCause.BACKLOG, now))
                 log.error("webhook target disabled: too much waits for it", target=target.id, waiting=waiting)
-            for first in await self._deliveries.due(target.id, now, 1) if waiting else ():
-                late_s = max(late_s, (now - first.time).total_seconds())
-        disabled = await self._targets.of_state(TargetState.DISABLED)
-        self._late.set(late_s)
-        self._waiting.set(await self._deliveries.count(DeliveryState.WAITING))
-        for state, count in (("enabled", len(enabled)), ("disabled", len(disabled)), ("resting", self._resting())):
-            self._targets_by_state.labels(state).set(count)

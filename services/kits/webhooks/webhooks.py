@@ -25,7 +25,7 @@ import httpx
 from services.chassis.eventlog.cursors import DocumentCursors
 from services.chassis.eventlog.port import EventSource
 from services.chassis.eventlog.reader import Reader
-from services.chassis.jobs import Job
+from services.chassis.jobs import Job, JobKind
 from services.chassis.server import Runtime
 from services.kits.outbound.allowed_hosts import allowed_hosts
 from services.kits.outbound.guard import OutboundGuard
@@ -43,7 +43,7 @@ from services.kits.webhooks.settings import WebhookSettings
 from services.kits.webhooks.target_store import TargetStore
 from services.kits.webhooks.targeting import Targeting
 from services.kits.webhooks.targets import TARGETS_LIMIT
-from services.kits.webhooks.tidying import TIDY_INTERVAL_S, Tidying
+from services.kits.webhooks.tidying import MEASURE_INTERVAL_S, TIDY_INTERVAL_S, Tidying
 
 
 class Webhooks:
@@ -92,9 +92,7 @@ class Webhooks:
             announce=self.dispatcher.announce,
         )
         self.inbound = InboundWebhooks(runtime.documents, clock, metrics=metrics)
-        self._tidying = Tidying(
-            self._targets, self._deliveries, clock, metrics=metrics, resting=lambda: self.dispatcher.resting
-        )
+        self._tidying = Tidying(self._targets, self._deliveries, clock, metrics=metrics)
 
     async def open(self) -> None:
         """Create the collections; before anything else."""
@@ -109,10 +107,11 @@ class Webhooks:
 
     @property
     def jobs(self) -> tuple[Job, ...]:
-        """What runs beside requests, for Service.jobs: one delivering replica, one that tidies."""
+        """What runs beside requests, for Service.jobs: one delivering replica, one that tidies, all that measure."""
         return (
             Job("webhook-deliveries", self.dispatcher.run),
             Job("webhook-tidying", self._tidy, every_s=TIDY_INTERVAL_S),
+            Job("webhook-measuring", self._tidying.measure, JobKind.PER_REPLICA, every_s=MEASURE_INTERVAL_S),
         )
 
     def follow(self, name: str, source: EventSource, messages: Messages) -> FollowedLog:

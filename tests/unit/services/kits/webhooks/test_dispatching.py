@@ -9,6 +9,7 @@ import httpx
 import pytest
 
 from services.chassis.documents.memory import MemoryDocuments
+from services.kits.webhooks import lanes
 from services.kits.webhooks.deliveries import CLAIM, DeliveryState, Outcome
 from services.kits.webhooks.lanes import DOWN_AFTER, LANE_WIDTH, REST_LIMIT_S
 from services.kits.webhooks.schedule import TRIES_LIMIT
@@ -111,7 +112,11 @@ async def test_what_is_published_while_a_slow_call_is_under_way_does_not_wait_fo
     await bench.dispatcher.settle()
 
 
-async def test_a_target_that_never_answers_holds_up_no_other(bench: WebhookBench) -> None:
+async def test_a_target_that_never_answers_holds_up_no_other(
+    bench: WebhookBench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lanes, "DRAIN_S", 0.01)
+
     async def never(request: httpx.Request) -> httpx.Response:
         await asyncio.Event().wait()
         raise AssertionError
@@ -242,7 +247,7 @@ async def test_an_edit_ends_a_rest(bench: WebhookBench) -> None:
     bench.receivers.answer["old.example"] = 500
     await bench.publish(*(f"e-{number}" for number in range(DOWN_AFTER + 1)))
     await bench.pass_time(60, step_s=1)
-    assert bench.dispatcher.resting == 1
+    assert bench.metric("zhike_webhook_targets", state="resting") == 1
     await bench.targeting.edit(target_id, TargetEdit(url="https://new.example/hook"))
     await bench.pass_time(3, step_s=1)
     assert await states_of(bench, target_id) == {"delivered": DOWN_AFTER + 1}
@@ -365,6 +370,55 @@ async def test_the_job_delivers_what_is_announced_and_what_another_process_publi
     await until(both_are_delivered)
     job.cancel()
     await asyncio.gather(job, return_exceptions=True)
+
+
+async def test_a_call_under_way_may_end_when_the_process_stops_and_nothing_new_begins(bench: WebhookBench) -> None:
+    target_id, _ = await bench.target("a.example")
+    arrived, release = asyncio.Event(), asyncio.Event()
+
+    async def slow(request: httpx.Request) -> httpx.Response:
+        arrived.set()
+        await release.wait()
+        return httpx.Response(204)
+
+    bench.receivers.answer["a.example"] = slow
+    await bench.publish(*(f"e-{number}" for number in range(10)))
+    job = asyncio.create_task(bench.dispatcher.run())
+    await arrived.wait()
+    await asyncio.sleep(0.02)
+    begun = len(bench.receivers.calls)
+    job.cancel()
+    await asyncio.sleep(0)
+    release.set()
+    await asyncio.gather(job, return_exceptions=True)
+    assert await states_of(bench, target_id) == {"delivered": begun, "waiting": 10 - begun}
+    assert bench.metric("zhike_webhook_targets", state="resting") == 0
+
+
+async def test_a_call_that_does_not_end_is_cut_and_its_claim_taken_up(
+    bench: WebhookBench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lanes, "DRAIN_S", 0.01)
+
+    async def never(request: httpx.Request) -> httpx.Response:
+        await asyncio.Event().wait()
+        raise AssertionError
+
+    target_id, _ = await bench.target("a.example")
+    bench.receivers.answer["a.example"] = never
+    await bench.publish("e-1")
+    job = asyncio.create_task(bench.dispatcher.run())
+
+    async def it_is_sending() -> bool:
+        return await states_of(bench, target_id) == {"sending": 1}
+
+    await until(it_is_sending)
+    job.cancel()
+    await asyncio.gather(job, return_exceptions=True)
+    bench.receivers.answer["a.example"] = 204
+    await bench.dispatcher.take_over()
+    await bench.deliver()
+    assert await states_of(bench, target_id) == {"delivered": 1}
 
 
 async def test_a_store_that_is_away_ends_the_job_and_the_next_run_repeats_what_was_under_way() -> None:

@@ -72,7 +72,8 @@ async def test_the_gauges_say_how_things_stand(bench: WebhookBench) -> None:
     await bench.targeting.edit(disabled, TargetEdit(enabled=False))
     await bench.deliver()
     bench.clock.advance(3)
-    await bench.tidying.tidy()
+    await bench.dispatcher.look()
+    await bench.tidying.measure()
     assert bench.metric("zhike_webhook_targets", state="enabled") == 1
     assert bench.metric("zhike_webhook_targets", state="disabled") == 1
     assert bench.metric("zhike_webhook_targets", state="resting") == 1
@@ -82,5 +83,6 @@ async def test_the_gauges_say_how_things_stand(bench: WebhookBench) -> None:
 
 async def test_a_pass_over_nothing_changes_nothing(bench: WebhookBench) -> None:
     await bench.tidying.tidy()
+    await bench.tidying.measure()
     assert bench.metric("zhike_webhook_waiting_deliveries") == 0
     assert bench.metric("zhike_webhook_late_seconds") == 0

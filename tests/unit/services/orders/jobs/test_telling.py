@@ -2,6 +2,7 @@
 
 import dataclasses
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import orjson
@@ -54,6 +55,11 @@ def test_a_fact_is_told_as_what_it_is(type_: str, name: str) -> None:
     body = orjson.loads(told.body)
     assert (told.event_key, told.event_type, body["type"]) == (f"key of {type_}", name, name)
     assert body["data"] == {"order": ORDER, "line": 1, "quantity": 2, "stage": "ICING"}
+
+
+def test_the_page_for_receivers_names_every_type() -> None:
+    page = (Path(__file__).parents[5] / "docs" / "webhooks.md").read_text(encoding="utf-8")
+    assert not [each for each in WEBHOOK_TYPES.values() if f"`{each}`" not in page]
 
 
 def test_a_delay_is_told_with_its_times_and_words() -> None:
