@@ -42,8 +42,9 @@ class AlertState(StrEnum):
 
 
 class GroupKind(StrEnum):
-    """What an alert can be about."""
+    """What an alert can be about. SHOP: everything that is said of it, as long as it has no brand of its own."""
 
+    SHOP = "shop"
     BRAND = "brand"
     PRODUCT = "product"
     SOURCE = "source"

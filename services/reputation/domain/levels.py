@@ -45,7 +45,7 @@ _ORDER: Final = (Level.I, Level.II, Level.III, Level.IV)
 class Situation:
     """What is known about a group when a bucket closes; all of one window but the ratio.
 
-    ``reach``: people who follow those who spoke, each author once; None where no source says. ``best_tier``: 1 to 3.
+    ``reach``: people who may have seen the mentions, summed; None where no source says. ``best_tier``: 1 to 3.
     ``growth``: mentions in the newest bucket over those ten minutes earlier. ``aspects``: negative mentions by aspect.
     """
 

@@ -128,7 +128,7 @@ def mail_of(notice: Notice, excerpts: Mapping[str, str], *, external_url: str) -
     zh_why, en_why = _WHYS[cause.kind]
     words = level_words(alert.life.level)
     zh, en = summary(alert)
-    subject = _line(f"[{alert.life.level}] {zh_why} / {en_why}: {alert.group.subject}")
+    subject = _line(f"[{alert.life.level}] {zh_why} / {en_why}: {alert.group.subject or alert.group.shop}")
     url = f"{external_url}/console/alerts/{alert.id}"
     parts = (
         [*_head(zh_why, zh, words["zh"], alert=alert, language="zh"), *_shown_lines(alert, excerpts, "证据:")],
@@ -140,7 +140,7 @@ def mail_of(notice: Notice, excerpts: Mapping[str, str], *, external_url: str) -
 
 def summary(alert: Alert) -> tuple[str, str]:
     """Return one line in zh and one in en."""
-    subject = _line(alert.group.subject)
+    subject = _line(alert.group.subject or alert.group.shop)
     if alert.name is AlertName.SOURCE_SILENT:
         return f"来源「{subject}」没有声音", f"Source {subject} is silent"
     count = max((each.peak.count for each in alert.signals.values()), default=0)

@@ -36,6 +36,7 @@ from services.reputation.store.hearing import counter_key
 
 LOOKS: Final = 40  # at the index for one page
 SERIES_DAYS_LIMIT: Final = 400
+SCOPES_PAGE: Final = 200  # a scope's day may be 20 kB
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,6 +160,26 @@ class MentionStore:
             after = page.next_after
             if after is None:
                 return tuple(scopes)
+
+    async def totals_between(self, first: int, last: int) -> dict[Scope, int]:
+        """Return how many mentions every scope has in the buckets ``first`` to ``last``, scopes that have any."""
+        collection, totals = self._generations.resolve(COUNTERS), dict[Scope, int]()
+        for day in days_between(first, last):
+            start, after = first_bucket(day), None
+            while True:
+                page = await self._documents.find(
+                    collection, BY_DAY, {"day": day.isoformat()}, after=after, limit=SCOPES_PAGE
+                )
+                for document in page.documents:
+                    buckets = document.body["buckets"]
+                    wanted = [str(bucket - start) for bucket in range(first, last + 1)]
+                    if total := sum(total_in_body(buckets[place]) for place in wanted if place in buckets):
+                        scope = Scope.parse(document.body["scope"])
+                        totals[scope] = totals.get(scope, 0) + total
+                after = page.next_after
+                if after is None:
+                    break
+        return totals
 
     async def last_day(self, scope: Scope) -> date | None:
         """Return the last UTC day on which a scope was spoken of, None when it never was."""
