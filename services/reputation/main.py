@@ -10,7 +10,8 @@ from services.chassis.jobs import Job, JobKind
 from services.chassis.server import Runtime, Service, run_service
 from services.kits.outbound.allowed_hosts import allowed_hosts
 from services.kits.outbound.guard import OutboundGuard
-from services.reputation.domain.hearing import Ear, no_aspect, no_tone
+from services.reputation.domain.aspects import aspect_of
+from services.reputation.domain.hearing import Ear, no_tone
 from services.reputation.jobs.feed_reader import FeedReader
 from services.reputation.jobs.fetching import GuardedFetch
 from services.reputation.jobs.hearing import build_hearing, tell_nobody
@@ -109,7 +110,7 @@ def make_hearing(runtime: Runtime[ReputationSettings]) -> Hearing:
     lexicon = LivingLexicon(documents, named, brands, sources, clock, own=settings.own_brands)
 
     def ear() -> Ear:
-        return Ear(lexicon.lexicon, no_tone, no_aspect)
+        return Ear(lexicon.lexicon, no_tone, aspect_of)
 
     log = runtime.event_log(MENTIONS_LOG)
     fetch = GuardedFetch(OutboundGuard(allowed_hosts(settings.feed_allowed_hosts), reads_http=True))

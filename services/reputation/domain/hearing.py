@@ -60,11 +60,6 @@ def no_tone(_text: str, _language: str) -> JudgedTone | None:
     return None
 
 
-def no_aspect(_text: str) -> str:
-    """Tell nothing of what a text speaks about."""
-    return ""
-
-
 @dataclass(frozen=True, slots=True)
 class SourceFacts:
     """What a source says of all its mentions. ``is_own``: the shop's own place."""
