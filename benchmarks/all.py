@@ -16,6 +16,7 @@ BENCHMARKS: tuple[tuple[str, ...], ...] = (
     ("search",),
     ("search_engine",),
     ("recommendation",),
+    ("promise",),
     ("platform",),
     ("durability", "--kills", "50"),
     ("replicas",),
