@@ -53,7 +53,7 @@ class Durations:
 
     def longer_by(self, seconds: float) -> "Durations":
         """Return the duration with as much added to every value. ``seconds`` is not negative."""
-        return Durations(tuple(value + seconds for value in self.values), self.samples)
+        return Durations(_ascending([value + seconds for value in self.values]), self.samples)
 
     def after(self, elapsed_s: float) -> "Durations":
         """Return what is left of it once ``elapsed_s`` have passed and it is not over."""
@@ -140,7 +140,7 @@ def total(parts: Sequence[Durations]) -> Durations:
     made = parts[0]
     for part in parts[1:]:
         sums = sorted(one + other for one in made.values for other in part.values)
-        made = Durations(middles(sums), min(made.samples, part.samples))
+        made = Durations(_ascending(middles(sums)), min(made.samples, part.samples))
     return made
 
 

@@ -17,7 +17,14 @@ from services.orders.domain.lifecycle import PARCEL_STATES, Parcel
 from services.orders.domain.making import production_facts, stage_fact
 from services.orders.domain.order import LineState, OrderState, ParcelState
 from services.orders.domain.parcels import parcel_id
-from services.orders.domain.promise import COMING, LONGEST_PASSED, ParcelNews, Question, WorkPlaces
+from services.orders.domain.promise import (
+    COMING,
+    LONGEST_PASSED,
+    MAX_LINE_QUANTITY,
+    ParcelNews,
+    Question,
+    WorkPlaces,
+)
 from services.orders.domain.stage_catalog import StageCatalog
 from services.orders.domain.stages import StageTemplate, advance, no_progress
 
@@ -79,7 +86,7 @@ def _questions(state: OrderState, line: LineState, family: str, template: StageT
     if line.open > 0:
         ready_us = _ready_us(state, line, family)
         yield Question(
-            quantity=line.open,
+            quantity=min(line.open, MAX_LINE_QUANTITY),
             family=family,
             template=template,
             progress=line.progress,
@@ -98,7 +105,8 @@ def _questions(state: OrderState, line: LineState, family: str, template: StageT
                 carrier=parcel.ref.carrier,
                 expected_time=_expected_of_parcel(state, parcel),
             )
-            yield Question(quantity=parcel.contents[number], parcel=news, destination=placing.destination)
+            quantity = min(parcel.contents[number], MAX_LINE_QUANTITY)
+            yield Question(quantity=quantity, parcel=news, destination=placing.destination)
 
 
 def _ready_us(state: OrderState, line: LineState, family: str) -> int | None:

@@ -15,17 +15,19 @@ from services.chassis.clock import Clock
 from services.chassis.eventlog.applier import Projection
 from services.chassis.eventlog.generations import Generations, Resolve
 from services.chassis.eventlog.port import Event
-from services.chassis.logs import get_log
+from services.chassis.logs import get_log, log_defect
 from services.chassis.metrics import Metric, MetricKind, Metrics
 from services.kits.purchases import ORDER_PLACED
 from services.kits.times import micros
 from services.orders.domain.expecting import lessons_of
 from services.orders.domain.lead_times import Assumptions, LeadTimes, Observations
 from services.orders.domain.lifecycle import LIFECYCLE, PRODUCTION_COMPLETED, SHIPMENT_CREATED, SHIPMENT_DELIVERED
+from services.orders.domain.order import OrderRef
 from services.orders.domain.payloads import order_of
+from services.orders.domain.promised import LONGEST_LOOK
 from services.orders.store.looks import LookStore, Mark
-from services.orders.store.orders import OrderStore
-from services.orders.usecases.promises import Foresight, Promises
+from services.orders.store.orders import OrderStore, StoredOrder
+from services.orders.usecases.promises import Foresight, Look, Promises
 from services.orders.usecases.reading import answer_of
 
 HISTORY_AGE: Final = timedelta(days=60)  # what was told that much later is history: it teaches and is not promised
@@ -47,8 +49,16 @@ PROMISE_METRICS: Final = (
     Metric(
         "zhike_orders_overdue_looks", MetricKind.GAUGE, "Orders whose promise waits to be looked at, at most 1,000."
     ),
+    Metric(
+        "zhike_orders_failed_looks_total",
+        MetricKind.COUNTER,
+        "Looks at an order that failed for good: a defect, in the log; the order is looked at again in half a day.",
+    ),
     Metric("zhike_orders_lessons_total", MetricKind.COUNTER, "Observations of how long parts of an order's way took."),
 )
+
+# Failures that come again however often one tries; a store that is away is none of them.
+DETERMINISTIC: Final = (ArithmeticError, LookupError, TypeError, ValueError)
 
 _OWN: Final = frozenset(each.name for each in LIFECYCLE if each.own)
 _TEACHING: Final = frozenset({PRODUCTION_COMPLETED, SHIPMENT_CREATED, SHIPMENT_DELIVERED})
@@ -113,12 +123,13 @@ class PromiseKeeper:
         self._versions = metrics.counter("zhike_orders_promise_versions_total")
         self._notices = metrics.counter("zhike_orders_delay_notices_total")
         self._overdue = metrics.gauge("zhike_orders_overdue_looks")
+        self._failed = metrics.counter("zhike_orders_failed_looks_total")
 
     async def run(self) -> None:
         """Look at up to MAX_LOOKS orders, the longest waiting first."""
         due = await self._looks.due(now_us=micros(self._clock.now()), limit=MAX_LOOKS)
         for each in due:
-            look = await self._promises.look(each.order)
+            look = await self._look(each.order)
             await self._looks.set_next(each, micros(look.next_time) if look.next_time is not None else None)
             self._versions.inc(look.versions)
             if look.notice is not None:
@@ -127,6 +138,15 @@ class PromiseKeeper:
             await asyncio.sleep(0)
         waiting = await self._looks.waiting(now_us=micros(self._clock.now())) if len(due) == MAX_LOOKS else 0
         self._overdue.set(waiting)
+
+    async def _look(self, order: OrderRef) -> Look:
+        """Look at one order. One that cannot be estimated at all holds up no other: it is a defect, and waits."""
+        try:
+            return await self._promises.look(order)
+        except DETERMINISTIC as error:
+            log_defect(log, "order cannot be estimated", error, order=order.id)
+            self._failed.inc()
+            return Look(self._clock.now() + LONGEST_LOOK)
 
 
 class LeadTimeLearner:
@@ -149,15 +169,23 @@ class LeadTimeLearner:
             batch = taught[start : start + LEARN_BATCH]
             stored = await self._orders.get_many([order.id for order, _ in batch])
             for each in stored.values():
-                state = answer_of(each).state
-                lessons = lessons_of(state, self._foresight.catalog, self._assumed, self._foresight.places)
-                learned += sum(self._learn(lesson.id, lesson.groups, lesson.seconds) for lesson in lessons)
+                learned += self._learn_from(each)
                 await asyncio.sleep(0)
         if taught:
             self._after_us = taught[-1][1] + 1
         if learned:
             self._foresight.times = LeadTimes(self._assumed, self._observations.durations())
             self._lessons.inc(learned)
+
+    def _learn_from(self, stored: StoredOrder) -> int:
+        """Learn from one order and return how much was new; one that cannot be read teaches nothing."""
+        foresight = self._foresight
+        try:
+            lessons = list(lessons_of(answer_of(stored).state, foresight.catalog, self._assumed, foresight.places))
+        except DETERMINISTIC as error:
+            log_defect(log, "order teaches nothing", error, order=stored.ref.id)
+            return 0
+        return sum(self._learn(lesson.id, lesson.groups, lesson.seconds) for lesson in lessons)
 
     def _learn(self, name: str, groups: Sequence[str], seconds: float) -> bool:
         if name in self._known:

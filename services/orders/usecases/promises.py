@@ -12,6 +12,7 @@ from typing import Final
 from services.chassis.clock import Clock
 from services.chassis.errors import InvalidArgumentError
 from services.chassis.eventlog.port import VerdictStatus
+from services.kits.calendars.work_calendar import NoWorkingTimeError
 from services.kits.event_forms import EventRefusedError
 from services.orders.domain.errors import ProductUnknownError
 from services.orders.domain.expecting import questions_of
@@ -95,7 +96,10 @@ class Promises:
         if product.has(quantity):
             foresight = self._foresight
             question = question_of(product, quantity, where, foresight.catalog)
-            found = estimate(question, foresight.times, foresight.places, now=self._clock.now())
+            try:
+                found = estimate(question, foresight.times, foresight.places, now=self._clock.now())
+            except NoWorkingTimeError as error:
+                raise InvalidArgumentError("so many pieces are beyond any calendar", field="quantity") from error
         return Offer(product_id, quantity, where, bool(product.family), found)
 
     async def look(self, order: OrderRef) -> Look:

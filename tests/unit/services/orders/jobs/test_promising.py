@@ -14,6 +14,7 @@ from services.chassis.eventlog.port import Event
 from services.chassis.metrics import Metrics
 from services.kits.calendars.day_rules import EVERY_DAY
 from services.kits.calendars.work_calendar import WorkCalendar
+from services.kits.event_forms import MoneyForm, ProductForm
 from services.kits.times import micros
 from services.orders.domain.errors import ProductUnknownError
 from services.orders.domain.lead_times import LeadTimes, own_assumptions
@@ -22,7 +23,7 @@ from services.orders.domain.offers import ProductFacts, product_facts
 from services.orders.domain.order import OrderRef
 from services.orders.domain.promise import Confidence, Reason, WorkPlaces
 from services.orders.domain.promise_facts import line_promises_of, notices_of, versions_of
-from services.orders.domain.promised import MAX_VERSIONS
+from services.orders.domain.promised import LONGEST_LOOK, MAX_VERSIONS
 from services.orders.domain.reports import EventForm, OrderForm
 from services.orders.domain.stage_catalog import own_stage_catalog
 from services.orders.jobs.promising import (
@@ -36,7 +37,7 @@ from services.orders.jobs.promising import (
 )
 from services.orders.store.looks import LookStore, Mark
 from services.orders.store.products import PRODUCTS, ProductCopies, product_generations, product_projection
-from services.orders.usecases.promises import Foresight, Promises
+from services.orders.usecases.promises import Foresight, Look, Promises
 from tests.unit.services.orders.conftest import SHOP, World, fact, parcel_form, placing
 
 ALWAYS = WorkCalendar(ZoneInfo("Asia/Shanghai"), EVERY_DAY)
@@ -270,6 +271,34 @@ async def test_a_pass_is_bounded_and_the_longest_waiting_goes_first(keeping: Kee
     left = await keeping.looks.due(now_us=micros(keeping.world.clock.now()), limit=100)
     assert [each.order.number for each in left] == [str(MAX_LOOKS)]
     assert keeping.count("zhike_orders_overdue_looks") == 1
+
+
+async def test_an_order_that_cannot_be_estimated_holds_up_no_other(
+    keeping: Keeping, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await keeping.world.write(placing(keeping.world, minutes=0), placing(keeping.world, "8", minutes=0))
+    sound = keeping.promises.look
+
+    async def look(order: OrderRef) -> Look:
+        if order.number == "7":
+            raise ValueError("no such day")
+        return await sound(order)
+
+    monkeypatch.setattr(keeping.promises, "look", look)
+    await keeping.keep()
+    assert versions_of((await keeping.world.order("8")).state.promises)
+    assert keeping.count("zhike_orders_failed_looks_total") == 1
+    assert not await keeping.looks.due(now_us=micros(keeping.world.clock.now()), limit=10)
+    later = keeping.world.clock.now() + LONGEST_LOOK
+    assert [each.order.number for each in await keeping.looks.due(now_us=micros(later), limit=1)] == ["7"]
+
+
+async def test_the_largest_line_has_an_estimate(keeping: Keeping) -> None:
+    most = ProductForm("p-1", 1_000_000, MoneyForm("1.00", "CNY"))
+    await keeping.tell(placing(keeping.world, minutes=0, products=[most]))
+    (version,) = await keeping.versions()
+    assert version.estimate.p50 - keeping.world.clock.now() > timedelta(days=300)
+    assert (await keeping.promises.offer("p-1", 100_000, "")).estimate is not None
 
 
 async def test_what_really_happened_is_learned_once_and_makes_promises_surer(keeping: Keeping) -> None:
