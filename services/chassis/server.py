@@ -140,10 +140,13 @@ class Runtime(Generic[SettingsT]):
         """The registry that /metrics shows."""
         return self.metrics.registry
 
-    def event_log(self, name: str) -> DocumentsLog:
-        """Return a log that this service owns, always the same one; the chassis opens, serves and closes it."""
+    def event_log(self, name: str, *, partitions: int | None = None) -> DocumentsLog:
+        """Return a log that this service owns, always the same one; the chassis opens, serves and closes it.
+
+        ``partitions`` is for a log whose reading depends on the order of all its events; else the settings say.
+        """
         if name not in self.logs:
-            partitions = self.settings.partitions
+            partitions = partitions or self.settings.partitions
             self.logs[name] = DocumentsLog(
                 self.documents, name, partitions, self.clock, self.chance, metrics=self.metrics
             )

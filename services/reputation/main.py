@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from zhike.reputation.v1 import mention_service_pb2_grpc, source_service_pb2_grpc
 
+from services.chassis.eventlog.documents_log import DocumentsLog
 from services.chassis.eventlog.rebuild import RebuildableProjection
 from services.chassis.jobs import Job, JobKind
 from services.chassis.server import Runtime, Service, run_service
@@ -74,7 +75,7 @@ async def build(runtime: Runtime[ReputationSettings]) -> Service:
     runtime.metrics.declare((*MENTION_METRICS, *POLLING_METRICS))
     hearing = make_hearing(runtime)
     await hearing.open()
-    log = runtime.event_log(MENTIONS_LOG)
+    log = mentions_log(runtime)
     ports = MentionPorts(
         log=log,
         mentions=hearing.mentions,
@@ -101,6 +102,11 @@ async def build(runtime: Runtime[ReputationSettings]) -> Service:
     )
 
 
+def mentions_log(runtime: Runtime[ReputationSettings]) -> DocumentsLog:
+    """Return the log of mentions: in one order on every profile, for which is whose copy follows from it."""
+    return runtime.event_log(MENTIONS_LOG, partitions=1)
+
+
 def make_hearing(runtime: Runtime[ReputationSettings]) -> Hearing:
     """Make the stores, the projections that feed them, and the poller."""
     documents, clock, settings = runtime.documents, runtime.clock, runtime.settings
@@ -112,7 +118,7 @@ def make_hearing(runtime: Runtime[ReputationSettings]) -> Hearing:
     def ear() -> Ear:
         return Ear(lexicon.lexicon, no_tone, aspect_of)
 
-    log = runtime.event_log(MENTIONS_LOG)
+    log = mentions_log(runtime)
     fetch = GuardedFetch(OutboundGuard(allowed_hosts(settings.feed_allowed_hosts), reads_http=True))
     reader = FeedReader()
     return Hearing(

@@ -7,9 +7,9 @@ post is a voice of its own, not a copy.
 
 Exact copies form one cluster whatever order they come in, and a repost joins its original whichever comes first (unless
 a copy of the original comes between the two). A rewritten copy is compared with the first text of each cluster, so
-which rewritings meet may hang on the order; mentions that are decided together are taken in the order in which they
-were published, reposts last. A cluster's id is made of its first text; one known by a repost alone is named after what
-was reposted.
+which rewritings meet may hang on the order; that is the order of the log, one by one, so that no cutting into batches
+changes anything. A cluster's id is made of its first text; one known by a repost alone is named after what was
+reposted.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -109,12 +109,10 @@ def place_of(prints: Prints, lookup: ClusterLookup) -> Place:
     return Place(cluster_id, begins=True)
 
 
-def decide(
-    batch: Sequence[tuple[int, Prints]], lookup: ClusterLookup, decided: Mapping[str, Place]
-) -> dict[str, Place]:
-    """Return the place of each mention of (published, prints), by mention id; ``decided`` are settled already."""
+def decide(batch: Iterable[Prints], lookup: ClusterLookup, decided: Mapping[str, Place]) -> dict[str, Place]:
+    """Return the place of each mention, in the order given, by mention id; ``decided`` are settled already."""
     places: dict[str, Place] = {}
-    for _, prints in sorted(batch, key=lambda item: (item[1].parent != "", item[0], item[1].mention_id)):
+    for prints in batch:
         place = decided.get(prints.mention_id) or place_of(prints, lookup)
         lookup.add(prints, place)
         places[prints.mention_id] = place

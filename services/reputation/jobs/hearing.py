@@ -49,7 +49,7 @@ class MentionHearing:
         known = await self._writer.known([event.key for event in wanted])
         await self._lexicon.refresh()
         read = await self._read([event for event in wanted if event.key not in known])
-        batch = {**read, **known}
+        batch = {event.key: known.get(event.key) or read[event.key] for event in wanted}  # in the order of the log
         prints = await self._prints(batch.values())
         around = await self._writer.surroundings(prints.values())
         fresh = _placed(batch, prints, around, decided=known)
@@ -98,10 +98,9 @@ def build_hearing(
 def _placed(
     batch: dict[str, Mention], prints: dict[str, Prints], around: Surroundings, *, decided: dict[str, Mention]
 ) -> list[Mention]:
-    """Return the mentions not decided before, each in its cluster; ``decide`` takes originals before their reposts."""
+    """Return the mentions not decided before, each in its cluster; one after the other, as if each came alone."""
     settled = {key: Place(each.cluster_id, begins=each.begins_cluster) for key, each in decided.items()}
-    times = [(batch[key].published_us, each) for key, each in prints.items()]
-    places = decide(times, around.lookup, settled)
+    places = decide(prints.values(), around.lookup, settled)
     originals = dict(around.originals)
     fresh: list[Mention] = []
     for mention_id, place in places.items():

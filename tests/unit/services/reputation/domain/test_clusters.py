@@ -29,8 +29,8 @@ def prints(mention_id: str, text: str, *references: str, parent: str = "") -> Pr
 def one_by_one(*mentions: Prints) -> dict[str, str]:
     """Decide each alone, as if each came by itself."""
     lookup, found = ClusterLookup(), {}
-    for place, each in enumerate(mentions):
-        found |= {key: value.cluster_id for key, value in decide([(place, each)], lookup, {}).items()}
+    for each in mentions:
+        found |= {key: value.cluster_id for key, value in decide([each], lookup, {}).items()}
     return found
 
 
@@ -81,16 +81,19 @@ def test_two_who_say_the_same_few_words_are_two_voices() -> None:
     assert len(groups(one_by_one(prints("a", "质量很好"), prints("b", "质量很好")))) == 2
 
 
-def test_mentions_that_come_together_are_taken_in_the_order_of_their_publication() -> None:
-    batch = [(2, prints("late", REWRITTEN)), (1, prints("early", RECALL))]
-    places = decide(batch, ClusterLookup(), {})
-    assert places["early"].begins
-    assert places["late"] == Place(places["early"].cluster_id, begins=False)
+@given(st.permutations(range(9)), st.sets(st.integers(1, 8)))
+def test_how_a_log_is_cut_into_batches_changes_nothing(order: list[int], cuts: set[int]) -> None:
+    texts = [RECALL, REWRITTEN, OPENING, "好"]
+    mentions = [prints(f"m{n}", texts[n % 4], f"ref{n}", parent="ref0" if n > 6 else "") for n in order]
+    lookup, batched = ClusterLookup(), dict[str, Place]()
+    for start, end in zip([0, *sorted(cuts)], [*sorted(cuts), 9], strict=True):
+        batched |= decide(mentions[start:end], lookup, {})
+    assert batched == decide(mentions, ClusterLookup(), {})
 
 
 def test_what_is_decided_stays_decided_and_leads_others() -> None:
     decided = {"a": Place("c-before", begins=True)}
-    places = decide([(1, prints("a", RECALL)), (2, prints("b", REWRITTEN))], ClusterLookup(), decided)
+    places = decide([prints("a", RECALL), prints("b", REWRITTEN)], ClusterLookup(), decided)
     assert {place.cluster_id for place in places.values()} == {"c-before"}
 
 
@@ -106,16 +109,16 @@ def test_a_cluster_that_meets_in_a_band_but_is_not_alike_is_another() -> None:
     one = prints("a", RECALL)
     stranger = Prints("b", fingerprint_of(OPENING))
     lookup = ClusterLookup()
-    decide([(1, one)], lookup, {})
+    decide([one], lookup, {})
     for band in stranger.fingerprint.bands:  # as an accident of hashing would have it
         lookup.clusters_by_key[f"band/{band}"] = tuple(lookup.signatures)
-    assert decide([(2, stranger)], lookup, {})["b"].begins
+    assert decide([stranger], lookup, {})["b"].begins
 
 
 def test_a_key_whose_cluster_is_not_known_any_more_joins_nobody() -> None:
     one = prints("a", RECALL)
     lookup = ClusterLookup({f"band/{band}": ("c-gone",) for band in one.fingerprint.bands})
-    assert decide([(1, one)], lookup, {})["a"].begins
+    assert decide([one], lookup, {})["a"].begins
 
 
 @settings(deadline=None)
@@ -131,7 +134,7 @@ def test_any_order_and_any_batches_give_one_partition(order: list[int], sizes: l
     while waiting:
         size = sizes[len(waiting) % len(sizes)]
         batch, waiting = waiting[:size], waiting[size:]
-        found |= {key: place.cluster_id for key, place in decide([(0, each) for each in batch], lookup, {}).items()}
+        found |= {key: place.cluster_id for key, place in decide(batch, lookup, {}).items()}
     together = groups(found)
     assert frozenset(["m0", "m1", "m4", "m5", "m8", "m9"]) in together
     assert frozenset(["m2", "m6", "m10"]) in together
