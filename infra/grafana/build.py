@@ -7,6 +7,7 @@ from pathlib import Path
 
 from infra.grafana.event_logs import EVENT_LOGS
 from infra.grafana.models import MODELS
+from infra.grafana.orders import ORDERS
 from infra.grafana.overview import OVERVIEW
 from infra.grafana.panels import dashboard_json
 from infra.grafana.reputation import REPUTATION
@@ -15,7 +16,7 @@ from infra.grafana.webhooks import WEBHOOKS
 
 FOLDER = Path(__file__).parent / "dashboards"
 
-DASHBOARDS = (OVERVIEW, EVENT_LOGS, STORES, MODELS, REPUTATION, WEBHOOKS)
+DASHBOARDS = (OVERVIEW, EVENT_LOGS, STORES, MODELS, ORDERS, REPUTATION, WEBHOOKS)
 
 
 def texts() -> dict[Path, str]:
