@@ -8,7 +8,7 @@ from zhike.orders.v1 import promise_pb2 as pb
 from zhike.orders.v1 import promise_service_pb2
 from zhike.type.v1.localized_text_pb2 import LocalizedText
 
-from services.kits.times import time_of
+from services.kits.times import micros, time_of
 from services.orders.domain.events import OrderEvent
 from services.orders.domain.lifecycle import DELAY_NOTIFIED, Words
 from services.orders.domain.offers import Offer
@@ -118,9 +118,8 @@ def told_words(event: OrderEvent) -> Words | None:
 
 def timestamp(time: datetime) -> Timestamp:
     """Encode a time."""
-    message = Timestamp()
-    message.FromDatetime(time)
-    return message
+    seconds, rest = divmod(micros(time), 1_000_000)  # FromDatetime takes ten times as long
+    return Timestamp(seconds=seconds, nanos=rest * 1_000)
 
 
 def text(words: Words) -> LocalizedText:
