@@ -107,7 +107,7 @@ async def built(settings: GatewaySettings) -> AsyncIterator[Gateway]:
             parts.fallbacks.popular.want(settings.default_shop, language)
         pages: tuple[BaseRoute, ...] = ()
         if settings.demo:
-            shop = DemoShop(keys, tokens, data=data, default_shop=settings.default_shop)
+            shop = DemoShop(parts, documents, data=data)
             await shop.open()
             pages = tuple(shop.routes())
         metrics.gauge("zhike_rate_limit_buckets").set_function(lambda: len(limiter))
