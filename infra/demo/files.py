@@ -35,9 +35,10 @@ class DemoPlan:
 
 @dataclass(frozen=True, slots=True)
 class DemoFiles:
-    """Where the files of a load are: four in the order in which they are to be imported, and two that tell about them.
+    """Where the files of a load are: four in the order in which they are to be imported, and three that tell of them.
 
-    ``personas``: the guests that the demo shop's page offers to be.
+    ``personas``: the guests that the demo shop's page offers to be; ``web_orders``: ids of the orders whose way to the
+    door is simulated.
     """
 
     products: Path
@@ -45,6 +46,7 @@ class DemoFiles:
     orders: Path
     events: Path
     personas: Path
+    web_orders: Path
     manifest: Path
 
     @classmethod
@@ -56,8 +58,14 @@ class DemoFiles:
             orders=folder / "orders.csv",
             events=folder / "events.ndjson",
             personas=folder / "personas.json",
+            web_orders=folder / "web-orders.json",
             manifest=folder / "manifest.json",
         )
+
+    def read_web_orders(self) -> list[str]:
+        """Return the ids of the orders whose way to the door is simulated, the latest first. Raises OSError if none."""
+        found: list[str] = orjson.loads(self.web_orders.read_bytes())
+        return found
 
     def read_manifest(self) -> dict[str, Any]:
         """Return what the load holds: counts, lines left out by reason, seed, time shift. Raises OSError if none."""

@@ -60,9 +60,14 @@ class DemoOrder:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """How an order is to go. ``pace``: how many times faster than life; ``late``: the workshop announces a delay."""
+    """How an order is to go.
+
+    ``pace``: how many times faster than life it is made and packed, and brought unless ``carry_pace`` says otherwise;
+    ``late_by``: the workshop announces a delay.
+    """
 
     pace: float = 1.0
+    carry_pace: float | None = None
     late_by: timedelta | None = None
     carrier: str | None = None  # of CARRIERS; None: by chance
 
@@ -91,7 +96,7 @@ class _Run:
     def __init__(self, order: DemoOrder, rng: np.random.Generator, plan: Plan) -> None:
         self._order, self._rng, self._plan = order, rng, plan
         self._times, self._catalog = LeadTimes(own_assumptions()), own_stage_catalog()
-        self._number = 0
+        self._number, self._pace = 0, plan.pace
 
     def steps(self) -> Iterator[Step]:
         ready = self._order.placed_time
@@ -104,6 +109,7 @@ class _Run:
                 ready = max(ready, made[-1].tell_time)
                 yield from made
         packed = ready + self._drawn(self._times.pick())
+        self._pace = self._plan.carry_pace or self._plan.pace
         yield from self._carry(packed)
 
     def _make(self, line: DemoLine, template: StageTemplate) -> Iterator[Step]:
@@ -116,7 +122,7 @@ class _Run:
             said: dict[str, Any] = {"stage": stage, "family": template.family}
             if place == 0 and self._plan.late_by is not None:
                 said["expected_time"] = _text(now + self._plan.late_by)
-                said["reason"] = "simulated: an oven is being repaired"
+                said["reason"] = "simulated: a machine is being repaired"
             yield self._event(STAGE_ENTERED, line, now, **said)
         now += self._drawn(self._times.stage(template.family, names[-1], line.quantity))
         yield self._event(STAGE_COMPLETED, line, now, stage=names[-1], family=template.family)
@@ -193,7 +199,7 @@ class _Run:
         return self._span(timedelta(seconds=durations.values[int(self._rng.integers(POINTS))]))
 
     def _span(self, span: timedelta) -> timedelta:
-        return span / self._plan.pace
+        return span / self._pace
 
 
 def _text(time: datetime) -> str:

@@ -26,6 +26,8 @@ from infra.demo.products import CatalogItem, Progress, product_lines
 from infra.demo.queries import build_queries
 from infra.demo.simulators import ShopFloor, event_lines, visitors_of
 from infra.demo.source import ShopYear, choose_households, read_shop_year
+from infra.demo.web_orders import web_baskets
+from services.orders.domain.order import OrderRef
 
 # What a household is taken to know as its own goods: those of most of its lines.
 OWN_GOODS: Final = 60
@@ -56,7 +58,10 @@ def write_files(files: DemoFiles, plan: DemoPlan, progress: StageProgress) -> De
     weeks = weeks_to_shift(plan.end_time)
     _write(files.products, product_lines(items, _stage(progress, "products")))
     _write(files.customers, customer_csv(customers, _stage(progress, "customers")))
-    _write(files.orders, order_csv(lines, shop=plan.shop, weeks=weeks, progress=_stage(progress, "orders")))
+    personas = choose_personas(customers, lines, items)
+    web = web_baskets(lines, items, [persona["household"] for persona in personas])
+    told = order_csv(lines, shop=plan.shop, weeks=weeks, web=web["basket"], progress=_stage(progress, "orders"))
+    _write(files.orders, told)
     own = _own_goods(lines, items)
     floor = ShopFloor(items, build_queries(items, rng=seeds.queries), plan.shop, ZoneInfo(SHOP_TIME_ZONE))
     streams = dict(zip(year.households, seeds.visitors.spawn(len(year.households)), strict=True))
@@ -68,8 +73,7 @@ def write_files(files: DemoFiles, plan: DemoPlan, progress: StageProgress) -> De
     events = _write(
         files.events, event_lines(floor, visitors, end_time=plan.end_time, progress=_stage(progress, "events"))
     )
-    personas = choose_personas(customers, lines, items)
-    files.personas.write_bytes(orjson.dumps(personas, option=orjson.OPT_INDENT_2))
+    _write_web_orders(files, personas, web, plan.shop)
     counts = {
         "products": len(items),
         "customers": len(customers),
@@ -79,6 +83,16 @@ def write_files(files: DemoFiles, plan: DemoPlan, progress: StageProgress) -> De
     }
     files.manifest.write_bytes(orjson.dumps(_manifest(plan, weeks, counts, year), option=orjson.OPT_INDENT_2))
     return files
+
+
+def _write_web_orders(files: DemoFiles, personas: list[dict[str, Any]], web: pl.DataFrame, shop: str) -> None:
+    """Write the guests, each with own orders, and the ids of all whose way to the door is simulated."""
+    ids = [(household, OrderRef(shop, str(basket)).id) for household, basket, _ in web.iter_rows()]
+    for persona in personas:
+        household = persona.pop("household")
+        persona["orders"] = [order_id for owner, order_id in ids if owner == household]
+    files.personas.write_bytes(orjson.dumps(personas, option=orjson.OPT_INDENT_2))
+    files.web_orders.write_bytes(orjson.dumps([order_id for _, order_id in ids]))
 
 
 def _chosen(everyone: list[DemoCustomer], households: tuple[int, ...]) -> list[DemoCustomer]:
@@ -133,5 +147,11 @@ def _manifest(plan: DemoPlan, weeks: int, counts: dict[str, int], year: ShopYear
         "source": f"{DATA_DISTRIBUTION} {version(DATA_DISTRIBUTION)}",
         "counts": counts,
         "lines_left_out": year.dropped,
-        "simulated": ["customer names, logins, phones, e-mail addresses, consents", "stock", "maker names", "events"],
+        "simulated": [
+            "customer names, logins, phones, e-mail addresses, consents",
+            "stock",
+            "maker names",
+            "events",
+            "channel, production and delivery of the latest orders of some households",
+        ],
     }

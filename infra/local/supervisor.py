@@ -186,18 +186,19 @@ class Supervisor:
             child.output.cancel()
 
     def _write_run_file(self) -> None:
-        children = self._children.values()
-        host = self._plan.host
+        children, host = self._children.values(), self._plan.host
+        asked = [each.process for each in children if each.process.health]
         run = RunFile(
             supervisor_pid=os.getpid(),
             started=own_start_time(),
             url=self._plan.url,
             demo=self._plan.demo,
-            addresses={each.process.name: f"{host}:{each.process.port}" for each in children},
-            metrics={each.process.name: f"{host}:{each.process.metrics_port}" for each in children},
+            addresses={each.name: f"{host}:{each.port}" for each in asked},
+            metrics={each.name: f"{host}:{each.metrics_port}" for each in asked},
             pids={each.process.name: each.running.pid for each in children if each.running is not None},
             ready=self._ready,
             profile=self._plan.profile.value,
+            receiver=self._plan.receiver,
         )
         write_run_file(self._plan.data, run)
 

@@ -3,11 +3,13 @@
 import asyncio
 import time
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 from rich.progress import Progress, TaskID
 
+from gateway.demo_shop.tray import Ticket, Tray
 from infra.cli.api import Api
 from infra.cli.catalog import t
 from infra.cli.commands.imports import import_file
@@ -48,6 +50,7 @@ async def load_demo(households: int, *, engine: Engine = Engine.RAY) -> None:
         async with Api(deployment) as api:
             imported = await _import_all(api, files, bar)
             await wait_for_readers(api, bar)
+            send_web_orders(deployment.data, files)
             model = await train_models(api, engine, sweep=False, bar=bar)
     if all(progress.get("accepted", 0) == 0 for progress in imported.values()):
         people.print(t("demo.already"), style="dim")
@@ -74,6 +77,13 @@ async def _import_all(api: Api, files: DemoFiles, bar: Progress) -> dict[str, An
         path = getattr(files, resource)
         imported[resource] = await import_file(api, resource, path, {"shop": DEMO_SHOP}, bar=bar, task=task)
     return imported
+
+
+def send_web_orders(data: Path, files: DemoFiles) -> None:
+    """Have the simulated workshop see to the latest orders, each as long as it takes in life."""
+    tray = Tray(data)
+    for order_id in files.read_web_orders():
+        tray.put(Ticket(order_id, seconds=None))
 
 
 async def wait_for_readers(api: Api, bar: Progress, *, pause_s: float = CATCH_UP_PAUSE_S) -> None:
