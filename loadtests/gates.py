@@ -1,8 +1,8 @@
 """What a run must hold, read from gates.yaml, and whether it did."""
 
 import math
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -40,10 +40,11 @@ class Gates:
     def for_run(self, *, seconds: float, whole_s: float) -> "Gates":
         """Return the gates of a run of ``seconds`` of a shape that takes ``whole_s``: fewer requests are due."""
         share = max(0.0, seconds - RAMP_S) / (whole_s - RAMP_S)
-        changed = {name: getattr(self, name) for name in self.__slots__} | {
-            "requests_min": int(self.requests_min * share)
-        }
-        return Gates(**changed)
+        return replace(self, requests_min=int(self.requests_min * share))
+
+    def without(self, routes: Collection[str]) -> "Gates":
+        """Return the gates of a run that may not ask for these routes; of all others a run must ask."""
+        return replace(self, routes={route: each for route, each in self.routes.items() if route not in routes})
 
 
 def read_gates(path: Path, shape: str) -> Gates:

@@ -27,7 +27,7 @@ from loadtests.report import PROGRESS_S, print_report, progress_line
 from loadtests.run import RunPlan
 from loadtests.users import mix
 from loadtests.users.asking import Actor, Ask, Script
-from loadtests.users.merchandiser import merchandiser
+from loadtests.users.merchandiser import PRICE_EDIT, Shares, merchandiser
 from loadtests.users.partner import partner
 from loadtests.users.shopper import shopper
 
@@ -73,9 +73,10 @@ class Load:
         self.ledger = LedgerFile(plan.folder / LEDGER)
         self.queries = read_queries(plan.folder / "queries.json")
         self.clocks = Clocks()
-        self.gates = read_gates(plan.gates, plan.shape)
+        self.gates = read_gates(plan.gates, plan.shape).without(plan.unasked)
         self.originals: dict[str, dict[str, str]] = {}
         self.numbers = 0
+        self.shares = Shares()
 
     def actor(self) -> Actor:
         """Return who plays the next user's script: the same in every run of the same seed."""
@@ -166,7 +167,7 @@ def _note(ask: Ask, answer: Any) -> None:
     """Write down what was acknowledged."""
     if ask.events:
         load.ledger.add_events(acknowledged_events(ask.events, answer))
-    elif ask.route == "price-edit":
+    elif ask.route == PRICE_EDIT:
         price = {name: answer["price"][name] for name in ("amount", "currency")}
         load.ledger.add_price(answer["id"], price, int(answer["version"]))
 
@@ -193,9 +194,14 @@ class Merchandiser(Player):
     """Reads insights, edits prices."""
 
     weight = mix.WEIGHTS["merchandiser"] if plan.staff_key else 0
+    _share: int | None = None
 
     def play(self, actor: Actor) -> Script:
-        return merchandiser(actor, edits=plan.edits)
+        self._share = load.shares.take() if plan.edits else None
+        return merchandiser(actor, share=self._share)
+
+    def on_stop(self) -> None:
+        load.shares.give_back(self._share)
 
 
 class Planned(LoadTestShape):

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Self
 
 from loadtests.shapes.plan import SHAPES, Shape
+from loadtests.users.merchandiser import PRICE_EDIT
 
 GATES = Path(__file__).with_name("gates.yaml")
 SEED = 2026
@@ -31,6 +32,11 @@ class RunPlan:
     def planned(self) -> Shape:
         """The shape of this run. Raises KeyError, ValueError."""
         return SHAPES[self.shape].shortened(self.shorten)
+
+    @property
+    def unasked(self) -> frozenset[str]:
+        """Routes that this run has no leave to ask for."""
+        return frozenset() if self.edits else frozenset({PRICE_EDIT})
 
     def environment(self) -> dict[str, str]:
         """Return what a process needs to read the plan again."""

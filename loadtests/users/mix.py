@@ -27,5 +27,5 @@ LINES_PER_ORDER: Final = 4
 # Merchandisers.
 EDITS: Final = 0.4  # of their steps; the others read
 PRODUCTS_EACH: Final = 8
-MERCHANDISERS_LIMIT: Final = 16  # their products are apart, so that an edit is overwritten by its own author alone
+MERCHANDISERS_LIMIT: Final = 16  # who edit, apart, so that an edit is overwritten by its own author alone
 PRICE_FACTORS: Final = (0.9, 0.95, 1.05, 1.1)

@@ -1,10 +1,12 @@
 """Calls to other services: one channel each, a deadline on every call, retried only where the method is idempotent.
 
+Where replicas of a service answer, its calls go to them in turn (targets.py); a retry meets another one.
+
     SEARCH = declare_method("search", search_service_pb2, "SearchService/Search", SearchRequest, SearchResponse,
                             idempotent=True)
     response = await clients.call(SEARCH, request, timeout_ms=800)
 
-A method that is called often may be ``coalesced``: its small requests share one stream to the service (callstream/).
+A method that is called often may be ``coalesced``: its small requests share a stream to the service (callstream/).
 Calls wait for the channel inside their deadline, so a restart of the other side shows as latency. What fails raises
 RemoteError with the reason that the other side gave. Who has something else to say than what the other side would have
 answered calls with ``waits=False``: then a service that has been mute for a while is not waited for (breaker.py).
@@ -30,6 +32,7 @@ from services.chassis.logs import CallContext, bind_call, bound_call, get_log
 from services.chassis.metrics import Metrics
 from services.chassis.settings import ChassisSettings
 from services.chassis.status import RemoteError, error_from_rpc, unreachable
+from services.chassis.targets import target_of
 from services.chassis.traces import Span, SpanKind, Traces, active_traces
 
 MESSAGE_LIMIT_BYTES = 16 * 1024 * 1024
@@ -205,7 +208,8 @@ class Clients:
         """Return the one channel to a service. Raises SettingsError when its address is not set."""
         channel = self._channels.get(service)
         if channel is None:
-            channel = grpc.aio.insecure_channel(self._settings.address_of(service), options=CHANNEL_OPTIONS)
+            target = target_of(self._settings.address_of(service))
+            channel = grpc.aio.insecure_channel(target.uri, options=(*CHANNEL_OPTIONS, *target.options))
             self._channels[service] = channel
         return channel
 
@@ -274,7 +278,10 @@ class Clients:
         """Return what makes a call on the service's stream; a large request is called alone."""
         stream = self._streams.get(method.service)
         if stream is None:
-            stream = self._streams[method.service] = CallStream(self.channel(method.service), method.service)
+            target = target_of(self._settings.address_of(method.service))
+            stream = self._streams[method.service] = CallStream(
+                self.channel(method.service), method.service, replicas=target.replicas if target.is_shared else None
+            )
         alone, path, decode = self._alone(method), method.path, method.response_type.FromString
 
         async def call(request: RequestT, end: float) -> ResponseT:

@@ -20,6 +20,7 @@ from pydantic_settings import (
 )
 
 from services.chassis.errors import ErrorKind, ZhikeError
+from services.chassis.targets import target_of
 
 PREFIX = "ZHIKE_"
 ALSO_READ = "also_read"  # in a field's json_schema_extra: the variable of another program that says the same
@@ -59,9 +60,8 @@ def _is_collector(value: str) -> str:
 
 
 def _is_address(value: str) -> str:
-    host, _, port = value.rpartition(":")
-    if value and not (host and port.isdecimal() and 0 < int(port) < 65_536):
-        raise ValueError('must be "host:port"')
+    if value:
+        target_of(value)
     return value
 
 
@@ -152,11 +152,26 @@ class ChassisSettings(BaseSettings):
         le=1,
         description="Share of the requests without a traceparent that are traced; one with it follows its flag.",
     )
-    knowledge_address: Address = Field("", description='Where knowledge answers, "host:port".')
-    search_address: Address = Field("", description='Where search answers, "host:port".')
-    recommendation_address: Address = Field("", description='Where recommendation answers, "host:port".')
-    orders_address: Address = Field("", description='Where orders answers, "host:port".')
-    reputation_address: Address = Field("", description='Where reputation answers, "host:port".')
+    knowledge_address: Address = Field(
+        "",
+        description='Where knowledge answers: "host:port", or its replicas\' IP addresses with ports, by commas.',
+    )
+    search_address: Address = Field(
+        "",
+        description='Where search answers: "host:port", or its replicas\' IP addresses with ports, by commas.',
+    )
+    recommendation_address: Address = Field(
+        "",
+        description='Where recommendation answers: "host:port", or its replicas\' IP addresses with ports, by commas.',
+    )
+    orders_address: Address = Field(
+        "",
+        description='Where orders answers: "host:port", or its replicas\' IP addresses with ports, by commas.',
+    )
+    reputation_address: Address = Field(
+        "",
+        description='Where reputation answers: "host:port", or its replicas\' IP addresses with ports, by commas.',
+    )
 
     @classmethod
     def settings_customise_sources(
@@ -181,7 +196,7 @@ class ChassisSettings(BaseSettings):
         return self.log_partitions or (EMBEDDED_LOG_PARTITIONS if self.embedded else DISTRIBUTED_LOG_PARTITIONS)
 
     def address_of(self, service: str) -> str:
-        """Return the "host:port" of a service; raises SettingsError when it is not set."""
+        """Return where a service answers, for targets.target_of; raises SettingsError when it is not set."""
         address = str(getattr(self, f"{service}_address", ""))
         if not address:
             raise SettingsError(f"{variable(service + '_address')}: not set, so {service} cannot be reached")

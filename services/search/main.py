@@ -8,9 +8,7 @@ from typing import Final
 from zhike.search.v1 import product_service_pb2_grpc, query_insight_service_pb2_grpc, search_service_pb2_grpc
 
 from services.chassis.adapters import open_search_index
-from services.chassis.errors import ZhikeError
 from services.chassis.eventlog.applier import Projection
-from services.chassis.eventlog.backoff import is_passing
 from services.chassis.eventlog.cursors import Cursors, DocumentCursors, MemoryCursors
 from services.chassis.eventlog.documents_log import DocumentsLog
 from services.chassis.eventlog.generations import Generations
@@ -18,8 +16,6 @@ from services.chassis.eventlog.outbox import OutboxRelay
 from services.chassis.eventlog.port import GenerationMismatchError
 from services.chassis.eventlog.reader import Reader
 from services.chassis.eventlog.rebuild import RebuildableProjection
-from services.chassis.eventlog.running import first_end
-from services.chassis.eventlog.running import running as running_beside
 from services.chassis.jobs import Job, JobKind
 from services.chassis.logs import get_log
 from services.chassis.metrics import Metric, MetricKind
@@ -132,14 +128,10 @@ class Search:
         self._prepared.set()
 
     async def follow_index(self) -> None:
-        """Keep the index up with the log and with popularity; a log that began anew means an index filled anew.
-
-        Both are one job: who writes a popularity that moved must know with which one every edit was written.
-        """
+        """Keep the index up with the log; a log that began anew means an index filled anew."""
         await self._prepared.wait()
         try:
-            async with running_beside([self.index_reader.run(), self._keep_popularity()]) as tasks:
-                await first_end(tasks)
+            await self.index_reader.run()
         except GenerationMismatchError:
             await self.indexer.rebuild()
             cursors = DocumentCursors(self.runtime.documents, self.indexer.name)
@@ -156,10 +148,21 @@ class Search:
             await self._load_memory()
             raise
 
+    async def refresh_popularity(self) -> None:
+        """Take what was mined; the replica that indexes the products also writes what moved. A pass of a job.
+
+        No other could: it alone knows with which popularity each edit was written.
+        """
+        await self._prepared.wait()
+        wanted = await self.mined.popularity()
+        if self.index_reader.follows:
+            await self.indexer.refresh_popularity(wanted)
+        else:
+            self.popularity.take(wanted)
+
     async def refresh_suggestions(self) -> None:
         """Take new queries and popularity into the completions; a pass of a job."""
         await self._prepared.wait()
-        self.popularity.take(await self.mined.popularity())
         await self.follower.rebuild()
 
     async def refresh_memory(self) -> None:
@@ -205,22 +208,12 @@ class Search:
             Job("search-log-mining", self.mining.run),
             Job("product-index-standing", self.index_reader.look, every, every_s=STANDING_INTERVAL_S),
             Job("search-log-mining-generation", self.mining.refresh, every, every_s=STANDING_INTERVAL_S),
+            Job("popularity", self.refresh_popularity, every, every_s=REFRESH_INTERVAL_S),
             Job("search-log", self.search_log.run, every),
             Job("catalog-memory", self.follow_memory, every),
             Job("completions", self.refresh_memory, every, every_s=MEMORY_INTERVAL_S),
             Job("suggested-queries", self.refresh_suggestions, every, every_s=REFRESH_INTERVAL_S),
         )
-
-    async def _keep_popularity(self) -> None:
-        """Write popularity that moved into the index, for ever."""
-        while True:
-            try:
-                await self.indexer.refresh_popularity(await self.mined.popularity())
-            except ZhikeError as error:
-                if not is_passing(error):
-                    raise
-                log.warning("popularity is not written yet", reason=error.reason)
-            await asyncio.sleep(REFRESH_INTERVAL_S)
 
     async def _await_index(self) -> None:
         """Return when the index answers; one that is away, or that another replica fills, is asked again."""

@@ -2,10 +2,14 @@
 
 A stream that breaks fails every call on it that is not answered: only methods that may be called twice use it. The next
 call opens another stream, which waits for the server inside the call's own deadline, as a unary call does.
+
+A stream stays with the replica that it was opened to. Where there are several, calls take some streams in turn, and one
+stream after the other is replaced, so that a replica that came, or came back, gets its share of them.
 """
 
 import asyncio
 from collections import OrderedDict
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -28,6 +32,9 @@ SENT_LIMIT = 900
 # While the service is at work, further calls wait so long for company, or until its next answer: it has enough to do,
 # and a message costs as much as dozens of calls. A call alone waits for nothing.
 GATHER_S = 0.001
+STREAMS_PER_REPLICA = 2  # where there are several: gRPC gives streams out in turn, other calls come in between
+REPLICAS_LIMIT = 8  # with more, each gets some of the streams over time
+RENEW_S = 30.0  # how long a stream is used where there are several replicas
 END = grpc.aio.EOF  # type: ignore[attr-defined]  # the stubs leave it out
 
 
@@ -51,24 +58,32 @@ class Asked:
 
 
 class CallStream:
-    """The calls of this process to one service."""
+    """The calls of this process to one service. ``replicas`` tells how many may answer; None: one, for good."""
 
-    def __init__(self, channel: grpc.aio.Channel, service: str) -> None:
+    def __init__(
+        self, channel: grpc.aio.Channel, service: str, *, replicas: Callable[[], Awaitable[int]] | None = None
+    ) -> None:
         # The stubs ask for an iterator of requests; without one the stream is written to.
         self._invoke: Any = channel.stream_stream(
             PATH, pb.ExchangeRequest.SerializeToString, pb.ExchangeResponse.FromString
         )
         self._service = service
-        self._exchange: _Exchange | None = None
+        self._exchanges: list[_Exchange | None] = [None]
+        self._leaving: list[_Exchange] = []  # no more calls go there
+        self._turn = 0
+        self._spreading: asyncio.Task[None] | None = None
+        if replicas is not None:
+            self._spreading = asyncio.create_task(self._spread(replicas), name=f"streams to {service}")
         self._is_closed = False
 
     async def call(self, asked: Asked) -> bytes:
         """Return the serialized response. Raises CallFailedError."""
-        exchange = self._exchange
         if self._is_closed:
             raise _closed(self._service)
+        self._turn = (self._turn + 1) % len(self._exchanges)
+        exchange = self._exchanges[self._turn]
         if exchange is None or exchange.is_broken:
-            exchange = self._exchange = _Exchange(self._invoke(wait_for_ready=True), self._service)
+            exchange = self._exchanges[self._turn] = _Exchange(self._invoke(wait_for_ready=True), self._service)
         answer = await exchange.call(asked)
         if answer.status:
             status = Status.FromString(answer.status)
@@ -78,13 +93,37 @@ class CallStream:
     @property
     def waiting(self) -> int:
         """How many calls are kept to be sent."""
-        return 0 if self._exchange is None else self._exchange.waiting
+        return sum(exchange.waiting for exchange in self._exchanges if exchange is not None)
 
     def close(self) -> None:
-        """End the stream; calls on it, and later ones, fail."""
+        """End the streams; calls on them, and later ones, fail."""
         self._is_closed = True
-        if self._exchange is not None:
-            self._exchange.end(_closed(self._service))
+        if self._spreading is not None:
+            self._spreading.cancel()
+        for exchange in (*self._exchanges, *self._leaving):
+            if exchange is not None:
+                exchange.end(_closed(self._service))
+
+    async def _spread(self, replicas: Callable[[], Awaitable[int]]) -> None:
+        """Have as many streams as there are replicas to share them, and replace one after the other, for ever."""
+        while True:
+            count = min(await replicas(), REPLICAS_LIMIT)
+            width = STREAMS_PER_REPLICA * count if count > 1 else 1
+            for place in range(width, len(self._exchanges)):
+                self._leave(place)
+            self._exchanges = [*self._exchanges[:width], *[None] * (width - len(self._exchanges))]
+            for place in range(width):
+                await asyncio.sleep(RENEW_S / width)
+                if width > 1:
+                    self._leave(place)
+
+    def _leave(self, place: int) -> None:
+        """Let a stream end with what was asked on it."""
+        exchange, self._exchanges[place] = self._exchanges[place], None
+        self._leaving = [each for each in self._leaving if not each.is_broken]
+        if exchange is not None and not exchange.is_broken:
+            exchange.retire()
+            self._leaving.append(exchange)
 
 
 class _Exchange:
@@ -103,6 +142,7 @@ class _Exchange:
             asyncio.create_task(self._read(), name=f"answers of {service}"),
         )
         self.is_broken = False
+        self._is_retired = False
 
     @property
     def waiting(self) -> int:
@@ -133,6 +173,11 @@ class _Exchange:
                 self._filled.set()  # there may be room for what waits
         return answer
 
+    def retire(self) -> None:
+        """End once all that was asked is answered; nobody asks any more."""
+        self._is_retired = True
+        self._filled.set()
+
     def end(self, error: CallFailedError) -> None:
         """Fail what is not answered; nothing more goes over this stream."""
         if self.is_broken:
@@ -161,6 +206,9 @@ class _Exchange:
                 while message.calls or message.cancelled_ids:
                     await self._rpc.write(message)
                     message = self._message()
+                if self._is_retired and not self._queue:
+                    await self._rpc.done_writing()  # the server answers what it has begun, and ends
+                    return
         except grpc.aio.AioRpcError as error:
             self.end(_broken_off(error, self._service))
         except asyncio.InvalidStateError:  # the stream is over; what it ended with is read below

@@ -63,6 +63,7 @@ class Reader:
         self.projection_name = projection.name
         self.log_name = source.name
         self.applied = 0  # events since this process started
+        self.follows = False  # whether ``run`` runs, here and not in another replica
         self._source = source
         self._clock = clock
         self._rng = rng
@@ -81,7 +82,6 @@ class Reader:
         )
         self._freshness = Freshness(clock)
         self._standing = SavedStanding(source, self._cursors, clock)
-        self._follows = False
         self._generation = ""
         self._positions: dict[int, int] = {}
         self._heads: dict[int, int] = {}
@@ -116,11 +116,11 @@ class Reader:
         """Follow the log until cancelled. Raises GenerationMismatchError: the projection must be rebuilt (rule 7)."""
         labels = (self.projection_name, self.log_name)
         self._staleness.labels(*labels).set_function(self.staleness_s)
-        self._follows = True
+        self.follows = True
         try:
             await self._run()
         finally:
-            self._follows = False
+            self.follows = False
             with contextlib.suppress(KeyError):
                 self._staleness.remove(*labels)  # who no longer reads grows no staler
 
@@ -147,13 +147,13 @@ class Reader:
 
     async def look(self) -> None:
         """See how far the replica that holds the job has read: a pass of a job of every replica."""
-        if not self._follows:
+        if not self.follows:
             await self._own_cursors.declare()
             await self._standing.look()
 
     def lag_events(self) -> int:
         """Return how many events of the last known heads are not applied."""
-        elsewhere = None if self._follows else self._standing.lag_events()
+        elsewhere = None if self.follows else self._standing.lag_events()
         if elsewhere is not None:
             return elsewhere
         return sum(max(0, head - self._positions.get(partition, 0)) for partition, head in self._heads.items())

@@ -6,7 +6,7 @@ replica takes what was mined, for its completions, and for what it indexes shoul
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from typing import Final
 
 from services.chassis.clock import Clock
@@ -91,7 +91,9 @@ class ProductIndexer:
                 after: str | None = None
                 while True:
                     products, after = await self._store.scan(after=after, limit=PAGE)
-                    await self._index.write(self._entries(products), self._clock.now(), branch=branch)
+                    entries = self._entries(products)
+                    await self._index.write(entries, self._clock.now(), branch=branch)
+                    self._note(entries)
                     if run is not None:
                         run.progress.rows += len(products)
                         run.progress.accept("indexed", len(products))
@@ -116,7 +118,8 @@ class ProductIndexer:
             found = await self._store.get_many(moved[start : start + PAGE])
             await self._write(list(found.values()))
             # What no product of the catalogue has is not looked for again until it moves further.
-            self._indexed |= {each: self._popularity.of(each) for each in moved[start : start + PAGE]}
+            gone = [each for each in moved[start : start + PAGE] if each not in found]
+            self._indexed |= {each: self._popularity.of(each) for each in gone}
         return len(moved)
 
     async def _follow(self, before: Head) -> None:
@@ -127,17 +130,20 @@ class ProductIndexer:
                 after = events[-1].seq
 
     async def _write(self, products: Sequence[StoredProduct]) -> None:
-        now = self._clock.now()
-        await self._index.write(self._entries(products), now)
+        now, entries = self._clock.now(), self._entries(products)
+        # What was written in the same second already keeps the popularity that it has, to be written by a later pass.
+        self._note(entries, await self._index.write(entries, now))
         if self._beside is not None:
-            await self._index.write(self._entries(products), now, branch=self._beside)
+            await self._index.write(entries, now, branch=self._beside)
 
     def _entries(self, products: Sequence[StoredProduct]) -> list[IndexedProduct]:
-        entries = [
+        return [
             IndexedProduct(each.product, each.create_time, self._popularity.of(each.product.id)) for each in products
         ]
-        self._indexed |= {entry.product.id: entry.popularity for entry in entries}
-        return entries
+
+    def _note(self, entries: Sequence[IndexedProduct], unchanged: Collection[str] = ()) -> None:
+        """Remember with which popularity products are in the index now."""
+        self._indexed |= {each.product.id: each.popularity for each in entries if each.product.id not in unchanged}
 
 
 class CatalogFollower:

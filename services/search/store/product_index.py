@@ -154,14 +154,20 @@ class ProductIndex:
         """Make ``branch`` the one that answers. Raises BranchConflictError."""
         await self._index.promote(INDEX, branch, expected=await self._index.declare(SCHEMA))
 
-    async def write(self, products: Sequence[IndexedProduct], now: datetime, *, branch: str | None = None) -> None:
-        """Put the products, take the withdrawn ones out; durable and visible when it returns."""
+    async def write(
+        self, products: Sequence[IndexedProduct], now: datetime, *, branch: str | None = None
+    ) -> frozenset[str]:
+        """Put the products, take the withdrawn ones out; durable and visible when it returns.
+
+        Return the ids of those that were there in the same version or a newer one, and stayed as they were.
+        """
         writes = [self._write(each, now) for each in products]
         results = await self._index.bulk(INDEX, writes, branch=branch)
         refused = [result for result in results if result.outcome is Outcome.REJECTED]
         if refused:
             log.warning("products not indexed", count=len(refused), first=refused[0].id, why=refused[0].message)
         await self._index.refresh(INDEX, branch=branch)
+        return frozenset(result.id for result in results if result.outcome is Outcome.STALE)
 
     async def refresh(self) -> None:
         """Return when this replica shows what any has written."""

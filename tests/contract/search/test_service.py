@@ -16,6 +16,8 @@ from services.chassis.documents.port import StoreUnavailableError
 from services.chassis.eventlog.port import NewEvent
 from services.chassis.server import Running
 from services.chassis.settings import ChassisSettings
+from services.search import main
+from services.search.jobs.indexing import ProductIndexer
 from tests.contract.search.conftest import OpenShop, Shop, soon
 from tests.fakes.elastic import remove_indexes
 from tests.fakes.events import stored_events
@@ -89,6 +91,20 @@ async def test_a_price_is_found_soon_and_the_log_tells_of_it(open_shop: OpenShop
             ("milk", 1),
             ("milk", 2),
         ]
+
+
+async def test_products_are_indexed_though_popularity_cannot_be_written(
+    open_shop: OpenShop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def broken(*_: Any) -> int:
+        raise RuntimeError("a defect")
+
+    monkeypatch.setattr(ProductIndexer, "refresh_popularity", broken)
+    monkeypatch.setattr(main, "REFRESH_INTERVAL_S", 0.01)
+    async with open_shop() as shop:
+        await stocked(shop)
+        await shop.update(priced("milk", 61), "price")
+        await soon(lambda: shop.ids("", filters=["price:6100..6101"]), lambda ids: ids == ["milk"])
 
 
 async def test_all_is_there_after_a_restart(open_shop: OpenShop) -> None:

@@ -21,8 +21,9 @@ from loadtests.gates import (
 )
 from loadtests.ledger import Kept
 from loadtests.measurements import Measurements, Outcome
-from loadtests.run import GATES
+from loadtests.run import GATES, RunPlan
 from loadtests.shapes.plan import SHAPES
+from loadtests.users.merchandiser import PRICE_EDIT
 
 LIMITS = Gates(
     cpu_share_max=0.6,
@@ -33,6 +34,7 @@ LIMITS = Gates(
     shed_ratio_max=0.0,
     routes={"search": {"p95_ms": 250, "p99_ms": 500}},
 )
+ROUTES = {"search", "recommendation", "events", "event-batch", "suggest", "product", "cart", "insights", PRICE_EDIT}
 KEPT = Kept(acknowledged=5, lost=0, doubled=0, door="log")
 GOOD = Run(cpu_share=0.2, kept=KEPT)
 
@@ -125,6 +127,21 @@ def test_the_smokes_gates_are_the_promised_ones() -> None:
     limits = {name: gates.routes[name]["p95_ms"] for name in ("search", "recommendation", "events")}
     assert limits == {"search": 250, "recommendation": 150, "events": 100}
     assert (gates.failure_ratio_max, gates.shed_ratio_max) == (0, 0)
+
+
+@pytest.mark.parametrize("shape", ["smoke", "step", "soak", "double-eleven"])
+def test_every_route_that_is_asked_for_is_gated_by_both_percentiles(shape: str) -> None:
+    routes = read_gates(GATES, shape).routes
+    assert set(routes) == ROUTES
+    for limits in routes.values():
+        assert 0 < limits["p95_ms"] < limits["p99_ms"] <= 5_000
+
+
+def test_a_run_that_may_not_edit_owes_no_edit_and_all_the_rest() -> None:
+    gates = read_gates(GATES, "smoke")
+    plan = RunPlan("smoke", Path(), "run", "http://x", "sk_load")
+    assert set(gates.without(plan.unasked).routes) == ROUTES - {PRICE_EDIT}
+    assert gates.without(replace(plan, edits=True).unasked) == gates
 
 
 GOOD_FILE: dict[str, Any] = {

@@ -13,7 +13,7 @@ import pytest
 from infra.demo.queries import Query, QuerySet
 from loadtests.users import mix
 from loadtests.users.asking import Actor, Ask, Script, product_path
-from loadtests.users.merchandiser import merchandiser
+from loadtests.users.merchandiser import Shares, merchandiser
 from loadtests.users.partner import partner
 from loadtests.users.shopper import shopper
 from services.knowledge.domain.user_events import IntakeRules, check_event
@@ -53,7 +53,7 @@ def scripts() -> list[tuple[str, Script]]:
     return [
         ("shopper", shopper(an_actor())),
         ("partner", partner(an_actor())),
-        ("merchandiser", merchandiser(an_actor(), edits=True)),
+        ("merchandiser", merchandiser(an_actor(), share=3)),
     ]
 
 
@@ -110,12 +110,12 @@ def test_a_script_goes_on_when_nothing_is_answered() -> None:
             continue
         asked = played(script, 50, unanswered=frozenset({"search", "product", "events", "cart"}))
         assert len(asked) == 50
-    readers = merchandiser(an_actor(), edits=True)
+    readers = merchandiser(an_actor(), share=3)
     assert {ask.route for ask in played(readers, 50, unanswered=frozenset({"search"}))} == {"search", "insights"}
 
 
 def test_merchandisers_edit_prices_by_a_little_and_read_them() -> None:
-    asked = played(merchandiser(an_actor(), edits=True), 400)
+    asked = played(merchandiser(an_actor(), share=3), 400)
     edits = [ask for ask in asked if ask.route == "price-edit"]
     assert {ask.route for ask in asked} == {"search", "price-edit", "product", "insights"}
     for ask in edits:
@@ -125,16 +125,31 @@ def test_merchandisers_edit_prices_by_a_little_and_read_them() -> None:
     assert {ask.key for ask in asked if ask.route == "insights"} == {"staff"}
 
 
-def test_no_two_merchandisers_edit_the_same_product() -> None:
+def test_no_two_merchandisers_edit_the_same_product_whatever_number_they_have_among_all_users() -> None:
+    shares = Shares()
     edited = [
-        {ask.path for ask in played(merchandiser(an_actor(number), edits=True), 300) if ask.route == "price-edit"}
+        {
+            ask.path
+            for ask in played(merchandiser(an_actor(1 + mix.MERCHANDISERS_LIMIT * number), share=shares.take()), 300)
+            if ask.route == "price-edit"
+        }
         for number in range(mix.MERCHANDISERS_LIMIT)
     ]
     assert sum(map(len, edited)) == len(set().union(*edited)) > mix.MERCHANDISERS_LIMIT
 
 
+def test_a_share_has_one_merchandiser_at_a_time_and_one_more_than_there_are_only_reads() -> None:
+    shares = Shares()
+    taken = [shares.take() for _ in range(mix.MERCHANDISERS_LIMIT)]
+    assert set(taken) == set(range(mix.MERCHANDISERS_LIMIT))
+    assert shares.take() is None
+    shares.give_back(None)
+    shares.give_back(5)
+    assert (shares.take(), shares.take()) == (5, None)
+
+
 def test_without_leave_a_merchandiser_only_reads() -> None:
-    asked = played(merchandiser(an_actor(), edits=False), 200)
+    asked = played(merchandiser(an_actor(), share=None), 200)
     assert {(ask.route, ask.method) for ask in asked} == {("insights", "GET")}
 
 

@@ -101,6 +101,18 @@ async def test_popularity_that_hardly_moved_is_not_written_again(shop: Shop) -> 
     assert await shop.indexer.refresh_popularity(wanted(cola=30.0)) == 1
 
 
+async def test_popularity_that_comes_in_the_second_of_an_edit_is_written_by_the_next_pass(shop: Shop) -> None:
+    await shop.stock(row("a", en="plain tea"), row("b", en="plain tea"))
+    sought = wanted(b=20.0)
+    assert await shop.indexer.refresh_popularity(sought) == 1
+    assert (await shop.ids("", order_by="popularity"))[0] != "b", "an entry's version counts seconds"
+    shop.clock.advance(1)
+    assert await shop.indexer.refresh_popularity(sought) == 1
+    assert (await shop.ids("", order_by="popularity"))[0] == "b"
+    shop.clock.advance(1)
+    assert await shop.indexer.refresh_popularity(sought) == 0
+
+
 def test_popularity_is_reckoned_from_the_latest_act_and_not_from_today() -> None:
     popularity = Popularity()
     popularity.take(Wanted({"a": shares_of(4.0, LATEST_S), "b": shares_of(4.0, LATEST_S - HALF_LIFE_S)}, LATEST_S))
