@@ -399,7 +399,8 @@ ENDPOINTS: Final = (
         path="/v1/brands/{id}",
         tag="sources",
         summary="Look for a brand, or for a changed one",
-        description="Mentions that come from now on are matched with it; zhike rebuild reputation/hearing matches all again.",
+        description="Mentions that come from now on are matched with it; zhike rebuild reputation/hearing matches all "
+        "again.",
         roles=DESK,
         handle=put_brand,
         body=Body(BrandRequest),
