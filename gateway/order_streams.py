@@ -9,6 +9,7 @@ import asyncio
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from itertools import islice
 from random import Random
 from typing import Final
@@ -76,7 +77,8 @@ class Wish:
     """An order that watchers are to be told of once it holds the fact of this number."""
 
     seq: int
-    tries: int = 0
+    tries: int = 0  # times that the order was read and did not hold it
+    waits: int = 0
 
 
 class OrderStreams:
@@ -172,44 +174,41 @@ class OrderStreams:
         while len(self._recent) > RECENT_LIMIT:
             del self._recent[next(iter(self._recent))]
 
-    def _want(self, order_id: str, seq: int) -> None:
+    def _want(self, order_id: str, seq: int, *, tries: int = 0, waits: int = 0) -> None:
         known = self._wanted.get(order_id)
-        self._wanted[order_id] = Wish(max(seq, known.seq if known is not None else 0))
+        if known is None or known.seq < seq:
+            self._wanted[order_id] = Wish(seq, tries, waits)
         self._some_wanted.set()
 
     async def _tell(self) -> None:
         """Read the orders that moved, as long as somebody watches them, and hand them on."""
-        attempt = 0
         while True:
             await self._some_wanted.wait()
             self._some_wanted.clear()
             wishes, self._wanted = self._wanted, {}
-            late = await self._tell_of({name: wish for name, wish in wishes.items() if name in self._watchers})
-            if not late:
-                attempt = 0
-                continue
-            self._wanted = late | self._wanted
-            self._some_wanted.set()
-            await asyncio.sleep(AGAIN.wait_s(attempt, self._rng))
-            attempt += 1
+            watched = {name: wish for name, wish in wishes.items() if name in self._watchers}
+            for start in range(0, len(watched), ASKED_AT_ONCE):
+                await self._tell_of(dict(islice(watched.items(), start, start + ASKED_AT_ONCE)))
 
-    async def _tell_of(self, wishes: Mapping[str, "Wish"]) -> dict[str, "Wish"]:
-        """Hand on the orders that are wished for; return the wishes that are not fulfilled yet."""
-        late: dict[str, Wish] = {}
-        for start in range(0, len(wishes), ASKED_AT_ONCE):
-            asked = dict(islice(wishes.items(), start, start + ASKED_AT_ONCE))
-            try:
-                orders = {order.id: order for order in await self._read(asked)}
-            except ZhikeError as error:
-                log.info("orders cannot be read", reason=error.reason, orders=len(asked))
-                late |= asked  # the service is away: no try of theirs
-                continue
-            for order in orders.values():
-                self._hand_on(order)
-            for name, wish in asked.items():
-                if (name not in orders or orders[name].version < wish.seq) and wish.tries < TRIES_LIMIT:
-                    late[name] = Wish(wish.seq, wish.tries + 1)
-        return late
+    async def _tell_of(self, wishes: Mapping[str, "Wish"]) -> None:
+        """Hand on the orders that are wished for. What is not there yet is asked for again, and holds up nobody."""
+        try:
+            orders = {order.id: order for order in await self._read(wishes)}
+        except ZhikeError as error:
+            log.info("orders cannot be read", reason=error.reason, orders=len(wishes))
+            for name, wish in wishes.items():
+                self._want_later(name, wish.seq, tries=wish.tries, waits=wish.waits + 1)
+            return
+        for order in orders.values():
+            self._hand_on(order)
+        for name, wish in wishes.items():
+            is_late = name not in orders or orders[name].version < wish.seq
+            if is_late and wish.tries < TRIES_LIMIT:
+                self._want_later(name, wish.seq, tries=wish.tries + 1, waits=wish.waits + 1)
+
+    def _want_later(self, order_id: str, seq: int, *, tries: int, waits: int) -> None:
+        wait_s = AGAIN.wait_s(waits - 1, self._rng)
+        asyncio.get_running_loop().call_later(wait_s, partial(self._want, order_id, seq, tries=tries, waits=waits))
 
     async def _read(self, wishes: Mapping[str, "Wish"]) -> Sequence[order_pb2.Order]:
         request = order_service_pb2.BatchGetOrdersRequest(

@@ -12,7 +12,7 @@ from services.orders.domain.remarks import Doubt, Remark
 from services.orders.store.orders import OrderStore, StoredOrder
 
 WAIT_LIMIT_S: Final = 2.0  # for the projection, which is a few milliseconds behind
-BATCH_WAIT_LIMIT_S: Final = 0.25  # of several, where one that is late would hold up the others
+BATCH_WAIT_LIMIT_S: Final = 0.1  # of several, where one that is late would hold up the others
 LOOK_INTERVAL_S: Final = 0.01
 MAX_ORDERS: Final = 200  # of one request
 
