@@ -125,8 +125,8 @@ function redraw(element, parts, { moved }) {
   element.replaceChildren(...parts);
   for (const each of element.querySelectorAll("details")) each.open ||= open.has(each.dataset.name);
   if (held) [...element.querySelectorAll("[data-name]")].find((each) => each.dataset.name === held && each.tagName !== "DETAILS")?.focus({ preventScroll: true });
-  element.classList.toggle("moved", moved);
-  if (moved) element.addEventListener("animationend", () => element.classList.remove("moved"), { once: true });
+  element.classList.remove("moved");
+  if (moved) { void element.offsetWidth; element.classList.add("moved"); } // so that a second move is seen as well
 }
 
 function head(whole) {
