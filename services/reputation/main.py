@@ -1,9 +1,9 @@
 """Puts reputation together and runs it."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from zhike.reputation.v1 import mention_service_pb2_grpc, source_service_pb2_grpc
+from zhike.reputation.v1 import alert_service_pb2_grpc, mention_service_pb2_grpc, source_service_pb2_grpc
 
 from services.chassis.eventlog.documents_log import DocumentsLog
 from services.chassis.eventlog.rebuild import RebuildableProjection
@@ -12,12 +12,14 @@ from services.chassis.server import Runtime, Service, run_service
 from services.kits.outbound.allowed_hosts import allowed_hosts
 from services.kits.outbound.guard import OutboundGuard
 from services.reputation.domain.aspects import aspect_of
-from services.reputation.domain.hearing import Ear, no_tone
+from services.reputation.domain.hearing import Ear, Mention, no_tone
+from services.reputation.jobs.alerting import Alerting
 from services.reputation.jobs.feed_reader import FeedReader
 from services.reputation.jobs.fetching import GuardedFetch
-from services.reputation.jobs.hearing import build_hearing, tell_nobody
+from services.reputation.jobs.hearing import Told, build_hearing
 from services.reputation.jobs.importing import MentionImport
 from services.reputation.jobs.polling import LOOK_INTERVAL_S, POLLING_METRICS, Poller
+from services.reputation.servicer.alerts import AlertServicer
 from services.reputation.servicer.mentions import IMPORT_KIND, MENTION_METRICS, MentionPorts, MentionServicer
 from services.reputation.servicer.sources import SourceServicer
 from services.reputation.settings import ReputationSettings
@@ -73,8 +75,18 @@ class Hearing:
 async def build(runtime: Runtime[ReputationSettings]) -> Service:
     """Compose the service."""
     runtime.metrics.declare((*MENTION_METRICS, *POLLING_METRICS))
-    hearing = make_hearing(runtime)
+
+    async def told(mentions: Sequence[Mention]) -> None:
+        await alerting.judge.heard(mentions)
+
+    async def facts() -> Mapping[str, object]:
+        return {**await hearing.facts(), **await alerting.facts()}
+
+    hearing = make_hearing(runtime, told)
     await hearing.open()
+    watching = Watching(hearing.sources, hearing.mentions, runtime.clock)
+    alerting = Alerting(runtime, watching, hearing.brands)
+    await alerting.open()
     log = mentions_log(runtime)
     ports = MentionPorts(
         log=log,
@@ -84,7 +96,6 @@ async def build(runtime: Runtime[ReputationSettings]) -> Service:
         clock=runtime.clock,
         metrics=runtime.metrics,
     )
-    watching = Watching(hearing.sources, hearing.mentions, runtime.clock)
     runtime.operations.register(IMPORT_KIND, MentionImport(runtime.artifacts, log, runtime.clock).run, repeatable=True)
     return Service(
         servicers=[
@@ -93,12 +104,14 @@ async def build(runtime: Runtime[ReputationSettings]) -> Service:
                 source_service_pb2_grpc.add_SourceServiceServicer_to_server,
                 SourceServicer(watching, hearing.brands),
             ),
+            (alert_service_pb2_grpc.add_AlertServiceServicer_to_server, AlertServicer(alerting.desk)),
+            alerting.webhooks.served,
         ],
-        jobs=hearing.jobs(),
-        close=[hearing.fetch.close, hearing.reader.close],
-        readers=lambda: [*hearing.followed.logs, *hearing.names.logs],
+        jobs=[*hearing.jobs(), *alerting.jobs()],
+        close=[hearing.fetch.close, hearing.reader.close, alerting.webhooks.close],
+        readers=lambda: [*hearing.followed.logs, *hearing.names.logs, *alerting.readers],
         rebuilds={hearing.followed.name: hearing.followed.rebuild, hearing.names.name: hearing.names.rebuild},
-        facts=hearing.facts,
+        facts=facts,
     )
 
 
@@ -107,8 +120,8 @@ def mentions_log(runtime: Runtime[ReputationSettings]) -> DocumentsLog:
     return runtime.event_log(MENTIONS_LOG, partitions=1)
 
 
-def make_hearing(runtime: Runtime[ReputationSettings]) -> Hearing:
-    """Make the stores, the projections that feed them, and the poller."""
+def make_hearing(runtime: Runtime[ReputationSettings], told: Told) -> Hearing:
+    """Make the stores, the projections that feed them, and the poller. ``told`` hears of what was counted."""
     documents, clock, settings = runtime.documents, runtime.clock, runtime.settings
     heard, named = hearing_generations(documents), names_generations(documents)
     mentions = MentionStore(documents, heard)
@@ -129,7 +142,7 @@ def make_hearing(runtime: Runtime[ReputationSettings]) -> Hearing:
         followed=RebuildableProjection(
             heard,
             [log],
-            build_hearing(documents, heard, lexicon, ear, tell_nobody),
+            build_hearing(documents, heard, lexicon, ear, told),
             clock,
             rng=runtime.chance,
             metrics=runtime.metrics,

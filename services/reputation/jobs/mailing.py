@@ -20,7 +20,7 @@ from services.chassis.eventlog.port import Event
 from services.chassis.logs import get_log
 from services.chassis.metrics import Metric, MetricKind, Metrics
 from services.reputation.domain.alerts import EntryKind
-from services.reputation.domain.mailing import WAITS, MailBook, MailState, QueuedMail, mail_id
+from services.reputation.domain.mailing import GIVE_UP_AFTER, WAITS, MailBook, MailState, QueuedMail, mail_id
 from services.reputation.domain.notices import SHOWN_EVIDENCE, mail_of, notice_of
 from services.reputation.store.alert_bodies import alert_from_body, entry_from_body
 from services.reputation.store.alerts import EVENT_PREFIX
@@ -168,6 +168,9 @@ class Mailer:
             await self._mails.save(lapsed.failed(now, "the process that sent it died", for_good=False))
         due = await self._mails.of_state(MailState.WAITING, until=now, limit=SEND_PAGE)
         for mail in due:
+            if now - mail.create_time > GIVE_UP_AFTER:  # no server was named all that time
+                await self._mails.save(mail.failed(now, mail.error or "it waited too long", for_good=True))
+                continue
             claimed = await self._mails.save(mail.claimed(self._clock.now()))
             if claimed is not None and not await self._sent(claimed):
                 break

@@ -41,6 +41,7 @@ BY_GROUP: Final = "group"
 BY_SHOP: Final = "shop"
 BY_STATE: Final = "state"
 BY_LIVE: Final = "live"
+BY_SHOP_LIVE: Final = "shop_live"
 BY_END: Final = "end"
 ALERTS: Final = Collection(
     "alerts",
@@ -49,6 +50,7 @@ ALERTS: Final = Collection(
         Index(BY_SHOP, ("at.shop", "at.raised_us")),
         Index(BY_STATE, ("at.shop", "at.state", "at.raised_us")),
         Index(BY_LIVE, ("at.live", "at.kind")),
+        Index(BY_SHOP_LIVE, ("at.shop", "at.live", "at.raised_us")),
         OUTBOX_INDEX,
     ),
 )
@@ -103,11 +105,16 @@ class AlertStore:
                 return tuple(found)
 
     async def page(
-        self, shop: str, state: AlertState | None, *, after: str | None, limit: int
+        self, shop: str, state: AlertState | None, *, live: bool = False, after: str | None, limit: int
     ) -> tuple[tuple[Alert, ...], str | None]:
-        """Return a shop's alerts, the latest raised first, and where the next page begins."""
-        index, equals = BY_SHOP, {"at.shop": shop}
-        if state is not None:
+        """Return a shop's alerts, the latest raised first, and where the next page begins.
+
+        ``live``: those whose trouble goes on, instead of a state.
+        """
+        index, equals = BY_SHOP, dict[str, Scalar]({"at.shop": shop})
+        if live:
+            index, equals = BY_SHOP_LIVE, {**equals, "at.live": 1}
+        elif state is not None:
             index, equals = BY_STATE, {**equals, "at.state": state.value}
         page = await self._documents.find(ALERTS, index, equals, after=after, limit=limit, descending=True)
         return tuple(_stored(document).alert for document in page.documents), page.next_after

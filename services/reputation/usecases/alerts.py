@@ -91,10 +91,13 @@ async def get_alert(desk: AlertDesk, alert_id: str) -> Alert:
 
 
 async def list_alerts(
-    desk: AlertDesk, shop: str, state: AlertState | None, *, after: str | None, limit: int
+    desk: AlertDesk, shop: str, state: AlertState | None, *, live: bool = False, after: str | None, limit: int
 ) -> tuple[tuple[Alert, ...], str | None]:
-    """Return a shop's alerts, the latest raised first, and where the next page begins."""
-    return await desk.alerts.page(shop, state, after=after, limit=limit)
+    """Return a shop's alerts, the latest raised first, and where the next page begins.
+
+    ``live``: those whose trouble goes on, instead of a state.
+    """
+    return await desk.alerts.page(shop, state, live=live, after=after, limit=limit)
 
 
 async def acknowledge_alert(desk: AlertDesk, deed: Deed, *, owner: str) -> Alert:

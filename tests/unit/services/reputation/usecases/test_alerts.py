@@ -184,6 +184,8 @@ async def test_alerts_are_listed_by_shop_and_state(world: AlertWorld) -> None:
     await resolve_alert(desk, Deed(first.id, "li", "over"))
     opened, _ = await list_alerts(desk, SHOP, AlertState.OPEN, after=None, limit=9)
     assert [each.id for each in opened] == [second.id]
+    live, _ = await list_alerts(desk, SHOP, None, live=True, after=None, limit=9)
+    assert [each.id for each in live] == [second.id]
     assert await list_alerts(desk, "elsewhere", None, after=None, limit=9) == ((), None)
 
 
