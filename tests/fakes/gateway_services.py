@@ -286,7 +286,13 @@ class FakeServices(FakeReputation, FakeWebhooks, FakeDelivery):
         return order_service_pb2.CreateReturnResponse(order_id=ORDER_ID, goods=goods, created=True)
 
     def _WriteOrderEvents(self, request: Any) -> Any:
-        count = len(orjson.loads(request.json)["events"])
+        try:
+            batch = orjson.loads(request.json)
+        except orjson.JSONDecodeError:
+            raise InvalidArgumentError("the body is no JSON", field="body") from None
+        if not isinstance(batch, dict) or not isinstance(batch.get("events"), list):
+            raise InvalidArgumentError("events must be a list", field="events")
+        count = len(batch["events"])
         verdicts = [
             {"id": f"e{n}", "status": "stored", "event_id": "", "order_id": "", "remarks": []} for n in range(count)
         ]
