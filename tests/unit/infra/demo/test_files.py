@@ -10,7 +10,7 @@ import pytest
 
 from infra.demo.files import HOUSEHOLDS, STAGES, DemoFiles, DemoPlan, settled_plan, write_demo_files
 
-WRITTEN = ("products", "customers", "orders", "events", "personas", "manifest")
+WRITTEN = ("products", "customers", "orders", "events", "mentions", "personas", "web_orders", "talk", "manifest")
 
 
 Told = dict[str, tuple[int, int]]
@@ -54,6 +54,9 @@ def test_all_files_are_there_and_the_manifest_counts_them(loaded: tuple[DemoPlan
     assert len({row["order_number"] for row in rows}) == counts["orders"]
     assert files.products.read_bytes().count(b"\n") == counts["products"] == 5_927
     assert files.events.read_bytes().count(b"\n") == counts["events"] > 0
+    assert files.mentions.read_bytes().count(b"\n") == counts["mentions"] > 500
+    assert files.read_web_orders()
+    assert files.read_talk().brands[0].id == "zhike-select"
     assert not list(files.orders.parent.glob("*.part"))
 
 
