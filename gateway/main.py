@@ -18,6 +18,7 @@ from starlette.routing import BaseRoute
 from starlette.types import ASGIApp
 
 from gateway.admission import Admission
+from gateway.alert_streams import ALERTS_LOG, AlertStreams
 from gateway.app import build_app
 from gateway.authentication import Authenticator
 from gateway.demo_shop.routes import DemoShop
@@ -38,7 +39,7 @@ from services.chassis.clock import SystemClock
 from services.chassis.documents.measured import STORE_METRICS, MeasuredDocuments
 from services.chassis.errors import ZhikeError
 from services.chassis.eventlog.subscription import RemoteSource
-from services.chassis.logs import configure_logs, get_log
+from services.chassis.logs import configure_logs, get_log, log_defect
 from services.chassis.metrics import CHASSIS_METRICS, Metrics, stop_serving
 from services.chassis.readiness import Readiness
 from services.chassis.server import EXIT_SETTINGS, EXIT_START, StartError, collect_traces
@@ -101,6 +102,7 @@ async def built(settings: GatewaySettings) -> AsyncIterator[Gateway]:
             fallbacks=Fallbacks(clock, metrics),
             order_tokens=order_tokens,
             order_streams=OrderStreams(RemoteSource(clients, "orders", ORDER_EVENTS), clients, metrics),
+            alert_streams=AlertStreams(RemoteSource(clients, "reputation", ALERTS_LOG), clients, metrics),
             readiness=readiness,
         )
         for language in LANGUAGES:
@@ -153,6 +155,14 @@ async def _run(settings: GatewaySettings) -> None:
         def stop() -> None:
             server.stop()
             parts.order_streams.close()
+            parts.alert_streams.close()
+
+        def stop_if_broken(task: asyncio.Task[None]) -> None:
+            """A gateway without its background looks well and is not: the supervisor starts another."""
+            error = None if task.cancelled() else task.exception()
+            if error is not None:
+                log_defect(log, "background work broke off", error)
+                stop()
 
         for number in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(number, stop)
@@ -162,7 +172,9 @@ async def _run(settings: GatewaySettings) -> None:
             parts.fallbacks.popular.keep_fresh(parts.caller),
             parts.order_streams.run(),
         ):
-            stack.callback(asyncio.create_task(background).cancel)
+            task = asyncio.create_task(background)
+            task.add_done_callback(stop_if_broken)
+            stack.callback(task.cancel)
         await server.serve([listening])
         await gateway.parts.readiness.drain()
         log.info("stopping")
