@@ -23,11 +23,12 @@ from zhike.type.v1 import answer_pb2, import_pb2
 
 from services.chassis.clients import Clients
 from services.chassis.metrics import Metrics
-from services.chassis.server import Running, Runtime, Service, running
+from services.chassis.server import Running, running
 from services.chassis.settings import ChassisSettings
 from services.search.main import build
 from services.search.settings import SearchSettings
 from tests.fakes.elastic import REAL, elastic_address, new_prefix, remove_indexes
+from tests.fakes.log_owner import owner_of
 
 TIMEOUT_S = 60.0  # of a machine that is busy with other tests
 CHUNK_BYTES = 100
@@ -119,20 +120,6 @@ class Shop:
 
 
 OpenShop = Callable[[], Any]
-
-
-@asynccontextmanager
-async def owner_of(log: str, name: str, folder: Path) -> AsyncIterator[Running[ChassisSettings]]:
-    """A service that does nothing but keep a log."""
-
-    async def own(runtime: Runtime[ChassisSettings]) -> Service:
-        runtime.event_log(log)
-        return Service(servicers=[])
-
-    settings = ChassisSettings(data=folder, documents="sqlite", drain_ms=0)
-    async with running(name, settings, own) as process:
-        await process.become_ready()
-        yield process
 
 
 @pytest.fixture
