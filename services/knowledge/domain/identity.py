@@ -183,7 +183,7 @@ def _is_passable(node: Node, rules: IdentityRules) -> bool:
     if kind_of(node.identifier) == VISITOR:
         named = sum(1 for other in node.links if kind_of(other) != VISITOR)
         return named <= rules.visitor_people or _has_manual(node)
-    counts = _neighbour_counts(node.links)
+    counts = _neighbour_counts(other for other, link in node.links.items() if link.evidence != MANUAL)
     return all(counts[kind] <= limit for kind, limit in rules.neighbours.items())
 
 
