@@ -17,6 +17,8 @@ BENCHMARKS: tuple[tuple[str, ...], ...] = (
     ("search_engine",),
     ("recommendation",),
     ("promise",),
+    ("orders",),
+    ("orders_live",),
     ("platform",),
     ("durability", "--kills", "50"),
     ("replicas",),
