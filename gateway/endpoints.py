@@ -20,6 +20,7 @@ from starlette.requests import ClientDisconnect
 from starlette.types import Receive, Scope, Send
 
 from gateway.admission import NO_IDENTITY, Admission
+from gateway.alert_streams import AlertStreams
 from gateway.authentication import Identity
 from gateway.clients import Caller
 from gateway.errors import (
@@ -60,6 +61,7 @@ class Parts:
     fallbacks: Fallbacks
     order_tokens: OrderTokens
     order_streams: OrderStreams
+    alert_streams: AlertStreams
     readiness: Readiness
 
 

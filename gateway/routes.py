@@ -3,6 +3,7 @@
 from gateway.endpoints import Endpoint
 from gateway.routers import (
     admin,
+    alerts,
     collect,
     desk,
     merchandising,
@@ -27,6 +28,7 @@ def all_endpoints() -> tuple[Endpoint, ...]:
         *merchandising.ENDPOINTS,
         *desk.ENDPOINTS,
         *pr.ENDPOINTS,
+        *alerts.ENDPOINTS,
         *admin.ENDPOINTS,
         *webhooks.ENDPOINTS,
         *public.endpoints(),

@@ -18,6 +18,7 @@ from zhike.type.v1 import import_pb2
 from services.chassis.clients import Method
 from services.chassis.errors import ErrorKind, InvalidArgumentError, NotFoundError, ZhikeError
 from services.chassis.status import RemoteError, error_from_status, status_from_error
+from tests.fakes.gateway_alerts import FakeAlertLog, FakeAlerts
 from tests.fakes.gateway_delivery import FakeDelivery
 from tests.fakes.gateway_reputation import FakeReputation
 from tests.fakes.gateway_webhooks import FakeWebhooks
@@ -49,7 +50,7 @@ class EmptyPartError(InvalidArgumentError):
     reason = "GROUP_EMPTY"
 
 
-class FakeServices(FakeReputation, FakeWebhooks, FakeDelivery):
+class FakeServices(FakeReputation, FakeAlerts, FakeWebhooks, FakeDelivery):
     """``down``: services that cannot be reached. ``failures``: method name to the error that it answers."""
 
     def __init__(self) -> None:
@@ -64,6 +65,7 @@ class FakeServices(FakeReputation, FakeWebhooks, FakeDelivery):
         self.operations: dict[str, operations_pb2.Operation] = {}
         self.imports: dict[str, str] = {}
         self.order_log = FakeOrderLog()
+        self.alert_log = FakeAlertLog()
         self.order_versions: dict[str, int] = {ORDER_ID: 1}
 
     def last(self, name: str) -> Any:

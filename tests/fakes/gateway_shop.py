@@ -8,6 +8,7 @@ import httpx
 from starlette.types import ASGIApp
 
 from gateway.admission import Admission
+from gateway.alert_streams import AlertStreams
 from gateway.app import build_app
 from gateway.authentication import Authenticator
 from gateway.endpoints import Parts
@@ -90,6 +91,7 @@ async def open_shop(**settings: Any) -> Shop:
         fallbacks=Fallbacks(clock, metrics),
         order_tokens=order_tokens,
         order_streams=OrderStreams(services.order_log, services, metrics, rng=Random(7)),
+        alert_streams=AlertStreams(services.alert_log, services, metrics, rng=Random(7)),
         readiness=Readiness(None, metrics, standings, clock),
     )
     await parts.readiness.become_ready()

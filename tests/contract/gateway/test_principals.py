@@ -62,6 +62,18 @@ RULES: dict[str, set[Role] | frozenset[Role]] = {
     "GET /v1/brands": DESK,
     "PUT /v1/brands/{id}": DESK,
     "DELETE /v1/brands/{id}": DESK,
+    "GET /v1/alerts": DESK,
+    "GET /v1/alerts/stream": DESK,
+    "GET /v1/alerts/{id}": DESK,
+    "POST /v1/alerts/{id}:acknowledge": DESK,
+    "POST /v1/alerts/{id}:mitigate": DESK,
+    "POST /v1/alerts/{id}:resolve": DESK,
+    "POST /v1/alerts/{id}:close": DESK,
+    "POST /v1/alerts/{id}:reopen": DESK,
+    "POST /v1/silences": DESK,
+    "GET /v1/silences": DESK,
+    "GET /v1/silences/{id}": DESK,
+    "POST /v1/silences/{id}:expire": DESK,
     "PATCH /v1/products/{id}": BACKEND,
     "GET /v1/operations/{id}": BACKEND | DESK,
     "GET /v1/operations/{id}/errors": BACKEND | DESK,
@@ -119,6 +131,12 @@ BODIES: dict[str, dict[str, Any]] = {
     "POST /v1/sources": {"id": "weibo", "kind": "push"},
     "PATCH /v1/sources/{id}": {"tier": 2},
     "PUT /v1/brands/{id}": {"kind": "own", "names": ["知客"]},
+    **{f"POST /v1/alerts/{{id}}:{verb}": {} for verb in ("acknowledge", "mitigate", "resolve", "close", "reopen")},
+    "POST /v1/silences": {
+        "matchers": [{"name": "brand", "value": "own"}],
+        "reason": "a test",
+        "ends_time": "2026-01-06T00:00:00Z",
+    },
     "POST /v1/orders/{id}/access-tokens": {},
     "PATCH /v1/products/{id}": {"available_quantity": 3},
     "POST /v1/customers/{id}:unmerge": {"identifiers": ["card:1000231"], "reason": "a test"},
@@ -177,6 +195,7 @@ async def _streams_end(shop: Shop) -> AsyncIterator[None]:
     async def end() -> None:
         while True:
             shop.parts.order_streams.close_order(ORDER_ID)
+            shop.parts.alert_streams.end_open()
             await asyncio.sleep(0.002)
 
     ending = asyncio.ensure_future(end())
