@@ -341,7 +341,7 @@ class ReturnReceipt(Shown):
 class AccessTokenRequest(Read):
     """How long the token lives."""
 
-    life_s: Annotated[int, Field(ge=60, le=86_400, description="Seconds until it ends.")] = 86_400
+    life_s: Annotated[int, Field(ge=1, le=86_400, description="Seconds until it ends.")] = 86_400
 
 
 class AccessTokenAnswer(Shown):

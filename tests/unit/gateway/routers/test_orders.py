@@ -203,7 +203,7 @@ async def test_a_forged_link_is_refused(shop: Shop) -> None:
         problem_of(response, HTTPStatus.UNAUTHORIZED, "TOKEN_INVALID")
 
 
-@pytest.mark.parametrize("life_s", [59, 86_401])
+@pytest.mark.parametrize("life_s", [0, 86_401])
 async def test_a_links_life_has_bounds(shop: Shop, life_s: int) -> None:
     response = await shop.post(f"{READ}/access-tokens", Role.SHOP, json={"life_s": life_s})
     problem_of(response, HTTPStatus.BAD_REQUEST, "INVALID_ARGUMENT")
