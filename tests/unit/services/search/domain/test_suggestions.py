@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.kits.text.fold import fold
@@ -109,6 +109,7 @@ PHRASES = st.lists(
 )
 
 
+@settings(deadline=None)
 @given(phrases=PHRASES, prefix=st.sampled_from(["t", "te", "tea", "teak a", "奶", "牛奶"]), limit=st.integers(1, 20))
 def test_the_likeliest_are_those_that_a_look_at_every_phrase_finds(
     phrases: list[Phrase], prefix: str, limit: int
@@ -128,6 +129,7 @@ def test_one_short_beginning_more_than_are_remembered_is_still_answered(monkeypa
     assert len(completion._short) == 1
 
 
+@settings(deadline=None)
 @given(before=PHRASES, middle=PHRASES, after=PHRASES, shared=PHRASES, prefix=st.sampled_from(["t", "tea", "奶", "a"]))
 def test_a_completion_built_like_another_answers_as_one_built_anew(
     before: list[Phrase], middle: list[Phrase], after: list[Phrase], shared: list[Phrase], prefix: str
