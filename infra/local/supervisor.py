@@ -49,6 +49,7 @@ class _Child:
     output: asyncio.Task[None] | None = None
     history: CrashHistory = field(default_factory=CrashHistory)
     ever_ready: bool = False
+    is_ready: bool = False  # since it was last started
 
 
 class Supervisor:
@@ -139,10 +140,12 @@ class Supervisor:
         """Start the process again whenever it ends by itself."""
         while not self._stopping.is_set():
             assert child.running is not None
+            noting = asyncio.create_task(self._note_ready(child))
             code = await child.running.wait()
+            noting.cancel()
             if self._stopping.is_set():
                 return
-            child.history = child.history.with_crash(time.monotonic())
+            child.history = child.history.with_crash(time.monotonic(), was_ready=child.is_ready)
             pause_s = child.history.pause_s
             later = f" in {pause_s:.0f} s" if pause_s else ""
             self._output.say(f"{child.process.name} ended with {code}; starting it again{later}", style="bold red")
@@ -153,9 +156,13 @@ class Supervisor:
             except OSError as error:  # a full disk, no memory: whoever did not start counts as crashed again
                 self._output.say(f"{child.process.name}: {error.strerror or error}", style="bold red")
 
+    async def _note_ready(self, child: _Child) -> None:
+        await wait_until_ready(child.process, self._plan.host)
+        child.is_ready = True
+
     async def _spawn(self, child: _Child) -> None:
         await _ended_soon(child.output)  # one that goes on keeps what the children of the process still say
-        process = child.process
+        process, child.is_ready = child.process, False
         child.running = await asyncio.create_subprocess_exec(
             *process.command,
             env=dict(process.environment),
