@@ -169,3 +169,29 @@ class SilenceTakenError(ZhikeError):
 
     kind: ClassVar[ErrorKind] = ErrorKind.CONFLICT
     reason = "SILENCE_TAKEN"
+
+
+class ToneNotEarnedError(ZhikeError):
+    """A tone model was trained and is not good enough to judge; metadata ``accuracy`` and ``majority`` say why."""
+
+    kind: ClassVar[ErrorKind] = ErrorKind.PRECONDITION
+    reason = "TONE_NOT_EARNED"
+
+
+class ToneTrainingFailedError(ZhikeError):
+    """The training of a tone model ended without a result."""
+
+    reason = "TONE_TRAINING_FAILED"
+
+
+class ToneModelNotFoundError(NotFoundError):
+    """There is no tone model of this version among those that can be gone back to."""
+
+    reason = "TONE_MODEL_NOT_FOUND"
+
+
+class ToneModelUnreadableError(ZhikeError):
+    """A blob that is no tone model of this form."""
+
+    kind: ClassVar[ErrorKind] = ErrorKind.DATA_LOSS
+    reason = "TONE_MODEL_UNREADABLE"

@@ -55,11 +55,6 @@ ToneOf = Callable[[str, str], JudgedTone | None]  # of (spoken text, language); 
 AspectOf = Callable[[str], str]
 
 
-def no_tone(_text: str, _language: str) -> JudgedTone | None:
-    """Judge nothing: there is no model."""
-    return None
-
-
 @dataclass(frozen=True, slots=True)
 class SourceFacts:
     """What a source says of all its mentions. ``is_own``: the shop's own place."""

@@ -15,7 +15,7 @@ import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass
 from hashlib import blake2b
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
@@ -28,6 +28,8 @@ FEATURE_BITS: Final = 20
 FEATURES: Final = 1 << FEATURE_BITS
 TEXT_LIMIT: Final = 2_000  # characters that are looked at
 UNSURE_BELOW: Final = 0.7  # three of ten would be wrong
+GAIN_NEEDED: Final = 0.05  # over always saying the same, below which a model is not worth its name
+CALIBRATION_ERROR_LIMIT: Final = 0.1  # a few hundred texts measure it no better than to 0.05
 NEGATIVE: Final = "negative"
 POSITIVE: Final = "positive"
 
@@ -83,14 +85,16 @@ class ToneModel:
 
 @dataclass(frozen=True, slots=True)
 class ModelCard:
-    """What a model was made of and how good it is on texts that it did not see (by five folds, duplicates in one).
+    """What a model was made of and how good it is on texts that it did not see (by five folds, copies in one).
 
-    ``data``: name, SHA-256 and rows of each file. ``decided``, ``decided_accuracy``: outside the unsure band.
+    ``data``: texts by file; ``data_digest``: SHA-256 of them all as they were read. ``majority``: what always saying
+    the same would reach. ``decided``, ``decided_accuracy``: outside the unsure band.
     """
 
-    data: tuple[Mapping[str, Any], ...]
-    rows: int
-    duplicates: int
+    data: Mapping[str, int]
+    data_digest: str
+    texts: int
+    copies: int
     by_label: Mapping[str, int]
     by_language: Mapping[str, int]
     accuracy: float
@@ -100,6 +104,15 @@ class ModelCard:
     decided: float
     decided_accuracy: float
     features: int
+
+    @property
+    def shortcoming(self) -> str:
+        """Return why the model may not judge, empty when it may."""
+        if self.accuracy < self.majority + GAIN_NEEDED:
+            return f"accuracy {self.accuracy:.3f} is no better than always saying the same ({self.majority:.3f})"
+        if self.calibration_error > CALIBRATION_ERROR_LIMIT:
+            return f"its probabilities are {self.calibration_error:.3f} off; {CALIBRATION_ERROR_LIMIT} is the limit"
+        return ""
 
 
 def folded_text(text: str) -> str:

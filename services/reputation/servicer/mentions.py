@@ -17,8 +17,9 @@ from services.chassis.operations import Operations
 from services.chassis.operations_servicer import operation_to_pb
 from services.chassis.paging import decode_page_token, encode_page_token, page_size
 from services.chassis.traces import current_trace
-from services.reputation.domain.errors import ImportConfigError, ImportTooLargeError
+from services.reputation.domain.errors import ImportConfigError
 from services.reputation.domain.mentions import MAX_SHOP_CHARACTERS, MentionRules
+from services.reputation.servicer.uploads import upload_chunks, upload_config
 from services.reputation.store.mentions import MentionStore
 from services.reputation.usecases.intake import DUPLICATE, REJECTED, STORED, BatchVerdict, Writer, write_mentions
 from services.reputation.usecases.reading import MAX_PAGE_MENTIONS, count_mentions, get_mention, list_mentions
@@ -37,8 +38,6 @@ IMPORT_KIND: Final = "import-mentions"
 DEFAULT_SHOP: Final = "main"
 DEFAULT_STEP: Final = "1h"
 PAGE_MENTIONS: Final = 50
-MAX_UPLOAD_BYTES: Final = 2 * 1024 * 1024 * 1024 - 1
-MAX_CHUNK_BYTES: Final = 1024 * 1024
 MENTION_METRICS: Final = (
     Metric("zhike_reputation_mentions_total", MetricKind.COUNTER, "Mentions written, by verdict.", ("verdict",)),
     Metric("zhike_reputation_refused_mentions_total", MetricKind.COUNTER, "Mentions refused, by reason.", ("reason",)),
@@ -80,16 +79,15 @@ class MentionServicer(mention_service_pb2_grpc.MentionServiceServicer):
     async def ImportMentions(
         self, request_iterator: AsyncIterator[import_pb2.ImportRequest], context: Any
     ) -> operations_pb2.Operation:
-        first = await anext(aiter(request_iterator), None)
-        if first is None or not first.HasField("config"):
-            raise ImportConfigError("the first message of an upload is its configuration", field="config")
-        arguments = arguments_from_pb(first.config)
-        blob = await self._ports.artifacts.put(_chunks(request_iterator))
+        requests = aiter(request_iterator)
+        config = await upload_config(requests)
+        arguments = arguments_from_pb(config)
+        blob = await self._ports.artifacts.put(upload_chunks(requests))
         operation = await self._ports.operations.start(
             IMPORT_KIND,
             {**arguments, "file": blob.digest},
-            request_id=first.config.request_id,
-            owner=first.config.owner,
+            request_id=config.request_id,
+            owner=config.owner,
         )
         return operation_to_pb(operation, SERVICE)
 
@@ -143,16 +141,3 @@ def arguments_from_pb(config: import_pb2.ImportConfig) -> dict[str, Any]:
         "synthetic": config.synthetic,
         "dry_run": config.dry_run,
     }
-
-
-async def _chunks(requests: AsyncIterator[import_pb2.ImportRequest]) -> AsyncIterator[bytes]:
-    """Yield the file's bytes as they come. Raises ImportTooLargeError, ImportConfigError."""
-    total = 0
-    async for request in requests:
-        if not request.HasField("chunk"):
-            raise ImportConfigError("the configuration comes once, first", field="config")
-        total += len(request.chunk)
-        if total > MAX_UPLOAD_BYTES or len(request.chunk) > MAX_CHUNK_BYTES:
-            message = f"a file has at most {MAX_UPLOAD_BYTES} bytes, a chunk {MAX_CHUNK_BYTES}"
-            raise ImportTooLargeError(message, field="file", limit=MAX_UPLOAD_BYTES)
-        yield request.chunk
