@@ -1,4 +1,4 @@
-"""``zhike import``: products, customers, orders, events and mentions out of files, through the same door as any shop's."""
+"""``zhike import``: products, customers, orders, events and mentions out of files, by the door of any shop."""
 
 import asyncio
 from collections.abc import AsyncIterator
