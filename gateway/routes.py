@@ -13,6 +13,7 @@ from gateway.routers import (
     promises,
     public,
     storefront,
+    tone,
     webhooks,
 )
 
@@ -29,6 +30,7 @@ def all_endpoints() -> tuple[Endpoint, ...]:
         *desk.ENDPOINTS,
         *pr.ENDPOINTS,
         *alerts.ENDPOINTS,
+        *tone.ENDPOINTS,
         *admin.ENDPOINTS,
         *webhooks.ENDPOINTS,
         *public.endpoints(),

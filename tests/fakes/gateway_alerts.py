@@ -1,9 +1,9 @@
-"""Alerts as the gateway sees them: one open alert, one silence, and what goes wrong by its name."""
+"""Alerts and tone models as the gateway sees them: one open alert, one silence, one model, and what goes wrong."""
 
 from typing import Any
 
 from google.protobuf.timestamp_pb2 import Timestamp
-from zhike.reputation.v1 import alert_pb2, alert_service_pb2
+from zhike.reputation.v1 import alert_pb2, alert_service_pb2, tone_service_pb2
 
 from services.chassis.errors import ErrorKind, NotFoundError, ZhikeError
 from services.chassis.eventlog.port import Event
@@ -43,7 +43,7 @@ class FakeAlertLog(FakeOrderLog):
 
 
 class FakeAlerts:
-    """The methods of AlertService, for FakeServices."""
+    """The methods of AlertService and ToneService, for FakeServices."""
 
     def _ListAlerts(self, request: Any) -> Any:
         return alert_service_pb2.ListAlertsResponse(alerts=[alert()], next_page_token="" if request.live else "next")
@@ -92,6 +92,13 @@ class FakeAlerts:
         _known(request.id, "silence")
         return silence(id=request.id, active=False)
 
+    def _ListToneModels(self, request: Any) -> Any:
+        return tone_service_pb2.ListToneModelsResponse(models=[tone_model()])
+
+    def _PromoteToneModel(self, request: Any) -> Any:
+        _known(request.version, "tone model")
+        return tone_model(request.version)
+
 
 def alert(alert_id: str = ALERT_ID, **fields: Any) -> alert_pb2.Alert:
     """Return an alert with one of everything."""
@@ -122,6 +129,22 @@ def alert(alert_id: str = ALERT_ID, **fields: Any) -> alert_pb2.Alert:
         **fields,
     }
     return alert_pb2.Alert(id=alert_id, **given)
+
+
+def tone_model(version: str = "tone-1") -> tone_service_pb2.ToneModel:
+    """Return a model with its card."""
+    return tone_service_pb2.ToneModel(
+        version=version,
+        in_force=True,
+        create_time=TIME,
+        promote_time=TIME,
+        data={"reviews.csv": 1_200},
+        texts=1_200,
+        by_label={"positive": 600, "negative": 600},
+        by_language={"zh": 1_200},
+        accuracy=0.9,
+        majority=0.5,
+    )
 
 
 def silence(**fields: Any) -> alert_pb2.Silence:

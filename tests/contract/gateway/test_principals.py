@@ -74,6 +74,9 @@ RULES: dict[str, set[Role] | frozenset[Role]] = {
     "GET /v1/silences": DESK,
     "GET /v1/silences/{id}": DESK,
     "POST /v1/silences/{id}:expire": DESK,
+    "POST /v1/tone-models:train": {Role.OPERATOR},
+    "GET /v1/tone-models": DESK,
+    "POST /v1/tone-models/{version}:promote": {Role.OPERATOR},
     "PATCH /v1/products/{id}": BACKEND,
     "GET /v1/operations/{id}": BACKEND | DESK,
     "GET /v1/operations/{id}/errors": BACKEND | DESK,
@@ -146,6 +149,7 @@ BODIES: dict[str, dict[str, Any]] = {
     "POST /v1/models:train": {},
     "POST /v1/models:score": {},
     "POST /v1/models/{version}:promote": {"reason": "a test"},
+    "POST /v1/tone-models/{version}:promote": {},
     "POST /v1/keys": {"name": "fresh", "kind": "publishable"},
     "POST /v1/system/{service}/projections/{projection}:rebuild": {},
     "POST /v1/system/{service}/projections/{projection}/dead-letters:redrive": {},
@@ -177,7 +181,7 @@ async def _ask(shop: Shop, route: str, role: Role | None) -> Any:
     filled = re.sub(r"\{(\w+)\}", lambda match: values[match.group(1)], path)
     parameters = {"identifier": "login:a"} if route == "GET /v1/cart" and role not in {*SHOPPERS, None} else None
     arguments: dict[str, Any] = {"params": parameters}
-    if path.endswith(":import"):
+    if path.endswith(":import") or path == "/v1/tone-models:train":
         arguments |= {"content": b"{}\n", "headers": {"Content-Type": "application/x-ndjson"}}
     elif path.startswith("/v1/carriers/"):
         signed = {"Content-Type": "application/json", "Aftership-Hmac-Sha256": "c2lnbmVk"}
