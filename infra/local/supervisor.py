@@ -69,6 +69,9 @@ class Supervisor:
 
         Raises AlreadySupervisedError, PortTakenError, StartFailedError.
         """
+        # This process asks over gRPC how others stand while it starts more of them: gRPC's fork handlers would crash such
+        # a child before its exec. Read when gRPC first starts.
+        os.environ["GRPC_ENABLE_FORK_SUPPORT"] = "0"
         data = self._plan.data
         data.mkdir(parents=True, exist_ok=True)
         try:
@@ -133,7 +136,7 @@ class Supervisor:
             raise StartFailedError(
                 f"{name} ended with {ended.result()} before it was ready; see {self._output.path(name)}"
             )
-        child.ever_ready = True
+        child.ever_ready = child.is_ready = True
         self._guards.append(asyncio.create_task(self._keep_up(child), name=f"keep {child.process.name} up"))
 
     async def _keep_up(self, child: _Child) -> None:
@@ -157,7 +160,8 @@ class Supervisor:
                 self._output.say(f"{child.process.name}: {error.strerror or error}", style="bold red")
 
     async def _note_ready(self, child: _Child) -> None:
-        await wait_until_ready(child.process, self._plan.host)
+        if not child.is_ready:
+            await wait_until_ready(child.process, self._plan.host)
         child.is_ready = True
 
     async def _spawn(self, child: _Child) -> None:
