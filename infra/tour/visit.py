@@ -86,7 +86,7 @@ class Visit:
     async def follow(
         self, path: str, until: Callable[[Told], bool], *, key: str, after: str = "", limit_s: float
     ) -> None:
-        """Read a stream until an event is the last that is wanted, and keep the events' names as evidence.
+        """Read a stream until an event is the last that is wanted, and keep what facts it told as evidence.
 
         Raises StepFailedError when it cannot be opened, or ends or goes on for ``limit_s`` without that event.
         """
@@ -97,7 +97,8 @@ class Visit:
             async with asyncio.timeout(limit_s), self.client.stream("GET", path, headers=headers) as answer:
                 status = answer.status_code
                 async for told in _told(answer):
-                    names.append(f"{told.event} {told.id}".strip())
+                    if "type" in told.body:
+                        names.append(told.body["type"])
                     if until(told):
                         return
         except TimeoutError:

@@ -73,6 +73,8 @@ class TourReputation:
             "kind": "brand",
             "subject": brand,
             "state": "open",
+            "level_name": {"zh": "二级", "en": "II"},
+            "summary": {"zh": "激增", "en": "burst"},
             "owner": "",
             "version": 1,
             "escalated": 0,
