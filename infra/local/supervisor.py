@@ -69,8 +69,8 @@ class Supervisor:
 
         Raises AlreadySupervisedError, PortTakenError, StartFailedError.
         """
-        # This process asks over gRPC how others stand while it starts more of them, and gRPC's fork handlers would crash
-        # such a child before its exec. Read when gRPC first starts.
+        # This process asks over gRPC how others stand while it starts more of them; gRPC's fork handlers would crash
+        # such a child before its exec. The variable is read when gRPC first starts.
         os.environ["GRPC_ENABLE_FORK_SUPPORT"] = "0"
         data = self._plan.data
         data.mkdir(parents=True, exist_ok=True)
