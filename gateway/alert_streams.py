@@ -117,10 +117,13 @@ class AlertStreams:
     ) -> AsyncGenerator[News | None, None]:
         """Yield what moves, None after ``quiet_s`` without anything; ends when the stream is to close."""
         while not watcher.closing.is_set():
-            if place is None:
-                place = await self._patiently(watcher, self._head)
+            head = await self._patiently(watcher, self._head)
+            if head is None:
+                return
+            if place is None or len(place.seqs) != len(head.seqs):
+                place = head
                 live = await self._patiently(watcher, lambda: self._live(shop))
-                if place is None or live is None:
+                if live is None:
                     return
                 for number, alert in enumerate(live, start=1):
                     # A client that leaves in the middle of these has no place yet, and begins again.

@@ -188,6 +188,12 @@ async def test_a_place_of_a_log_that_began_anew_is_answered_with_the_live_ones(s
         assert [place for _, place, _ in await stream.until(2)] == ["g1.1", "g1+.1"]
 
 
+async def test_a_place_of_another_number_of_partitions_is_answered_with_the_live_ones(shop: Shop) -> None:
+    shop.services.alert_log.append()
+    async with watching(shop, headers={"Last-Event-ID": "g1.0-0"}) as stream:
+        assert [place for _, place, _ in await stream.until(1)] == ["g1.1"]
+
+
 @pytest.mark.parametrize("place", ["7", "g1", "g1.", "g1.x", "g1.1-", "g 1.1", "g1." + "9" * 16, "g1.1" + "-1" * 64])
 async def test_a_place_that_is_none_is_refused(shop: Shop, place: str) -> None:
     answer = await shop.get(STREAM, Role.STAFF, params={"after": place})
