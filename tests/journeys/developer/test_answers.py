@@ -86,6 +86,22 @@ class Developer:
             time.sleep(0.1)
 
 
+# Orders and mentions are followed from door to door by journeys of their own (shopper/, pr/).
+WALKED_ELSEWHERE = (
+    "/v1/orders",
+    "/v1/shipments",
+    "/v1/returns",
+    "/v1/carriers",
+    "/v1/products/{id}/promise",
+    "/v1/mentions",
+    "/v1/sources",
+    "/v1/brands",
+    "/v1/alerts",
+    "/v1/silences",
+    "/v1/tone",
+)
+
+
 @pytest.fixture
 def developer(empty_shop: Platform) -> Iterator[Developer]:
     caller = Developer(empty_shop)
@@ -99,8 +115,13 @@ def test_every_answer_of_the_real_services_has_its_documented_form(developer: De
     _serve_at_the_desk(developer)
     _operate(developer)
     _tell_others(developer)
-    documented = {f"{method.upper()} {path}" for path, methods in DOCUMENT["paths"].items() for method in methods}
-    assert developer.called == documented
+    documented = {
+        f"{method.upper()} {path}"
+        for path, methods in DOCUMENT["paths"].items()
+        if not path.startswith(WALKED_ELSEWHERE)
+        for method in methods
+    }
+    assert {each for each in developer.called if not each.partition(" ")[2].startswith(WALKED_ELSEWHERE)} == documented
 
 
 def _import_a_catalogue(developer: Developer) -> None:
