@@ -26,6 +26,7 @@ from gateway.demo_shop.personas import Persona, load_personas
 from gateway.demo_shop.tray import Tray
 from gateway.endpoints import Answer, Body, Call, Endpoint, EndpointRoute, Handler, Parts, json_answer
 from gateway.keys import KeyName
+from gateway.limits import Rate
 from gateway.parameters import NO_QUERY, Query, Text
 from gateway.principals import PUBLIC, Role
 from gateway.public_form import public_form
@@ -39,6 +40,7 @@ CHANNEL: Final = "web"
 BROWSER_KEY: Final = "demo-shop-browser"
 BACKEND_KEY: Final = "demo-shop-backend"
 CSP: Final = "default-src 'self'; base-uri 'none'; object-src 'none'; frame-ancestors 'none'; form-action 'self'"
+RATE: Final = Rate(20.0, 200)  # of one address; none of these routes asks for a key
 SESSION_QUERY: Final = Query(Text("persona", "Whom to be.", 80))
 
 
@@ -68,10 +70,12 @@ class DemoShop:
     def routes(self) -> Sequence[BaseRoute]:
         """Return what to mount."""
         endpoints = (
-            _endpoint("/shop/session", "Be somebody", self._session, query=SESSION_QUERY),
-            _endpoint("/shop/checkout", "Buy what is in the cart", self._buy, CheckoutForm),
-            _endpoint("/shop/my-orders", "List the guest's orders", self._my_orders, GuestForm),
-            _endpoint("/shop/order-access", "Make a link to an order", self._order_access, OrderAccessForm),
+            _endpoint("/shop/session", "Be somebody", self._limited(self._session), query=SESSION_QUERY),
+            _endpoint("/shop/checkout", "Buy what is in the cart", self._limited(self._buy), CheckoutForm),
+            _endpoint("/shop/my-orders", "List the guest's orders", self._limited(self._my_orders), GuestForm),
+            _endpoint(
+                "/shop/order-access", "Make a link to an order", self._limited(self._order_access), OrderAccessForm
+            ),
         )
         return (
             *(EndpointRoute(each, self._parts) for each in endpoints),
@@ -79,6 +83,17 @@ class DemoShop:
             Route("/shop", _page),
             Route("/shop/{path:path}", _page),
         )
+
+    def _limited(self, handle: Handler) -> Handler:
+        """Return the handler for as many calls as one address may make."""
+
+        async def limited(call: Call) -> Answer:
+            client = call.scope.get("client")
+            self._parts.admission.limiter.take(f"demo {client[0] if client else ''}", RATE)
+            answer: Answer = await handle(call)
+            return answer
+
+        return limited
 
     async def _session(self, call: Call) -> Answer:
         personas = load_personas(self._data)

@@ -110,7 +110,7 @@ async def signed_webhooks_were_received_and_verify(visit: Visit) -> None:
 
 async def _listen(visit: Visit) -> None:
     """Have the platform tell this visit's receiver of alerts."""
-    check(visit.receiver is not None, "no receiver may be called: start with zhike up --demo")
+    check(visit.receiver is not None, "nobody may be called: start with zhike up --demo, one tour at a time")
     assert visit.receiver is not None
     asked = {"url": visit.receiver.url, "event_types": list(TOLD), "owner": OWNER, "request_id": f"tour-{visit.number}"}
     target = await visit.post(TARGETS, asked, key="operator")

@@ -84,6 +84,7 @@ class View {
     const before = this.order;
     this.order = next;
     this.draw();
+    document.title = `${said(next.headline_words)} · ${t("shop.name")}`;
     const heard = next.promise?.notices.at(-1);
     if (heard && heard.slip > (before.promise?.notices.length || 0)) this.say(said(heard.words));
     else if (next.headline !== before.headline) this.say(said(next.headline_words));

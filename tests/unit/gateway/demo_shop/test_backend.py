@@ -14,7 +14,7 @@ from zhike.recommendation.v1 import prediction_service_pb2
 
 from gateway.app import build_app
 from gateway.demo_shop.personas import PERSONAS_FILE
-from gateway.demo_shop.routes import CSP, DemoShop
+from gateway.demo_shop.routes import CSP, RATE, DemoShop
 from gateway.demo_shop.tray import SECONDS, SECONDS_LEAST, Ticket, Tray
 from services.chassis.documents.memory import MemoryDocuments
 from services.chassis.errors import ErrorKind, ZhikeError
@@ -218,6 +218,12 @@ async def test_the_page_learns_who_one_may_be_and_no_secret_key(backend: Backend
     assert "orders" not in session["persona"]
     unknown = await backend.post("/shop/session?persona=h9", {})
     problem_of(unknown, HTTPStatus.NOT_FOUND, "NOT_FOUND")
+
+
+async def test_one_address_may_ask_so_often_and_not_once_more(backend: Backend) -> None:
+    answers = [await backend.post("/shop/my-orders", {"persona": "h1"}) for _ in range(RATE.burst + 1)]
+    assert [answer.status_code for answer in answers[:-1]] == [HTTPStatus.OK] * RATE.burst
+    problem_of(answers[-1], HTTPStatus.TOO_MANY_REQUESTS, "RATE_LIMITED")
 
 
 @pytest.mark.parametrize("path", ["/shop", "/shop/orders", "/shop/orders/o-1"])
