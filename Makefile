@@ -53,7 +53,7 @@ test-browser: $(STAMP)  ## the pages in a headless browser (needs chromium-headl
 	$(PYTEST) tests/browser
 
 pictures: $(STAMP)  ## take the README's pictures of the demo shop anew
-	ZHIKE_SCREENSHOTS=$(VENV)/pictures $(PYTEST) tests/browser/test_demo_shop.py
+	ZHIKE_SCREENSHOTS=$(VENV)/pictures $(PYTEST) tests/browser/test_demo_shop.py tests/browser/test_orders.py
 	for name in $$(grep -oE 'docs/pictures/[a-z0-9-]+\.png' README.md | sort -u); do \
 		cp $(VENV)/pictures/$${name##*/} $$name; done
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from benchmarks.durability_processes import LOG, OWNER, PROJECTION, READER, VISITORS, visitors_projection
 from services.chassis.documents.port import Collection, DocumentStore
 from services.chassis.eventlog.rebuild import Build
+from services.kits.purchases import ORDER_EVENTS
 from services.knowledge.store.collections import (
     ACTIVITY,
     ORDERS,
@@ -15,9 +16,11 @@ from services.knowledge.store.collections import (
 from services.knowledge.store.projections import ShoppingProjection
 from services.search.jobs.log_mining import SEARCHES_LOG, LogMiner, miner_projection
 from services.search.settings import SearchSettings
-from services.search.store.mined import MINED
+from services.search.store.mined import COUNTED_ORDERS, MINED
 from services.search.store.mined import PROJECTION as MINING
 from services.search.store.secret import attribution_secret
+
+SHOPPERS_LOGS = (("knowledge", USER_EVENTS), ("orders", ORDER_EVENTS))
 
 
 @dataclass(frozen=True)
@@ -64,10 +67,14 @@ CHASSIS_STAGE = Stage(
 )
 
 PLATFORM_STAGE = Stage(
-    programs={"knowledge": ("services.knowledge.main",), "search": ("services.search.main",)},
+    programs={
+        "knowledge": ("services.knowledge.main",),
+        "search": ("services.search.main",),
+        "orders": ("services.orders.main",),
+    },
     checks=[
-        Check("knowledge", SHOPPING, [ORDERS, ACTIVITY], [("knowledge", USER_EVENTS)], _shopping),
-        Check("search", MINING, [MINED], [("search", SEARCHES_LOG), ("knowledge", USER_EVENTS)], _mined),
+        Check("knowledge", SHOPPING, [ORDERS, ACTIVITY], SHOPPERS_LOGS, _shopping),
+        Check("search", MINING, [MINED, COUNTED_ORDERS], [("search", SEARCHES_LOG), *SHOPPERS_LOGS], _mined),
     ],
 )
 

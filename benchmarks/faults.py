@@ -381,6 +381,7 @@ def _measured(arguments: argparse.Namespace, console: Console) -> Report:
 
 def main() -> None:
     """Measure, or sum up, and print."""
+    os.environ["GRPC_ENABLE_FORK_SUPPORT"] = "0"  # as in infra/local/supervisor.py; here gRPC may start before it
     arguments, console = _arguments(), Console(stderr=True)
     try:
         if arguments.merge:

@@ -27,16 +27,15 @@ from services.chassis.documents.sqlite import SqliteDocuments
 from services.chassis.eventlog.documents_log import DocumentsLog
 from services.chassis.eventlog.metrics import EVENTLOG_METRICS
 from services.chassis.eventlog.port import Event
-from services.chassis.eventlog.projection import KeyedProjection
 from services.chassis.eventlog.reader import Reader
 from services.chassis.eventlog.running import running
 from services.chassis.metrics import Metrics
 from services.search.domain.suggestions import Completion
-from services.search.jobs.log_mining import SEARCHES_LOG, LogMiner, miner_projection
+from services.search.jobs.log_mining import SEARCHES_LOG, LogMiner, MinedNumbers, miner_projection
 from services.search.jobs.search_log import GATHER_S, SearchLog
 from services.search.main import SEARCH_METRICS
 from services.search.servicer.searches import SearchServicer
-from services.search.store.mined import MINED, PROJECTION
+from services.search.store.mined import COUNTED_ORDERS, MINED, PROJECTION
 from services.search.usecases.finding import Request
 from services.search.usecases.searching import Query, Searching, Served
 
@@ -133,11 +132,11 @@ async def _orders_us(folder: Path) -> float:
         return (time.process_time() - started) / (ORDERS - ORDERS_AT_ONCE) * 1e6
 
 
-async def _mined_documents(folder: Path, stack: AsyncExitStack) -> tuple[SqliteDocuments, KeyedProjection]:
+async def _mined_documents(folder: Path, stack: AsyncExitStack) -> tuple[SqliteDocuments, MinedNumbers]:
     shutil.rmtree(folder, ignore_errors=True)
     documents = SqliteDocuments.open(folder / "documents.sqlite")
     stack.push_async_callback(documents.close)
-    await documents.declare(MINED)
+    await documents.declare(MINED, COUNTED_ORDERS)
     miner = LogMiner(bytes(32), ZoneInfo("Asia/Shanghai"))
     return documents, miner_projection(documents, miner)(PROJECTION, lambda collection: collection)
 

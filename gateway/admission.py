@@ -28,6 +28,7 @@ class Admission:
             Role.STAFF: secret,
             Role.LOAD: Rate(settings.load_rate_per_s, settings.secret_burst),
             Role.OPERATOR: NO_LIMIT,
+            Role.ORDER: NO_LIMIT,  # as shoppers
         }
 
     async def admit(self, headers: Headers, roles: frozenset[Role], record: RequestRecord, *, address: str) -> Identity:
@@ -51,4 +52,6 @@ class Admission:
             return self.limiter.take(f"visitor {principal.name} {visitor}", self._shopper_rate)
         if principal.role is Role.SHOPPER:
             return self.limiter.take(f"shopper {principal.owner} {principal.identifiers[0]}", self._shopper_rate)
+        if principal.role is Role.ORDER:
+            return self.limiter.take(f"order {principal.order_id}", self._shopper_rate)
         return allowance

@@ -12,6 +12,8 @@ from gateway.errors import (
 )
 from gateway.keys import KeyStore
 from gateway.limits import Rate, RateLimiter
+from gateway.order_access import PREFIX as ORDER_PREFIX
+from gateway.order_access import OrderTokens
 from gateway.principals import Principal, Role
 from gateway.settings import GatewaySettings
 from gateway.tokens import OPERATOR_PREFIX, OperatorToken, ShopperTokens
@@ -42,11 +44,12 @@ class Authenticator:
         operator: OperatorToken,
         limiter: RateLimiter,
         *,
+        orders: OrderTokens,
         clock: Clock,
         settings: GatewaySettings,
         cache_limit: int = CACHE_LIMIT,
     ) -> None:
-        self._keys, self._tokens, self._operator = keys, tokens, operator
+        self._keys, self._tokens, self._operator, self._orders = keys, tokens, operator, orders
         self._limiter, self._clock, self._cache_limit = limiter, clock, cache_limit
         self._trusted_s = settings.key_cache_ms / 1_000
         self._failed_rate = Rate(settings.failed_rate_per_s, settings.failed_burst)
@@ -103,7 +106,7 @@ class Authenticator:
             if not self._operator.matches(text):
                 raise TokenInvalidError("this is not the operator token of this deployment")
             return Identity(Principal(Role.OPERATOR, name="operator", owner="operator"), ""), self._trusted_s
-        token = self._tokens.read(text)
+        token = await self._orders.read(text) if text.startswith(ORDER_PREFIX) else self._tokens.read(text)
         await self._check_minting_key(token.key_id)
         return Identity(token.principal, token.key_id), token.expire_time_s - self._clock.now().timestamp()
 

@@ -8,13 +8,14 @@ from google.longrunning import operations_pb2
 from google.protobuf.message import Message
 from zhike.chassis.v1 import event_log_service_pb2, system_service_pb2
 from zhike.knowledge.v1 import customer_pb2, customer_service_pb2, user_event_service_pb2
+from zhike.orders.v1 import order_import_service_pb2, order_pb2, order_service_pb2
 from zhike.recommendation.v1 import model_service_pb2, prediction_service_pb2
 from zhike.search.v1 import product_pb2, product_service_pb2, query_insight_service_pb2, search_service_pb2
 from zhike.type.v1 import import_pb2
 
 from services.chassis.clients import Method, declare_method
 
-SERVICES: Final = ("knowledge", "search", "recommendation")
+SERVICES: Final = ("knowledge", "search", "recommendation", "orders", "reputation")
 
 RequestT = TypeVar("RequestT", bound=Message)
 ResponseT = TypeVar("ResponseT", bound=Message)
@@ -258,6 +259,74 @@ SET_CONSENT: Final = Remote(
     ),
     WRITE_TIMEOUT_MS,
 )
+GET_ORDER: Final = Remote(
+    declare_method(
+        "orders",
+        order_service_pb2,
+        "OrderService/GetOrder",
+        order_service_pb2.GetOrderRequest,
+        order_pb2.Order,
+        idempotent=True,
+        coalesced=True,
+    ),
+    PAGE_TIMEOUT_MS,
+)
+BATCH_GET_ORDERS: Final = Remote(
+    declare_method(
+        "orders",
+        order_service_pb2,
+        "OrderService/BatchGetOrders",
+        order_service_pb2.BatchGetOrdersRequest,
+        order_service_pb2.BatchGetOrdersResponse,
+        idempotent=True,
+    ),
+    PAGE_TIMEOUT_MS,
+)
+WRITE_ORDER_EVENTS: Final = Remote(
+    declare_method(
+        "orders",
+        order_service_pb2,
+        "OrderService/WriteOrderEvents",
+        order_service_pb2.WriteOrderEventsRequest,
+        order_service_pb2.WriteOrderEventsResponse,
+        idempotent=True,  # every fact is named by its source, or by its content
+        coalesced=True,
+    ),
+    WRITE_TIMEOUT_MS,
+)
+CREATE_ORDER: Final = Remote(
+    declare_method(
+        "orders",
+        order_service_pb2,
+        "OrderService/CreateOrder",
+        order_service_pb2.CreateOrderRequest,
+        order_service_pb2.CreateOrderResponse,
+        idempotent=True,  # by its number, as the two below by theirs
+    ),
+    WRITE_TIMEOUT_MS,
+)
+CREATE_SHIPMENT: Final = Remote(
+    declare_method(
+        "orders",
+        order_service_pb2,
+        "OrderService/CreateShipment",
+        order_service_pb2.CreateShipmentRequest,
+        order_service_pb2.CreateShipmentResponse,
+        idempotent=True,
+    ),
+    WRITE_TIMEOUT_MS,
+)
+CREATE_RETURN: Final = Remote(
+    declare_method(
+        "orders",
+        order_service_pb2,
+        "OrderService/CreateReturn",
+        order_service_pb2.CreateReturnRequest,
+        order_service_pb2.CreateReturnResponse,
+        idempotent=True,
+    ),
+    WRITE_TIMEOUT_MS,
+)
 IMPORT_PRODUCTS: Final = declare_method(
     "search", product_service_pb2, "ProductService/ImportProducts", import_pb2.ImportRequest, _Operation
 )
@@ -265,7 +334,7 @@ IMPORT_CUSTOMERS: Final = declare_method(
     "knowledge", customer_service_pb2, "CustomerService/ImportCustomers", import_pb2.ImportRequest, _Operation
 )
 IMPORT_ORDERS: Final = declare_method(
-    "knowledge", user_event_service_pb2, "UserEventService/ImportOrders", import_pb2.ImportRequest, _Operation
+    "orders", order_import_service_pb2, "OrderImportService/ImportOrders", import_pb2.ImportRequest, _Operation
 )
 IMPORT_EVENTS: Final = declare_method(
     "knowledge", user_event_service_pb2, "UserEventService/ImportUserEvents", import_pb2.ImportRequest, _Operation

@@ -99,10 +99,17 @@ class TokenInvalidError(ZhikeError):
 
 
 class TokenExpiredError(ZhikeError):
-    """A shopper token past its hour."""
+    """A shopper token past its hour, or an order's access token past its day."""
 
     kind = ErrorKind.UNAUTHENTICATED
     reason = "TOKEN_EXPIRED"
+
+
+class TokenRevokedError(ZhikeError):
+    """An order's access token that was taken back."""
+
+    kind = ErrorKind.UNAUTHENTICATED
+    reason = "TOKEN_REVOKED"
 
 
 class ScopeMissingError(ZhikeError):
@@ -117,6 +124,13 @@ class IdentifierNotAllowedError(ZhikeError):
 
     kind = ErrorKind.FORBIDDEN
     reason = "IDENTIFIER_NOT_ALLOWED"
+
+
+class TokenForAnotherOrderError(ZhikeError):
+    """An access token shows one order, and another was asked for."""
+
+    kind = ErrorKind.FORBIDDEN
+    reason = "TOKEN_FOR_ANOTHER_ORDER"
 
 
 class OriginNotAllowedError(ZhikeError):
@@ -222,6 +236,12 @@ class OverloadedError(UnavailableError):
     """More requests at once than this process answers in good time."""
 
     reason = "OVERLOADED"
+
+
+class StreamsFullError(UnavailableError):
+    """More open streams than this process, or one order, has."""
+
+    reason = "STREAMS_FULL"
 
 
 class FieldsInvalidError(InvalidArgumentError):

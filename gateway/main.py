@@ -18,6 +18,7 @@ from starlette.routing import BaseRoute
 from starlette.types import ASGIApp
 
 from gateway.admission import Admission
+from gateway.alert_streams import ALERTS_LOG, AlertStreams
 from gateway.app import build_app
 from gateway.authentication import Authenticator
 from gateway.demo_shop.routes import DemoShop
@@ -27,6 +28,8 @@ from gateway.joined_writes import GatewayHttpProtocol
 from gateway.keys import KeyStore
 from gateway.limits import RateLimiter
 from gateway.metrics import GATEWAY_METRICS
+from gateway.order_access import OrderTokens
+from gateway.order_streams import OrderStreams
 from gateway.parameters import LANGUAGES
 from gateway.settings import GatewaySettings
 from gateway.tokens import OPERATOR_FILE, SECRET_FILE, OperatorToken, ShopperTokens, load_operator_token, load_secrets
@@ -35,12 +38,14 @@ from services.chassis.clients import Clients
 from services.chassis.clock import SystemClock
 from services.chassis.documents.measured import STORE_METRICS, MeasuredDocuments
 from services.chassis.errors import ZhikeError
-from services.chassis.logs import configure_logs, get_log
+from services.chassis.eventlog.subscription import RemoteSource
+from services.chassis.logs import configure_logs, get_log, log_defect
 from services.chassis.metrics import CHASSIS_METRICS, Metrics, stop_serving
 from services.chassis.readiness import Readiness
 from services.chassis.server import EXIT_SETTINGS, EXIT_START, StartError, collect_traces
 from services.chassis.settings import SettingsError, load_settings
 from services.chassis.standing import Standings
+from services.kits.purchases import ORDER_EVENTS
 
 SERVICE: Final = "gateway"
 BACKLOG: Final = 2_048
@@ -77,10 +82,15 @@ async def built(settings: GatewaySettings) -> AsyncIterator[Gateway]:
         keys = KeyStore(documents, clock)
         await keys.open()
         data = settings.data.absolute()
-        tokens = ShopperTokens(load_secrets(adapters.folder / SECRET_FILE), clock)
+        signing_secrets = load_secrets(adapters.folder / SECRET_FILE)
+        tokens = ShopperTokens(signing_secrets, clock)
+        order_tokens = OrderTokens(signing_secrets, documents, clock)
+        await order_tokens.open()
         operator = OperatorToken(load_operator_token(data / OPERATOR_FILE))
         limiter = RateLimiter(clock)
-        authenticator = Authenticator(keys, tokens, operator, limiter, clock=clock, settings=settings)
+        authenticator = Authenticator(
+            keys, tokens, operator, limiter, orders=order_tokens, clock=clock, settings=settings
+        )
         parts = Parts(
             settings=settings,
             caller=clients,
@@ -90,13 +100,16 @@ async def built(settings: GatewaySettings) -> AsyncIterator[Gateway]:
             clock=clock,
             start_time=clock.now(),
             fallbacks=Fallbacks(clock, metrics),
+            order_tokens=order_tokens,
+            order_streams=OrderStreams(RemoteSource(clients, "orders", ORDER_EVENTS), clients, metrics),
+            alert_streams=AlertStreams(RemoteSource(clients, "reputation", ALERTS_LOG), clients, metrics),
             readiness=readiness,
         )
         for language in LANGUAGES:
             parts.fallbacks.popular.want(settings.default_shop, language)
         pages: tuple[BaseRoute, ...] = ()
         if settings.demo:
-            shop = DemoShop(keys, tokens, data=data, default_shop=settings.default_shop)
+            shop = DemoShop(parts, documents, data=data)
             await shop.open()
             pages = tuple(shop.routes())
         metrics.gauge("zhike_rate_limit_buckets").set_function(lambda: len(limiter))
@@ -137,13 +150,31 @@ async def _run(settings: GatewaySettings) -> None:
             metrics = f"{settings.bind}:{metrics_port}"
             log.info("ready", address=address, metrics=metrics, pid=os.getpid(), demo=settings.demo)
 
-        server = _Server(_uvicorn_config(gateway.app, settings), say_ready)
+        server, parts = _Server(_uvicorn_config(gateway.app, settings), say_ready), gateway.parts
+
+        def stop() -> None:
+            server.stop()
+            parts.order_streams.close()
+            parts.alert_streams.close()
+
+        def stop_if_broken(task: asyncio.Task[None]) -> None:
+            """A gateway without its background looks well and is not: the supervisor starts another."""
+            error = None if task.cancelled() else task.exception()
+            if error is not None:
+                log_defect(log, "background work broke off", error)
+                stop()
+
         for number in (signal.SIGTERM, signal.SIGINT):
-            asyncio.get_running_loop().add_signal_handler(number, server.stop)
+            asyncio.get_running_loop().add_signal_handler(number, stop)
         _spare_the_collector()
-        parts = gateway.parts
-        for background in (_watch_loop(gateway.metrics), parts.fallbacks.popular.keep_fresh(parts.caller)):
-            stack.callback(asyncio.create_task(background).cancel)
+        for background in (
+            _watch_loop(gateway.metrics),
+            parts.fallbacks.popular.keep_fresh(parts.caller),
+            parts.order_streams.run(),
+        ):
+            task = asyncio.create_task(background)
+            task.add_done_callback(stop_if_broken)
+            stack.callback(task.cancel)
         await server.serve([listening])
         await gateway.parts.readiness.drain()
         log.info("stopping")

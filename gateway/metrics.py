@@ -18,5 +18,10 @@ GATEWAY_METRICS: tuple[Metric, ...] = (
         "Answers given in the place of a service that was down or late: popular, stale-page.",
         ("answer",),
     ),
+    Metric("zhike_order_streams", MetricKind.GAUGE, "Open streams of orders."),
+    Metric(
+        "zhike_order_stream_updates_total", MetricKind.COUNTER, "Orders as they stand, handed to those who watch them."
+    ),
+    Metric("zhike_alert_streams", MetricKind.GAUGE, "Open streams of alerts."),
     Metric("zhike_rate_limit_buckets", MetricKind.GAUGE, "Token buckets held in memory."),
 )

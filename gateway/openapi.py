@@ -29,6 +29,7 @@ _HEADERS: Final = {
     "Idempotency-Key": "Makes a repetition of the request answer what the first answered; at most 255 characters.",
     "If-Match": "The ETag that the editor saw.",
     "If-None-Match": "The ETag that the caller has.",
+    "Last-Event-ID": "The id of the last event that was seen; a browser that connects again sends it by itself.",
     "Accept-Language": "zh or en, where the query names no language.",
 }
 _ANSWER_HEADERS: Final = {
@@ -41,8 +42,10 @@ _PATH_PARAMETERS: Final = {
     "placement": "The placement.",
     "purpose": "personalization or marketing.",
     "version": "The model version.",
-    "service": "knowledge, search or recommendation.",
+    "service": "knowledge, search, recommendation, orders or reputation.",
     "projection": "The projection.",
+    "target": "The webhook target.",
+    "carrier": "The name under which the sender is set up.",
 }
 _EVERYWHERE: Final = (HTTPStatus.INTERNAL_SERVER_ERROR,)
 _WITH_SERVICE: Final = (HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.GATEWAY_TIMEOUT)

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any, Final, Protocol
 from urllib.parse import unquote_to_bytes
 
@@ -134,6 +135,28 @@ class Flag:
 
     def schema(self) -> dict[str, Any]:
         return {"type": "boolean", "default": self.absent}
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """A time with its zone, as RFC 3339 writes it."""
+
+    name: str
+    description: str
+    absent: datetime | None = None
+
+    def read(self, texts: Sequence[str]) -> datetime:
+        text = _single(self.name, texts)
+        try:
+            time = datetime.fromisoformat(text)
+            if time.tzinfo is not None:
+                return time.astimezone(UTC)
+        except (ValueError, OverflowError):
+            pass
+        raise _invalid(self.name, "must be a time with its zone: 2026-11-23T10:00:00+08:00")
+
+    def schema(self) -> dict[str, Any]:
+        return {"type": "string", "format": "date-time"}
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""Who asks: the six roles, what each may act as, and which shopper a request is about."""
+"""Who asks: the seven roles, what each may act as, and which shopper a request is about."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -24,18 +24,20 @@ class Role(StrEnum):
     STAFF = "staff"
     LOAD = "load"
     OPERATOR = "operator"
+    ORDER = "order"  # who holds an order's access token
 
 
 SHOPPERS: Final = frozenset({Role.PUBLISHABLE, Role.SHOPPER})
 SECRET_SCOPES: Final = (Role.SHOP, Role.STAFF, Role.LOAD)
 # Who may do what; a route names one of these. ANYONE still needs a key: only health and documentation are public.
 PUBLIC: Final[frozenset[Role]] = frozenset()
-ANYONE: Final = frozenset(Role)
+ANYONE: Final = frozenset(Role) - {Role.ORDER}
 STOREFRONT: Final = frozenset({Role.PUBLISHABLE, Role.SHOPPER, Role.SHOP, Role.LOAD, Role.OPERATOR})
 BACKEND: Final = frozenset({Role.SHOP, Role.LOAD, Role.OPERATOR})
 DESK: Final = frozenset({Role.STAFF, Role.OPERATOR})
 BACKEND_OR_DESK: Final = BACKEND | DESK
 OPERATOR_ONLY: Final = frozenset({Role.OPERATOR})
+ORDER_READERS: Final = BACKEND_OR_DESK | {Role.SHOPPER, Role.ORDER}
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +54,7 @@ class Principal:
     channel: str = ""
     identifiers: tuple[str, ...] = ()
     synthetic: bool = False
+    order_id: str = ""  # of an access token: the one order that it shows
 
 
 NOBODY: Final = Principal(Role.PUBLISHABLE, name="", owner="")

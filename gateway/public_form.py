@@ -1,8 +1,8 @@
 """From a protobuf message to the public JSON, and back for money: the one converter of the routes that are not hot.
 
 Field names stay as in the proto, times are RFC 3339, money is {"amount", "currency"}, enum values lose their prefix and
-are written with dashes, 64-bit numbers are numbers, a ``*_json`` field is the JSON that it holds. A message that is not
-set is null; every other field is always there.
+are written with dashes, 64-bit numbers are numbers, a ``*_json`` field is the JSON that it holds. A message or an
+optional value that is not set is null; every other field is always there.
 """
 
 from collections.abc import Mapping
@@ -89,7 +89,7 @@ def _field(message: Message, field: Any) -> Any:
             values = field.message_type.fields_by_name["value"]
             return {str(key): _value(each, values) for key, each in sorted(value.items())}
         return [_value(each, field) for each in value]
-    if field.message_type is not None and not message.HasField(field.name):
+    if field.has_presence and not message.HasField(field.name):
         return None
     return _value(value, field)
 

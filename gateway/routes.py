@@ -1,7 +1,21 @@
 """All routes of the API, in one list."""
 
 from gateway.endpoints import Endpoint
-from gateway.routers import admin, collect, desk, merchandising, operations, public, storefront
+from gateway.routers import (
+    admin,
+    alerts,
+    collect,
+    desk,
+    merchandising,
+    operations,
+    orders,
+    pr,
+    promises,
+    public,
+    storefront,
+    tone,
+    webhooks,
+)
 
 
 def all_endpoints() -> tuple[Endpoint, ...]:
@@ -9,9 +23,15 @@ def all_endpoints() -> tuple[Endpoint, ...]:
     return (
         *storefront.ENDPOINTS,
         *collect.ENDPOINTS,
+        *orders.ENDPOINTS,
+        *promises.ENDPOINTS,
         *operations.ENDPOINTS,
         *merchandising.ENDPOINTS,
         *desk.ENDPOINTS,
+        *pr.ENDPOINTS,
+        *alerts.ENDPOINTS,
+        *tone.ENDPOINTS,
         *admin.ENDPOINTS,
+        *webhooks.ENDPOINTS,
         *public.endpoints(),
     )

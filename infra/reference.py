@@ -82,7 +82,8 @@ def _settings() -> Iterable[str]:
     for cls in sorted(_subclasses(ChassisSettings), key=lambda each: each.__module__):
         if cls.__module__.split(".")[0] in {"services", "gateway"} and issubclass(cls, ChassisSettings):
             owner = cls.__module__.split(".")[-2]
-            rows += [(owner, name, cls) for name in cls.model_fields if name not in shared]
+            own = vars(cls).get("__annotations__", {})  # what it inherits has a row of its own
+            rows += [(owner, name, cls) for name in cls.model_fields if name not in shared and name in own]
     for owner, name, cls in rows:
         field = cls.model_fields[name]
         default = "" if field.default is None else f"`{_plain(field.default)}`"

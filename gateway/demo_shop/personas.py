@@ -12,17 +12,21 @@ PERSONAS_LIMIT = 12
 
 @dataclass(frozen=True, slots=True)
 class Persona:
-    """One guest. ``name`` and ``text`` by language; ``identifiers`` in text form, the strongest first."""
+    """One guest. ``name`` and ``text`` by language; ``identifiers`` in text form, the strongest first.
+
+    ``orders``: ids of orders from before, the newest first.
+    """
 
     id: str
     sign: str
     name: dict[str, str]
     text: dict[str, str]
     identifiers: tuple[str, ...]
+    orders: tuple[str, ...] = ()
 
     def as_json(self) -> dict[str, Any]:
-        """Return the public form."""
-        return asdict(self)
+        """Return what the page is told."""
+        return {name: value for name, value in asdict(self).items() if name != "orders"}
 
 
 def load_personas(data: Path) -> tuple[Persona, ...]:
@@ -31,4 +35,9 @@ def load_personas(data: Path) -> tuple[Persona, ...]:
         rows = orjson.loads((data / PERSONAS_FILE).read_bytes())
     except FileNotFoundError:
         return ()
-    return tuple(Persona(**{**row, "identifiers": tuple(row["identifiers"])}) for row in rows[:PERSONAS_LIMIT])
+    return tuple(_persona(row) for row in rows[:PERSONAS_LIMIT])
+
+
+def _persona(row: dict[str, Any]) -> Persona:
+    lists = {"identifiers": tuple(row["identifiers"]), "orders": tuple(row.get("orders", ()))}
+    return Persona(**{**row, **lists})

@@ -1,4 +1,4 @@
-"""Bounds every request body, announced or streamed; imports have a bound of their own."""
+"""Bounds every request body, announced or streamed; uploads of whole files have a bound of their own."""
 
 from collections.abc import Awaitable
 from typing import Final
@@ -8,7 +8,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from gateway.errors import BodyTooLargeError
 from services.chassis.errors import InvalidArgumentError
 
-IMPORT_SUFFIX: Final = ":import"
+UPLOAD_SUFFIXES: Final = (":import", "/tone-models:train")
 LENGTH_DIGITS_LIMIT: Final = 18
 _BODILESS: Final = frozenset({"GET", "HEAD"})
 
@@ -23,7 +23,7 @@ class BodyLimitMiddleware:
         """Return the application's own awaitable: what has no body passes at the cost of a comparison."""
         if scope["type"] != "http" or scope["method"] in _BODILESS:
             return self._app(scope, receive, send)
-        limit = self._import_limit_bytes if scope["path"].endswith(IMPORT_SUFFIX) else self._limit_bytes
+        limit = self._import_limit_bytes if scope["path"].endswith(UPLOAD_SUFFIXES) else self._limit_bytes
         announced = _content_length(scope)
         if announced is None:
             receive = _Counted(receive, limit)

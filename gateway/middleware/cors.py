@@ -9,7 +9,7 @@ MAX_AGE_S: Final = 7_200
 _METHODS: Final = b"GET, HEAD, POST, PUT, PATCH, DELETE"
 _REQUEST_HEADERS: Final = (
     b"Accept-Language, Authorization, Content-Type, Idempotency-Key, If-Match, If-None-Match, "
-    b"X-Api-Key, X-Request-Id, X-Visitor-Id, Traceparent"
+    b"Last-Event-ID, X-Api-Key, X-Request-Id, X-Visitor-Id, Traceparent"
 )
 _EXPOSED_HEADERS: Final = (
     b"ETag, Location, RateLimit-Limit, RateLimit-Remaining, RateLimit-Reset, Retry-After, X-Request-Id"

@@ -85,12 +85,13 @@ class EdgeMiddleware:
         scope[SCOPE_KEY] = record
         span = None if self._traces is None else self._begin_span(self._traces, scope["path"], record)
         bind_call(CallContext(record.request_id, record.traceparent))
-        answer = _Answer(send, record, self._cors.headers(origin) if origin else ())
+        answer = _Answer(send, record, self._cors.headers(origin) if origin else (), self._leave)
         self._answering += 1
         try:
             await self._answer(scope, receive, answer, origin)
         finally:
-            self._answering -= 1
+            if not (record.is_stream and answer.status):
+                self._answering -= 1
             status = answer.status or CLIENT_CLOSED
             self._close(scope["method"], record, status, perf_counter() - start)
             if span is not None:
@@ -102,6 +103,10 @@ class EdgeMiddleware:
         if span is not None:
             record.traceparent = span.traceparent
         return span
+
+    def _leave(self) -> None:
+        """A stream has begun: it is no request in flight any more, however long it goes on."""
+        self._answering -= 1
 
     async def _answer(self, scope: Scope, receive: Receive, answer: "_Answer", origin: bytes) -> None:
         try:
@@ -150,7 +155,8 @@ class EdgeMiddleware:
             )
             self._counters[method, record.route, status] = counted
         counted[0]()
-        counted[1](elapsed_s)
+        if not record.is_stream:
+            counted[1](elapsed_s)
         if record.reason:
             self._refused.labels(record.reason).inc()
         write = log.error if status == 500 else log.debug if record.route in _PROBES else access.info
@@ -169,14 +175,19 @@ class EdgeMiddleware:
 class _Answer:
     """A send that adds the headers of every answer and remembers the status."""
 
-    __slots__ = ("_cors_headers", "_send", "record", "status")
+    __slots__ = ("_cors_headers", "_leave", "_send", "record", "status")
 
-    def __init__(self, send: Send, record: RequestRecord, cors_headers: tuple[Header, ...]) -> None:
-        self._send, self.record, self._cors_headers, self.status = send, record, cors_headers, 0
+    def __init__(
+        self, send: Send, record: RequestRecord, cors_headers: tuple[Header, ...], leave: Callable[[], None]
+    ) -> None:
+        self._send, self.record, self._cors_headers, self._leave = send, record, cors_headers, leave
+        self.status = 0
 
     def __call__(self, message: Message) -> Awaitable[None]:
         if message["type"] == "http.response.start":
             self.status = int(message["status"])
+            if self.record.is_stream:
+                self._leave()
             message["headers"] = self._headers(message.get("headers", ()))
         return self._send(message)
 

@@ -22,6 +22,7 @@ class RequestRecord:
     key: str = ""
     allowance: Allowance | None = None
     reason: str = ""
+    is_stream: bool = False  # an answer that goes on; it is no request in flight
 
 
 def record_of(scope: Scope) -> RequestRecord:

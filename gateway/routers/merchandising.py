@@ -22,6 +22,7 @@ from gateway.etag import etag_of, expected_version
 from gateway.idempotency import request_id_of
 from gateway.operation_form import accepted
 from gateway.parameters import LANGUAGES, PAGE_TOKEN, Choice, Flag, Integer, Query, Text, TextMap
+from gateway.pr_clients import IMPORT_MENTIONS
 from gateway.principals import BACKEND, DESK
 from gateway.public_form import money_from_json, public_form
 from gateway.routers.storefront import PRODUCT_ID_LIMIT
@@ -159,6 +160,7 @@ ENDPOINTS: Final = (
     _import_endpoint("products", IMPORT_PRODUCTS, "A catalogue; a row replaces the product of its id."),
     _import_endpoint("customers", IMPORT_CUSTOMERS, "Claims, identifiers, consents and accounts, one person a row."),
     _import_endpoint("orders", IMPORT_ORDERS, "Order lines; each order becomes a purchase at the time it happened."),
+    _import_endpoint("mentions", IMPORT_MENTIONS, "Mentions as NDJSON, in the form of POST /v1/mentions."),
     _import_endpoint("events", IMPORT_EVENTS, "User events, in the form of POST /v1/events."),
     Endpoint(
         operation_id="updateProduct",

@@ -15,8 +15,7 @@ from gateway.errors import PartsMissingError
 from gateway.etag import is_unchanged
 from gateway.principals import PUBLIC
 from gateway.schemas.admin import Health, Readiness
-from services.chassis.errors import UnavailableError
-from services.chassis.status import RemoteError
+from services.chassis.errors import UnavailableError, ZhikeError
 
 STATIC: Final = Path(__file__).parent.parent / "static"
 DOCS_POLICY: Final = (
@@ -69,7 +68,7 @@ async def _readiness(call: Call, service: str) -> system_service_pb2.Readiness:
         return await call.parts.caller.call(
             GET_READINESS[service], system_service_pb2.GetReadinessRequest(), timeout_ms=PROBE_TIMEOUT_MS
         )
-    except RemoteError:
+    except ZhikeError:  # also where this process was not told its address
         return system_service_pb2.Readiness()
 
 

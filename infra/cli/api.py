@@ -81,6 +81,10 @@ class Api:
         """POST JSON and return the JSON."""
         return await self._send("POST", path, json=body if body is not None else {})
 
+    async def put(self, path: str, body: Any) -> Any:
+        """PUT JSON and return the JSON."""
+        return await self._send("PUT", path, json=body)
+
     async def delete(self, path: str) -> Any:
         """DELETE and return the JSON, None when the answer has no body."""
         return await self._send("DELETE", path)

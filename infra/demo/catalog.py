@@ -114,7 +114,7 @@ def _item(row: dict[str, Any], stock: int, show_maker: bool) -> CatalogItem:
     name = known or _name_by_rule(kind, category)
     size = size_of(size_raw, department=department_raw, category=category_raw, kind=kind)
     maker = glossary().brands.get(kind) or _maker(row)
-    made_to_order = kind in glossary().made_to_order
+    family = glossary().made_to_order.get(kind, "")
     return CatalogItem(
         item=row["item"],
         title=title_of(name, maker if show_maker else None, size),
@@ -126,11 +126,11 @@ def _item(row: dict[str, Any], stock: int, show_maker: bool) -> CatalogItem:
         maker=maker,
         maker_number=row["maker_number"],
         own_label=brand == "Private",
-        made_to_order=made_to_order,
+        family=family,
         translated=known is not None or (kind is None and category_raw in glossary().categories),
         price_cents=row["price_cents"],
         original_cents=row["original_cents"],
-        stock=max(stock, 1) if made_to_order else stock,
+        stock=max(stock, 1) if family else stock,
         households=row["households"],
         lines=row["lines"],
     )

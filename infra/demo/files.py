@@ -13,11 +13,12 @@ from typing import Any, Final
 import orjson
 
 from infra.demo.extra import require_demo_extra
+from infra.demo.talk import Talk, talk_from_json
 
 DEMO_SEED: Final = 2017
 DEMO_SHOP: Final = "demo"
 HOUSEHOLDS: Final = 2_469
-STAGES: Final = ("reading", "products", "customers", "orders", "events")
+STAGES: Final = ("reading", "products", "customers", "orders", "events", "mentions")
 
 # Told of the stage, how much of it is done and how much there is.
 StageProgress = Callable[[str, int, int], None]
@@ -35,16 +36,20 @@ class DemoPlan:
 
 @dataclass(frozen=True, slots=True)
 class DemoFiles:
-    """Where the files of a load are: four in the order in which they are to be imported, and two that tell about them.
+    """Where the files of a load are: five in the order in which they are to be imported, and four that tell of them.
 
-    ``personas``: the guests that the demo shop's page offers to be.
+    ``personas``: the guests that the demo shop's page offers to be; ``web_orders``: ids of the orders whose way to the
+    door is simulated; ``talk``: who is spoken of in the mentions.
     """
 
     products: Path
     customers: Path
     orders: Path
     events: Path
+    mentions: Path
     personas: Path
+    web_orders: Path
+    talk: Path
     manifest: Path
 
     @classmethod
@@ -55,9 +60,21 @@ class DemoFiles:
             customers=folder / "customers.csv",
             orders=folder / "orders.csv",
             events=folder / "events.ndjson",
+            mentions=folder / "mentions.ndjson",
             personas=folder / "personas.json",
+            web_orders=folder / "web-orders.json",
+            talk=folder / "talk.json",
             manifest=folder / "manifest.json",
         )
+
+    def read_web_orders(self) -> list[str]:
+        """Return the ids of the orders whose way to the door is simulated, the latest first. Raises OSError if none."""
+        found: list[str] = orjson.loads(self.web_orders.read_bytes())
+        return found
+
+    def read_talk(self) -> Talk:
+        """Return who is spoken of. Raises OSError if there is no load."""
+        return talk_from_json(orjson.loads(self.talk.read_bytes()))
 
     def read_manifest(self) -> dict[str, Any]:
         """Return what the load holds: counts, lines left out by reason, seed, time shift. Raises OSError if none."""
@@ -82,6 +99,14 @@ def write_demo_files(folder: Path, plan: DemoPlan, progress: StageProgress = no_
     folder.mkdir(parents=True, exist_ok=True)
     files: DemoFiles = writing.write_files(DemoFiles.within(folder), settled_plan(folder, plan), progress)
     return files
+
+
+def demo_burst(files: DemoFiles, now: datetime) -> list[dict[str, Any]]:
+    """Return a bad quarter of an hour of the demo's own label that ends in the last closed bucket."""
+    mentions = import_module("infra.demo.mentions")  # needs numpy, which other commands do without
+    seed = files.read_manifest()["seed"]
+    said: list[dict[str, Any]] = mentions.burst_mentions(files.read_talk(), mentions.chance(seed), now=now)
+    return said
 
 
 def settled_plan(folder: Path, plan: DemoPlan) -> DemoPlan:

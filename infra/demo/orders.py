@@ -1,9 +1,10 @@
 """Writes every basket as an order: one CSV row per line, oldest first, the lines of an order together.
 
-All of it is real but the shop's name and the time shift. ``line_total`` is exactly what the shop took for the line,
-after shelf discount and before a maker's coupon (which the maker pays back; as in the data it may exceed the price).
-``unit_price`` is the shelf price before discount, rounded to cents, so price times quantity minus discount may miss the
-total by a cent or two per unit. A line of an item outside the catalogue keeps its id, so that totals stay true.
+All of it is real but the shop's name, the time shift and the channel of a few (web_orders.py). ``line_total`` is
+exactly what the shop took for the line, after shelf discount and before a maker's coupon (which the maker pays back; as
+in the data it may exceed the price). ``unit_price`` is the shelf price before discount, rounded to cents, so price
+times quantity minus discount may miss the total by a cent or two per unit. A line of an item outside the catalogue
+keeps its id, so that totals stay true.
 """
 
 from collections.abc import Iterator
@@ -33,7 +34,7 @@ ORDER_COLUMNS: Final = (
     "coupon_discount",
     "store",
 )
-CHANNEL: Final = "store"
+STORE, WEB = "store", "web"
 ROWS_PER_CHUNK: Final = 50_000
 
 
@@ -44,14 +45,16 @@ def order_lines(year: ShopYear, households: tuple[int, ...]) -> pl.DataFrame:
     return year.lines.filter(pl.col("household").is_in(pl.Series(households, dtype=pl.Int32).implode()))
 
 
-def order_csv(lines: pl.DataFrame, *, shop: str, weeks: int, progress: Progress | None = None) -> Iterator[bytes]:
-    """Yield the orders' CSV: the header, then chunks of at most ROWS_PER_CHUNK rows."""
+def order_csv(
+    lines: pl.DataFrame, *, shop: str, weeks: int, web: pl.Series | None = None, progress: Progress | None = None
+) -> Iterator[bytes]:
+    """Yield the orders' CSV: the header, then chunks of at most ROWS_PER_CHUNK rows. ``web``: baskets of that shop."""
     yield (",".join(ORDER_COLUMNS) + "\n").encode()
     numbered = lines.with_columns(line=_line_numbers(lines["basket"].to_numpy()))
     for start in range(0, lines.height, ROWS_PER_CHUNK):
         chunk = numbered.slice(start, ROWS_PER_CHUNK)
         buffer = BytesIO()
-        chunk.select(_columns(shop, weeks)).write_csv(buffer, include_header=False)
+        chunk.select(_columns(shop, weeks, web)).write_csv(buffer, include_header=False)
         yield buffer.getvalue()
         if progress is not None:
             progress(min(start + ROWS_PER_CHUNK, lines.height), lines.height)
@@ -64,14 +67,15 @@ def _line_numbers(baskets: np.ndarray) -> np.ndarray:
     return np.asarray(place - np.repeat(starts, np.diff(np.r_[starts, len(baskets)])) + 1, dtype=np.int32)
 
 
-def _columns(shop: str, weeks: int) -> list[pl.Expr]:
+def _columns(shop: str, weeks: int, web: pl.Series | None) -> list[pl.Expr]:
     shelf = pl.col("sales_cents") + pl.col("shelf_discount_cents")
+    in_web = pl.lit(False) if web is None else pl.col("basket").is_in(web.implode())
     return [
         pl.col("basket").cast(pl.String).alias("order_number"),
         pl.col("line"),
         shifted(pl.col("time"), weeks).dt.strftime("%Y-%m-%dT%H:%M:%SZ").alias("occurred_time"),
         pl.lit(shop).alias("shop"),
-        pl.lit(CHANNEL).alias("channel"),
+        pl.when(in_web).then(pl.lit(WEB)).otherwise(pl.lit(STORE)).alias("channel"),
         card_of(pl.col("household")).alias("card"),
         pl.format("p{}", pl.col("item")).alias("product_id"),
         pl.col("quantity"),

@@ -51,7 +51,10 @@ THEMES: Final = (
 def choose_personas(
     customers: Sequence[DemoCustomer], lines: pl.DataFrame, items: Sequence[CatalogItem]
 ) -> list[dict[str, Any]]:
-    """Return one guest per theme, each another household; fewer when too few members (who consent) buy enough."""
+    """Return one guest per theme, each another household; fewer when too few members (who consent) buy enough.
+
+    ``household`` is the data's number, for the caller.
+    """
     members = [customer for customer in customers if customer.login and customer.personalization]
     names = sorted({item.category.names for item in items}, key=lambda name: name.en)
     counts = _lines_by_category(members, lines, items, names)
@@ -98,6 +101,7 @@ def _lines_by_category(
 def _persona(customer: DemoCustomer, theme: Theme, often: Sequence[Words], lines: int) -> dict[str, Any]:
     return {
         "id": f"household-{customer.household}",
+        "household": customer.household,
         "sign": theme.sign,
         "name": {"en": f"{customer.name}, {theme.title.en}", "zh": f"{customer.name}，{theme.title.zh}"},
         "text": {

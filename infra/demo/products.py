@@ -21,7 +21,10 @@ Progress = Callable[[int, int], None]
 
 @dataclass(frozen=True, slots=True)
 class CatalogItem:
-    """One product. ``item``: the data's number; prices in cents; ``households`` bought it within the year."""
+    """One product. ``item``: the data's number; prices in cents; ``households`` bought it within the year.
+
+    ``family``: of what is made to order, by whose stages it is made (simulated); else "".
+    """
 
     item: int
     title: Words
@@ -33,13 +36,18 @@ class CatalogItem:
     maker: MakerName | None
     maker_number: int
     own_label: bool
-    made_to_order: bool
+    family: str
     translated: bool
     price_cents: int
     original_cents: int | None
     stock: int
     households: int
     lines: int
+
+    @property
+    def made_to_order(self) -> bool:
+        """Whether it is made once it was ordered."""
+        return bool(self.family)
 
     @property
     def id(self) -> str:
@@ -83,6 +91,8 @@ def product_json(item: CatalogItem) -> dict[str, Any]:
 def _attributes(item: CatalogItem) -> dict[str, list[str]]:
     invented = item.maker is not None and item.maker == maker_name(item.maker_number)
     simulated = ["stock", "maker-name"] if invented else ["stock"]
+    if item.family:
+        simulated.append("production")
     attributes = {
         "department": [item.department.names.en],
         "department_zh": [item.department.names.zh],
@@ -96,6 +106,8 @@ def _attributes(item: CatalogItem) -> dict[str, list[str]]:
         "source": ["complete-journey"],
         "simulated": simulated,
     }
+    if item.family:
+        attributes["production_family"] = [item.family]
     if item.size.en:
         attributes |= {"size": [item.size.en], "size_zh": [item.size.zh]}
     return attributes

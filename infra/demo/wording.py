@@ -48,12 +48,15 @@ class Category:
 
 @dataclass(frozen=True, slots=True)
 class Glossary:
-    """Everything under glossary/, read once. ``brands``: the types of the data that are a brand themselves."""
+    """Everything under glossary/, read once. ``made_to_order``: the family of each type that is.
+
+    ``brands``: the types of the data that are a brand themselves.
+    """
 
     departments: dict[str, Department]
     categories: dict[str, Category]
     types: dict[str, Words]
-    made_to_order: frozenset[str]
+    made_to_order: dict[str | None, str]
     excluded_types: frozenset[str]
     excluded_categories: frozenset[str]
     liquid_types: frozenset[str]
@@ -89,7 +92,7 @@ def glossary() -> Glossary:
             for raw, (en, zh, icon, measure) in glossary_file("categories").items()
         },
         types={raw: Words(en, zh) for name in _TYPE_FILES for raw, (en, zh) in glossary_file(name).items()},
-        made_to_order=frozenset(rules["made_to_order"]),
+        made_to_order=dict(rules["made_to_order"]),
         excluded_types=frozenset(rules["excluded_types"]),
         excluded_categories=frozenset(rules["excluded_categories"]),
         liquid_types=frozenset(rules["liquid_types"]),

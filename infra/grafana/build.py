@@ -7,13 +7,16 @@ from pathlib import Path
 
 from infra.grafana.event_logs import EVENT_LOGS
 from infra.grafana.models import MODELS
+from infra.grafana.orders import ORDERS
 from infra.grafana.overview import OVERVIEW
 from infra.grafana.panels import dashboard_json
+from infra.grafana.reputation import REPUTATION
 from infra.grafana.stores import STORES
+from infra.grafana.webhooks import WEBHOOKS
 
 FOLDER = Path(__file__).parent / "dashboards"
 
-DASHBOARDS = (OVERVIEW, EVENT_LOGS, STORES, MODELS)
+DASHBOARDS = (OVERVIEW, EVENT_LOGS, STORES, MODELS, ORDERS, REPUTATION, WEBHOOKS)
 
 
 def texts() -> dict[Path, str]:

@@ -9,15 +9,18 @@ from pathlib import Path
 from infra.local.profile import Profile
 from services.chassis.errors import ErrorKind, ZhikeError
 
-SERVICES = ("knowledge", "search", "recommendation")
+SERVICES = ("knowledge", "search", "recommendation", "orders", "reputation")
 GATEWAY = "gateway"
+WORKSHOP = "workshop"  # the demo's alone
 DEFAULT_HTTP_PORT = 8080
 DEMO_TIME_ZONE = "America/New_York"  # where the shop of the demo's data stands
+ALLOWED_HOSTS = "ZHIKE_WEBHOOK_ALLOWED_HOSTS"
+DEMO_CALENDAR = "US+weekends"
 
 
 @dataclass(frozen=True, slots=True)
 class Process:
-    """One process to run. ``health``: "grpc" asks the health service of ``port``, "http" asks /healthz."""
+    """One process to run. ``health``: "grpc" asks the health service of ``port``, "http" asks /healthz, "" nobody."""
 
     name: str
     command: tuple[str, ...]
@@ -38,6 +41,7 @@ class Plan:
     demo: bool
     processes: tuple[Process, ...]
     profile: Profile = Profile.EMBEDDED
+    receiver: str = ""  # host:port of the demo, to which webhooks may go although it is no public host
 
     @property
     def host(self) -> str:
@@ -98,22 +102,21 @@ def plan_deployment(
     choose_ports: Callable[[int, str], tuple[int, ...]] = free_ports,
 ) -> Plan:
     """Lay out every process with its ports; ``environment`` is what all of them inherit."""
-    ports = choose_ports(2 * len(SERVICES) + 1, bind)
+    ports = choose_ports(2 * len(SERVICES) + 2, bind)
     grpc_ports = dict(zip(SERVICES, ports, strict=False))
     metrics_ports = dict(zip((*SERVICES, GATEWAY), ports[len(SERVICES) :], strict=False))
+    host = _connect_host(bind)
     shared = {
         **environment,
         "ZHIKE_DATA": str(data),
         "ZHIKE_BIND": bind,
         "PYTHONUNBUFFERED": "1",
         "GRPC_ENABLE_FORK_SUPPORT": "0",  # its handlers crash the children that a service starts
-        **{f"ZHIKE_{name.upper()}_ADDRESS": f"{_connect_host(bind)}:{port}" for name, port in grpc_ports.items()},
+        **{f"ZHIKE_{name.upper()}_ADDRESS": f"{host}:{port}" for name, port in grpc_ports.items()},
     }
+    receiver = f"{host}:{ports[-1]}" if demo else ""
     if demo:
-        shared["ZHIKE_DEMO"] = "true"
-        # The demo's households have agreed to be known; a real shop's customers are asked first.
-        shared.setdefault("ZHIKE_DEFAULT_CONSENT", "granted")
-        shared.setdefault("ZHIKE_SHOP_TIME_ZONE", DEMO_TIME_ZONE)
+        shared |= _demo_settings(shared, receiver)
     services = tuple(
         _service(name, shared, port=grpc_ports[name], metrics_port=metrics_ports[name]) for name in SERVICES
     )
@@ -131,7 +134,41 @@ def plan_deployment(
         after=SERVICES,
     )
     processes = (*services, gateway)
-    return Plan(data=data, bind=bind, http_port=http_port, demo=demo, processes=processes, profile=profile)
+    if demo:
+        processes = (*processes, _workshop(shared, f"http://{host}:{http_port}", data))
+    return Plan(
+        data=data,
+        bind=bind,
+        http_port=http_port,
+        demo=demo,
+        processes=processes,
+        profile=profile,
+        receiver=receiver,
+    )
+
+
+def _demo_settings(environment: Mapping[str, str], receiver: str) -> dict[str, str]:
+    """Return what the demo sets beside what the operator says; the operator's own word holds."""
+    usual = {
+        # The demo's households have agreed to be known; a real shop's customers are asked first.
+        "ZHIKE_DEFAULT_CONSENT": "granted",
+        "ZHIKE_SHOP_TIME_ZONE": DEMO_TIME_ZONE,
+        "ZHIKE_SHOP_CALENDAR": DEMO_CALENDAR,
+    }
+    allowed = [environment.get(ALLOWED_HOSTS, ""), receiver]
+    return {
+        **{name: value for name, value in usual.items() if name not in environment},
+        "ZHIKE_DEMO": "true",
+        ALLOWED_HOSTS: ",".join(filter(None, allowed)),
+    }
+
+
+def _workshop(shared: Mapping[str, str], url: str, data: Path) -> Process:
+    """Return the demo's simulated workshop and carriers."""
+    command = (sys.executable, "-m", "infra.demo.workshop", "--url", url, "--data", str(data))
+    return Process(
+        name=WORKSHOP, command=command, environment=shared, port=0, metrics_port=0, health="", after=(GATEWAY,)
+    )
 
 
 def _service(name: str, shared: Mapping[str, str], *, port: int, metrics_port: int) -> Process:

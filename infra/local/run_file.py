@@ -13,7 +13,10 @@ SAME_PROCESS_S = 1.0
 
 @dataclass(frozen=True, slots=True)
 class RunFile:
-    """The content of run.json. ``started`` is the supervisor's creation time: a recycled pid is not ours."""
+    """The content of run.json. ``started`` is the supervisor's creation time: a recycled pid is not ours.
+
+    ``receiver``: host:port of the demo, to which webhooks may go.
+    """
 
     supervisor_pid: int
     started: float
@@ -24,6 +27,7 @@ class RunFile:
     pids: dict[str, int]
     ready: bool
     profile: str = "embedded"
+    receiver: str = ""
 
     def alive(self) -> bool:
         """Tell whether the supervisor that wrote the file still runs."""

@@ -49,6 +49,7 @@ class _Child:
     output: asyncio.Task[None] | None = None
     history: CrashHistory = field(default_factory=CrashHistory)
     ever_ready: bool = False
+    is_ready: bool = False  # since it was last started
 
 
 class Supervisor:
@@ -68,6 +69,9 @@ class Supervisor:
 
         Raises AlreadySupervisedError, PortTakenError, StartFailedError.
         """
+        # This process asks over gRPC how others stand while it starts more of them; gRPC's fork handlers would crash
+        # such a child before its exec. The variable is read when gRPC first starts.
+        os.environ["GRPC_ENABLE_FORK_SUPPORT"] = "0"
         data = self._plan.data
         data.mkdir(parents=True, exist_ok=True)
         try:
@@ -132,17 +136,19 @@ class Supervisor:
             raise StartFailedError(
                 f"{name} ended with {ended.result()} before it was ready; see {self._output.path(name)}"
             )
-        child.ever_ready = True
+        child.ever_ready = child.is_ready = True
         self._guards.append(asyncio.create_task(self._keep_up(child), name=f"keep {child.process.name} up"))
 
     async def _keep_up(self, child: _Child) -> None:
         """Start the process again whenever it ends by itself."""
         while not self._stopping.is_set():
             assert child.running is not None
+            noting = asyncio.create_task(self._note_ready(child))
             code = await child.running.wait()
+            noting.cancel()
             if self._stopping.is_set():
                 return
-            child.history = child.history.with_crash(time.monotonic())
+            child.history = child.history.with_crash(time.monotonic(), was_ready=child.is_ready)
             pause_s = child.history.pause_s
             later = f" in {pause_s:.0f} s" if pause_s else ""
             self._output.say(f"{child.process.name} ended with {code}; starting it again{later}", style="bold red")
@@ -153,9 +159,14 @@ class Supervisor:
             except OSError as error:  # a full disk, no memory: whoever did not start counts as crashed again
                 self._output.say(f"{child.process.name}: {error.strerror or error}", style="bold red")
 
+    async def _note_ready(self, child: _Child) -> None:
+        if not child.is_ready:
+            await wait_until_ready(child.process, self._plan.host)
+        child.is_ready = True
+
     async def _spawn(self, child: _Child) -> None:
         await _ended_soon(child.output)  # one that goes on keeps what the children of the process still say
-        process = child.process
+        process, child.is_ready = child.process, False
         child.running = await asyncio.create_subprocess_exec(
             *process.command,
             env=dict(process.environment),
@@ -186,18 +197,19 @@ class Supervisor:
             child.output.cancel()
 
     def _write_run_file(self) -> None:
-        children = self._children.values()
-        host = self._plan.host
+        children, host = self._children.values(), self._plan.host
+        asked = [each.process for each in children if each.process.health]
         run = RunFile(
             supervisor_pid=os.getpid(),
             started=own_start_time(),
             url=self._plan.url,
             demo=self._plan.demo,
-            addresses={each.process.name: f"{host}:{each.process.port}" for each in children},
-            metrics={each.process.name: f"{host}:{each.process.metrics_port}" for each in children},
+            addresses={each.name: f"{host}:{each.port}" for each in asked},
+            metrics={each.name: f"{host}:{each.metrics_port}" for each in asked},
             pids={each.process.name: each.running.pid for each in children if each.running is not None},
             ready=self._ready,
             profile=self._plan.profile.value,
+            receiver=self._plan.receiver,
         )
         write_run_file(self._plan.data, run)
 

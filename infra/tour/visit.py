@@ -2,11 +2,15 @@
 
 import asyncio
 import secrets
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 import httpx
+import orjson
+
+from infra.tour.receiver import Received
 
 EVENTUALLY_S = 10.0
 EVENTUALLY_PAUSE_S = 0.2
@@ -30,9 +34,32 @@ class Exchange:
         return {"request": self.request, "status": self.status, "excerpt": self.excerpt}
 
 
+@dataclass(frozen=True, slots=True)
+class Told:
+    """An event of a stream. ``id``: to come again with, "" without one."""
+
+    event: str
+    id: str
+    body: Any
+
+
+class Ear(Protocol):
+    """Where webhooks come in: infra.tour.receiver.Receiver, or a test's own."""
+
+    calls: list[Received]
+
+    @property
+    def url(self) -> str:
+        """Return where calls go."""
+
+
 @dataclass
 class Visit:
-    """What the steps share. ``keys``: "publishable", "shop", "staff" and "operator" to their credentials."""
+    """What the steps share. ``keys``: "publishable", "shop", "staff" and "operator" to their credentials.
+
+    ``receiver``: where the deployment may send webhooks, None where it may not; ``noted``: what a step found for those
+    after it; ``tidying``: requests (method, path) that take back what the visit made, the latest first.
+    """
 
     client: httpx.AsyncClient
     keys: Mapping[str, str]
@@ -40,6 +67,9 @@ class Visit:
     number: str = field(default_factory=lambda: secrets.token_hex(5))
     shown: list[Exchange] = field(default_factory=list)
     eventually_s: float = EVENTUALLY_S
+    receiver: Ear | None = None
+    noted: dict[str, str] = field(default_factory=dict)
+    tidying: list[tuple[str, str, str]] = field(default_factory=list)
 
     async def get(self, path: str, *, key: str = "publishable", visitor: str | None = None, **query: str) -> Any:
         """GET, keep the evidence, return the parsed body."""
@@ -48,6 +78,50 @@ class Visit:
     async def post(self, path: str, body: Any, *, key: str = "publishable") -> Any:
         """POST JSON, keep the evidence, return the parsed body."""
         return await self._send("POST", path, key=key, visitor=None, json=body)
+
+    async def put(self, path: str, body: Any, *, key: str = "publishable") -> Any:
+        """PUT JSON, keep the evidence, return the parsed body."""
+        return await self._send("PUT", path, key=key, visitor=None, json=body)
+
+    async def follow(
+        self, path: str, until: Callable[[Told], bool], *, key: str, after: str = "", limit_s: float
+    ) -> None:
+        """Read a stream until an event is the last that is wanted, and keep what facts it told as evidence.
+
+        Raises StepFailedError when it cannot be opened, or ends or goes on for ``limit_s`` without that event.
+        """
+        headers = {**self._headers(key, None), **({"Last-Event-ID": after} if after else {})}
+        names: list[str] = []
+        status = 0
+        try:
+            async with asyncio.timeout(limit_s), self.client.stream("GET", path, headers=headers) as answer:
+                status = answer.status_code
+                async for told in _told(answer):
+                    if "type" in told.body:
+                        names.append(told.body["type"])
+                    if until(told):
+                        return
+        except TimeoutError:
+            pass
+        finally:
+            self.show(f"GET {path}" + (f" (Last-Event-ID {after})" if after else ""), status, ", ".join(names))
+        raise StepFailedError(f"the stream answered {status}, told {', '.join(names[-3:]) or 'nothing'} and no more")
+
+    def show(self, request: str, status: int, excerpt: str) -> None:
+        """Keep evidence of what came in by itself."""
+        self.shown.append(Exchange(request, status, excerpt[:EXCERPT_CHARACTERS]))
+
+    def hide(self, secret: str) -> None:
+        """Strike a secret from the last evidence."""
+        last = self.shown[-1]
+        self.shown[-1] = Exchange(last.request, last.status, last.excerpt.replace(secret, "…"))
+
+    async def tidy(self) -> None:
+        """Take back what the visit made; what is gone already, or out of reach, is no matter."""
+        while self.tidying:
+            method, path, key = self.tidying.pop()
+            with suppress(httpx.HTTPError):
+                await self.client.request(method, path, headers=self._headers(key, None))
 
     @property
     def last_status(self) -> int:
@@ -91,3 +165,19 @@ def check(holds: object, otherwise: str) -> None:
     """Raise StepFailedError with ``otherwise`` unless it holds."""
     if not holds:
         raise StepFailedError(otherwise)
+
+
+async def _told(answer: httpx.Response) -> AsyncIterator[Told]:
+    """Read server-sent events, each with JSON as data; comments are left out."""
+    event, id_, data = "message", "", ""
+    async for line in answer.aiter_lines():
+        field_, _, value = line.partition(": ")
+        if field_ == "event":
+            event = value
+        elif field_ == "id":
+            id_ = value
+        elif field_ == "data":
+            data = value
+        elif not line and data:
+            yield Told(event, id_, orjson.loads(data))
+            event, id_, data = "message", "", ""

@@ -6,7 +6,7 @@ from typing import Any
 
 import httpx
 
-from infra.tour import identity, refusals, shopping
+from infra.tour import delivery, identity, refusals, reputation, shopping
 from infra.tour.visit import Exchange, StepFailedError, Visit
 
 KEPT_EXCHANGES = 6
@@ -21,10 +21,18 @@ STEPS: tuple[Step, ...] = (
     shopping.click_and_purchase_change_the_list,
     identity.card_login_and_phone_are_one_customer,
     identity.unmerge_is_exact_and_lasts,
+    delivery.promise_is_made_before_the_purchase,
+    delivery.order_passes_through_production_to_the_door_live,
+    reputation.burst_raises_one_alert_within_5_s,
+    reputation.acknowledging_stops_the_escalation,
+    reputation.resolving_closes_the_alert,
+    reputation.signed_webhooks_were_received_and_verify,
     refusals.unknown_product_is_a_404,
     refusals.malformed_batch_is_a_400,
     refusals.wrong_key_is_a_401,
     refusals.another_shoppers_cart_is_a_403,
+    delivery.another_shoppers_order_is_a_403,
+    delivery.expired_link_to_an_order_is_a_401,
 )
 
 
@@ -47,10 +55,13 @@ class StepReport:
 async def walk(visit: Visit, on_step: Callable[[StepReport], None] = lambda _: None) -> tuple[StepReport, ...]:
     """Take every step; a step that fails does not stop the walk."""
     reports = []
-    for step in STEPS:
-        report = await take_step(visit, step)
-        on_step(report)
-        reports.append(report)
+    try:
+        for step in STEPS:
+            report = await take_step(visit, step)
+            on_step(report)
+            reports.append(report)
+    finally:
+        await visit.tidy()
     return tuple(reports)
 
 

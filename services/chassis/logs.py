@@ -23,8 +23,11 @@ import structlog
 from services.chassis.access_lines import FLUSH_S, AccessLines, LineWriter
 
 REQUEST_ID_LIMIT = 64  # characters; a longer or unprintable id from outside is replaced
-PERSONAL_FIELDS = frozenset(
+PERSONAL_FIELDS = frozenset(  # and what opens something
     {
+        "access_token",
+        "authorization",
+        "token",
         "phone",
         "email",
         "mail",

@@ -97,7 +97,7 @@ EXIT_SETTINGS, EXIT_START = 2, 3
 
 SERVER_OPTIONS: tuple[tuple[str, int], ...] = (
     *TRANSPORT_OPTIONS,
-    ("grpc.http2.min_recv_ping_interval_without_data_ms", 10_000),
+    ("grpc.http2.min_ping_interval_without_data_ms", 10_000),
     ("grpc.keepalive_permit_without_calls", 1),
     ("grpc.so_reuseport", 0),  # a second process on a taken port is an error, not a lottery
 )
@@ -140,10 +140,13 @@ class Runtime(Generic[SettingsT]):
         """The registry that /metrics shows."""
         return self.metrics.registry
 
-    def event_log(self, name: str) -> DocumentsLog:
-        """Return a log that this service owns, always the same one; the chassis opens, serves and closes it."""
+    def event_log(self, name: str, *, partitions: int | None = None) -> DocumentsLog:
+        """Return a log that this service owns, always the same one; the chassis opens, serves and closes it.
+
+        ``partitions`` is for a log whose reading depends on the order of all its events; else the settings say.
+        """
         if name not in self.logs:
-            partitions = self.settings.partitions
+            partitions = partitions or self.settings.partitions
             self.logs[name] = DocumentsLog(
                 self.documents, name, partitions, self.clock, self.chance, metrics=self.metrics
             )

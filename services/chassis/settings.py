@@ -9,6 +9,7 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar, get_origin
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import AfterValidator, Field, ValidationError
 from pydantic.fields import FieldInfo
@@ -64,7 +65,16 @@ def _is_address(value: str) -> str:
     return value
 
 
+def _is_time_zone(value: str) -> str:
+    try:
+        ZoneInfo(value)
+    except (ZoneInfoNotFoundError, ValueError) as error:
+        raise ValueError("must be a name of the IANA database, such as Asia/Shanghai") from error
+    return value
+
+
 Address = Annotated[str, AfterValidator(_is_address)]
+TimeZone = Annotated[str, AfterValidator(_is_time_zone)]
 Port = Annotated[int, Field(ge=0, le=65_535)]
 
 
@@ -143,14 +153,24 @@ class ChassisSettings(BaseSettings):
         description="Share of the requests without a traceparent that are traced; one with it follows its flag.",
     )
     knowledge_address: Address = Field(
-        "", description='Where knowledge answers: "host:port", or its replicas\' IP addresses with ports, by commas.'
+        "",
+        description='Where knowledge answers: "host:port", or its replicas\' IP addresses with ports, by commas.',
     )
     search_address: Address = Field(
-        "", description='Where search answers: "host:port", or its replicas\' IP addresses with ports, by commas.'
+        "",
+        description='Where search answers: "host:port", or its replicas\' IP addresses with ports, by commas.',
     )
     recommendation_address: Address = Field(
         "",
         description='Where recommendation answers: "host:port", or its replicas\' IP addresses with ports, by commas.',
+    )
+    orders_address: Address = Field(
+        "",
+        description='Where orders answers: "host:port", or its replicas\' IP addresses with ports, by commas.',
+    )
+    reputation_address: Address = Field(
+        "",
+        description='Where reputation answers: "host:port", or its replicas\' IP addresses with ports, by commas.',
     )
 
     @classmethod

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from functools import partial
 
 from zhike.knowledge.v1 import customer_service_pb2_grpc, user_event_service_pb2_grpc
 
@@ -14,9 +15,13 @@ from services.chassis.metrics import Metric, MetricKind
 from services.chassis.operation_run import OperationRun
 from services.chassis.operations import Worker
 from services.chassis.server import Runtime, Service, run_service
+from services.kits.imports.running import ImportParts
+from services.kits.imports.servicer import Uploads
+from services.kits.imports.staging_process import stage_in_process
+from services.kits.purchases import ORDER_EVENTS
 from services.knowledge.domain.identity import IdentityRules
 from services.knowledge.domain.import_plan import CUSTOMERS as IMPORT_CUSTOMERS
-from services.knowledge.domain.import_plan import EVENTS, ORDERS
+from services.knowledge.domain.import_plan import EVENTS, check_plan
 from services.knowledge.jobs.classing import ClassJob
 from services.knowledge.jobs.importing import Importing
 from services.knowledge.jobs.projecting import (
@@ -28,7 +33,6 @@ from services.knowledge.jobs.projecting import (
     stated_generations,
 )
 from services.knowledge.servicer.customers import CustomerServicer
-from services.knowledge.servicer.uploads import Uploads
 from services.knowledge.servicer.user_events import UserEventServicer
 from services.knowledge.settings import KnowledgeSettings
 from services.knowledge.store.class_basis import ClassStore
@@ -40,6 +44,7 @@ from services.knowledge.usecases.customers import CustomerReading
 from services.knowledge.usecases.statements import Writing
 
 SERVICE = "knowledge"
+STAGING = "services.knowledge.jobs.staging"
 PENDING_INTERVAL_S = 2.0  # between looks for what was saved and not announced; nearly always nothing
 METRICS = (
     Metric("zhike_knowledge_events_total", MetricKind.COUNTER, "User events by verdict.", ("verdict",)),
@@ -90,7 +95,7 @@ async def build(runtime: Runtime[KnowledgeSettings]) -> Service:
         new_id=lambda: f"{runtime.chance.getrandbits(96):024x}",
         read_back=parts.claims.caught_up,
     )
-    uploads = Uploads(runtime.artifacts, runtime.operations)
+    uploads = Uploads(SERVICE, runtime.artifacts, runtime.operations, check_plan)
     intake = UserEventServicer(runtime.event_log(USER_EVENTS), runtime.clock, runtime.metrics, uploads)
     register_imports(runtime, parts)
     return Service(
@@ -124,9 +129,9 @@ def make_parts(runtime: Runtime[KnowledgeSettings]) -> Parts:
     resolutions = ResolutionStore(documents, runtime.event_log(CUSTOMERS), metrics=runtime.metrics)
     announcer = Announcer(customers, resolutions, runtime.clock)
 
-    def follow(generations: Generations, source: EventSource, make: Build) -> RebuildableProjection:
+    def follow(generations: Generations, make: Build, *sources: EventSource) -> RebuildableProjection:
         return RebuildableProjection(
-            generations, [source], make, runtime.clock, rng=runtime.chance, metrics=runtime.metrics
+            generations, sources, make, runtime.clock, rng=runtime.chance, metrics=runtime.metrics
         )
 
     return Parts(
@@ -134,9 +139,14 @@ def make_parts(runtime: Runtime[KnowledgeSettings]) -> Parts:
         resolutions=resolutions,
         classes=ClassStore(documents),
         announcer=announcer,
-        events=follow(shopping, runtime.event_log(USER_EVENTS), build_shopping(documents, shopping, announcer)),
-        claims=follow(stated, runtime.event_log(CUSTOMER_CLAIMS), build_statements(documents, stated, announcer)),
-        products=follow(own_label, runtime.source(PRODUCTS, "search"), build_own_label(documents)),
+        events=follow(
+            shopping,
+            build_shopping(documents, shopping, announcer),
+            runtime.event_log(USER_EVENTS),
+            runtime.source(ORDER_EVENTS, "orders"),
+        ),
+        claims=follow(stated, build_statements(documents, stated, announcer), runtime.event_log(CUSTOMER_CLAIMS)),
+        products=follow(own_label, build_own_label(documents), runtime.source(PRODUCTS, "search")),
     )
 
 
@@ -148,7 +158,7 @@ def jobs_of(runtime: Runtime[KnowledgeSettings], parts: Parts) -> list[Job]:
         parts.resolutions,
         parts.classes,
         runtime.clock,
-        events=runtime.event_log(USER_EVENTS),
+        sources=parts.events.sources,
         read_back=parts.events.caught_up,
     )
 
@@ -175,18 +185,19 @@ def register_imports(runtime: Runtime[KnowledgeSettings], parts: Parts) -> None:
         await asyncio.gather(parts.claims.caught_up(), parts.events.caught_up())
 
     importing = Importing(
-        folder=runtime.folder / "imports",
-        artifacts=runtime.artifacts,
+        ImportParts(
+            folder=runtime.folder / "imports",
+            artifacts=runtime.artifacts,
+            clock=runtime.clock,
+            new_id=lambda: f"{runtime.chance.getrandbits(64):016x}",
+            stage=partial(stage_in_process, STAGING),
+        ),
         user_events=runtime.event_log(USER_EVENTS),
         customer_claims=runtime.event_log(CUSTOMER_CLAIMS),
         customers=parts.customers,
-        clock=runtime.clock,
-        time_zone=runtime.settings.shop_time_zone,
-        currency=runtime.settings.currency,
         read_back=read_back,
-        new_id=lambda: f"{runtime.chance.getrandbits(64):016x}",
     )
-    for kind in (ORDERS, IMPORT_CUSTOMERS, EVENTS):
+    for kind in (IMPORT_CUSTOMERS, EVENTS):
         runtime.operations.register(f"import-{kind}", importing.worker(kind), repeatable=True)
 
 

@@ -1,13 +1,12 @@
 """The settings of knowledge, read once from ZHIKE_* and ZHIKE_KNOWLEDGE_*."""
 
 from typing import Literal
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from zoneinfo import ZoneInfo
 
 from pydantic import Field, field_validator
 
-from services.chassis.settings import ChassisSettings
-from services.knowledge.domain.errors import IdentifierInvalidError
-from services.knowledge.domain.identifiers import parse_identifier
+from services.chassis.settings import ChassisSettings, TimeZone
+from services.kits.text.identifiers import IdentifierInvalidError, parse_identifier
 
 
 class KnowledgeSettings(ChassisSettings):
@@ -16,9 +15,8 @@ class KnowledgeSettings(ChassisSettings):
     default_consent: Literal["granted", "denied"] = Field(
         "denied", description="What holds for a purpose on which a customer has not spoken."
     )
-    shop_time_zone: str = Field("Asia/Shanghai", description="The shop's days and hours; a name of the IANA database.")
-    currency: str = Field(
-        "CNY", pattern="^[A-Z]{3}$", description="Currency of imported orders whose rows name none; ISO 4217."
+    shop_time_zone: TimeZone = Field(
+        "Asia/Shanghai", description="The shop's days and hours; a name of the IANA database."
     )
     shared_by_people: int = Field(
         5, ge=1, le=50, description="Cards or logins of one phone, e-mail, card or login; with more it joins nobody."
@@ -32,15 +30,6 @@ class KnowledgeSettings(ChassisSettings):
     classes_every_s: float = Field(
         30.0, ge=1.0, le=86_400.0, description="Pause between two looks whether classes must be computed anew."
     )
-
-    @field_validator("shop_time_zone")
-    @classmethod
-    def _is_time_zone(cls, value: str) -> str:
-        try:
-            ZoneInfo(value)
-        except (ZoneInfoNotFoundError, ValueError) as error:
-            raise ValueError("must be a name of the IANA database, such as Asia/Shanghai") from error
-        return value
 
     @field_validator("blocked_identifiers")
     @classmethod

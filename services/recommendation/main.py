@@ -119,8 +119,8 @@ async def build_with(runtime: Runtime[Settings], *, command: Command | None) -> 
         jobs=_jobs(runtime, copies, models, in_force=in_force, board=board, world=world),
         ready=[ready],
         close=[copy.save for copy in copies.all()],
-        readers=copies.all,
-        rebuilds={copy.projection_name: copy.rebuild for copy in copies.all()},
+        readers=lambda: [log for copy in copies.all() for log in copy.logs],
+        rebuilds={copy.name: copy.rebuild for copy in copies.all()},
         named_blobs=[models.named_blobs, shards.named_blobs],
         facts=lambda: _facts(world, cluster),
     )
@@ -128,14 +128,14 @@ async def build_with(runtime: Runtime[Settings], *, command: Command | None) -> 
 
 def _copies(runtime: Runtime[Settings], world: World) -> Copies:
     def followed(
-        make: Callable[[], StateT], log_name: str, owner: str, install: Callable[[StateT], None]
+        make: Callable[[], StateT], install: Callable[[StateT], None], *logs: tuple[str, str]
     ) -> Followed[StateT]:
-        source = runtime.source(log_name, owner)
+        sources = [runtime.source(name, owner) for name, owner in logs]
 
         def replica(state: StateT) -> ReplicaState:
             return ReplicaState(
                 state,
-                [source],
+                sources,
                 runtime.documents,
                 runtime.artifacts,
                 runtime.clock,
@@ -144,7 +144,7 @@ def _copies(runtime: Runtime[Settings], world: World) -> Copies:
                 save_interval_s=runtime.settings.snapshot_interval_s,
             )
 
-        return Followed(make, replica, install, source)
+        return Followed(make, replica, install)
 
     def install_ledger(state: ledger.Ledger) -> None:
         world.ledger = state
@@ -156,9 +156,9 @@ def _copies(runtime: Runtime[Settings], world: World) -> Copies:
         world.shelf = state
 
     return Copies(
-        interactions=followed(ledger.Ledger, ledger.LOG, ledger.OWNER, install_ledger),
-        people=followed(people.People, people.LOG, people.OWNER, install_people),
-        shelf=followed(shelf.Shelf, shelf.LOG, shelf.OWNER, install_shelf),
+        interactions=followed(ledger.Ledger, install_ledger, *ledger.LOGS),
+        people=followed(people.People, install_people, (people.LOG, people.OWNER)),
+        shelf=followed(shelf.Shelf, install_shelf, (shelf.LOG, shelf.OWNER)),
     )
 
 
@@ -172,9 +172,9 @@ def _jobs(
     world: World,
 ) -> list[Job]:
     settings, replica = runtime.settings, JobKind.PER_REPLICA
-    jobs = [Job(f"{copy.projection_name}-copy", copy.run, replica) for copy in copies.all()]
+    jobs = [Job(f"{copy.name}-copy", copy.run, replica) for copy in copies.all()]
     jobs += [
-        Job(f"{copy.projection_name}-snapshot", copy.save_if_much_came, replica, every_s=SAVE_CHECK_INTERVAL_S)
+        Job(f"{copy.name}-snapshot", copy.save_if_much_came, replica, every_s=SAVE_CHECK_INTERVAL_S)
         for copy in copies.all()
     ]
     jobs.append(Job("popular-board", board.refresh, replica, every_s=settings.board_interval_ms / 1_000))

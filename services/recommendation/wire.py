@@ -31,6 +31,7 @@ from services.recommendation.domain.prediction import (
     Source,
 )
 from services.recommendation.domain.reasons import LANGUAGES, Reason, sentence
+from services.recommendation.store.ledger import USER_EVENTS
 from services.recommendation.store.shelf import Shelf
 
 LANGUAGE_DEFAULT = "zh"
@@ -200,6 +201,15 @@ def cart_to_pb(
     )
 
 
+def _trained_through(model: ModelVersion) -> dict[str, int]:
+    """Return the last event by place: "0" is a partition of user-events, other logs are named ("order-events/0")."""
+    return {
+        str(partition) if log == USER_EVENTS else f"{log}/{partition}": seq
+        for log, through in model.trained_through.items()
+        for partition, seq in through.seqs.items()
+    }
+
+
 def model_to_pb(model: ModelVersion, in_force: InForce | None) -> models_pb.Model:
     """Encode a version; ``promoted`` when its factor model fills personal slots now."""
     answers = in_force is not None and in_force.version == model.version
@@ -207,7 +217,7 @@ def model_to_pb(model: ModelVersion, in_force: InForce | None) -> models_pb.Mode
         version=model.version,
         promoted=answers and in_force is not None and in_force.ranker is Ranker.ALS,
         verdict=in_force.reason if answers and in_force is not None else model.verdict.words,
-        trained_through={str(partition): seq for partition, seq in model.trained_through.seqs.items()},
+        trained_through=_trained_through(model),
         parameters={name: float(getattr(model.parameters, name)) for name in type(model.parameters).__slots__},
         engine=model.engine.value,
         blobs=dict(model.blobs),

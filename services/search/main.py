@@ -23,6 +23,7 @@ from services.chassis.operation_run import OperationRun
 from services.chassis.searchindex.port import BranchConflictError, IndexUnavailableError
 from services.chassis.searchindex.watch import INDEX_METRICS, WATCH_INTERVAL_S, WatchedIndex
 from services.chassis.server import Runtime, Service, run_service
+from services.kits.purchases import ORDER_EVENTS
 from services.kits.text.segment import Segmenter
 from services.search.jobs.indexing import (
     MEMORY_INTERVAL_S,
@@ -38,7 +39,7 @@ from services.search.servicer.products import IMPORT_KIND, ProductPorts, Product
 from services.search.servicer.searches import QueryInsightServicer, SearchServicer
 from services.search.settings import SearchSettings
 from services.search.store.catalog_memory import CatalogMemory
-from services.search.store.mined import MINED, PROJECTION, MinedStore
+from services.search.store.mined import COUNTED_ORDERS, MINED, PROJECTION, MinedStore
 from services.search.store.product_index import ProductIndex
 from services.search.store.products import PRODUCTS, ProductStore
 from services.search.store.secret import attribution_secret
@@ -86,11 +87,15 @@ class Search:
         self.publisher = OutboxRelay(runtime.documents, PRODUCTS, self.products_log, metrics=runtime.metrics)
         self.indexer = ProductIndexer(self.store, self.index, self.popularity, runtime.clock, log=self.products_log)
 
-        generations = Generations(runtime.documents, PROJECTION, (MINED,))
+        generations = Generations(runtime.documents, PROJECTION, (MINED, COUNTED_ORDERS))
         self.mined = MinedStore(runtime.documents, generations)
         self.mining = RebuildableProjection(
             generations,
-            (runtime.source(SEARCHES_LOG, "search"), runtime.source("user-events", "knowledge")),
+            (
+                runtime.source(SEARCHES_LOG, "search"),
+                runtime.source("user-events", "knowledge"),
+                runtime.source(ORDER_EVENTS, "orders"),
+            ),
             miner_projection(runtime.documents, LogMiner(secret, settings.zone)),
             runtime.clock,
             rng=runtime.chance,
@@ -149,11 +154,11 @@ class Search:
         No other could: it alone knows with which popularity each edit was written.
         """
         await self._prepared.wait()
-        sums = await self.mined.popularity()
+        wanted = await self.mined.popularity()
         if self.index_reader.follows:
-            await self.indexer.refresh_popularity(sums)
+            await self.indexer.refresh_popularity(wanted)
         else:
-            self.popularity.take(sums)
+            self.popularity.take(wanted)
 
     async def refresh_suggestions(self) -> None:
         """Take new queries and popularity into the completions; a pass of a job."""

@@ -7,7 +7,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 PRODUCT = ("services", "gateway", "infra")
-SERVICES = ("knowledge", "search", "recommendation")
+SERVICES = ("knowledge", "search", "recommendation", "orders", "reputation")
 
 
 @cache

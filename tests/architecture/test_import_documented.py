@@ -10,7 +10,8 @@ from infra.cli.import_call import SUFFIXES
 from infra.cli.main import EXIT_CODES, EXIT_USAGE
 from services.chassis.errors import ErrorKind
 from services.kits.rows.csv_rows import ENCODINGS
-from services.knowledge.domain import import_plan
+from services.knowledge.domain import import_plan as knowledge_plan
+from services.orders.domain import import_plan as orders_plan
 from services.search.domain import catalog_file
 from services.search.domain.product import FIELDS
 from tests.architecture.source_tree import ROOT
@@ -18,14 +19,17 @@ from tests.architecture.source_tree import ROOT
 PAGE = (ROOT / "docs/import.md").read_text(encoding="utf-8")
 MAPPING = ROOT / "tests/journeys/operator/online_retail.toml"
 REASONS_ARE_IN = (
+    "services/kits/event_forms.py",
+    "services/kits/imports/tables.py",
     "services/kits/rows/bad_row.py",
-    "services/knowledge/domain/order_rows.py",
     "services/knowledge/domain/user_events.py",
     "services/knowledge/jobs/importing.py",
-    "services/knowledge/jobs/staged_rows.py",
     "services/knowledge/jobs/staging.py",
     "services/knowledge/usecases/intake.py",
     "services/knowledge/wire/user_events.py",
+    "services/orders/domain/order_rows.py",
+    "services/orders/jobs/importing.py",
+    "services/orders/jobs/staging.py",
     "services/search/domain/catalog_file.py",
     "services/search/domain/product.py",
 )
@@ -61,8 +65,8 @@ def test_no_reason_is_explained_that_the_code_does_not_have() -> None:
 @pytest.mark.parametrize(
     ("title", "fields"),
     [
-        ("Orders", import_plan.ORDER_FIELDS),
-        ("Customers", import_plan.CUSTOMER_FIELDS),
+        ("Orders", orders_plan.ORDER_FIELDS),
+        ("Customers", knowledge_plan.CUSTOMER_FIELDS),
         ("Products", sorted(FIELDS | {"currency"})),
     ],
 )
@@ -73,8 +77,8 @@ def test_every_field_is_described(title: str, fields: tuple[str, ...]) -> None:
 @pytest.mark.parametrize(
     ("title", "options"),
     [
-        ("Orders", import_plan.OPTIONS[import_plan.ORDERS]),
-        ("Customers", import_plan.OPTIONS[import_plan.CUSTOMERS]),
+        ("Orders", orders_plan.OPTIONS),
+        ("Customers", knowledge_plan.OPTIONS[knowledge_plan.CUSTOMERS]),
         ("Products", catalog_file.OPTIONS),
     ],
 )

@@ -1,4 +1,4 @@
-"""The three services as the gateway sees them, in one process: they keep the contracts, remember what they were asked,
+"""The services as the gateway sees them, in one process: they keep the contracts, remember what they were asked,
 and are down, late or refusing when a test says so. Errors take the way over google.rpc.Status, as on the wire."""
 
 from collections.abc import AsyncIterator, Callable
@@ -10,6 +10,7 @@ from google.protobuf import timestamp_pb2
 from google.protobuf.message import Message
 from zhike.chassis.v1 import event_log_service_pb2, system_service_pb2
 from zhike.knowledge.v1 import customer_pb2, customer_service_pb2, user_event_service_pb2
+from zhike.orders.v1 import order_pb2, order_service_pb2
 from zhike.recommendation.v1 import model_service_pb2, prediction_service_pb2
 from zhike.search.v1 import product_pb2, product_service_pb2, query_insight_service_pb2, search_service_pb2
 from zhike.type.v1 import import_pb2
@@ -17,10 +18,17 @@ from zhike.type.v1 import import_pb2
 from services.chassis.clients import Method
 from services.chassis.errors import ErrorKind, InvalidArgumentError, NotFoundError, ZhikeError
 from services.chassis.status import RemoteError, error_from_status, status_from_error
+from tests.fakes.gateway_alerts import FakeAlertLog, FakeAlerts
+from tests.fakes.gateway_delivery import FakeDelivery
+from tests.fakes.gateway_reputation import FakeReputation
+from tests.fakes.gateway_webhooks import FakeWebhooks
+from tests.fakes.order_log import FakeOrderLog
 
 ERROR_DIGEST = "ab" * 32
 ERROR_LINES = b'{"row":2,"reason":"PRICE_MISSING"}\n', b'{"row":9,"reason":"TITLE_MISSING"}\n'
 MODEL = "m-7"
+ORDER_ID = "o-1"
+NO_ORDER_ID = "o-none"
 
 
 class OperationArgumentsError(ZhikeError):
@@ -33,11 +41,16 @@ class StaleVersionError(ZhikeError):
     reason = "VERSION_MISMATCH"
 
 
+class NotYoursError(ZhikeError):
+    kind = ErrorKind.FORBIDDEN
+    reason = "ORDER_NOT_YOURS"
+
+
 class EmptyPartError(InvalidArgumentError):
     reason = "GROUP_EMPTY"
 
 
-class FakeServices:
+class FakeServices(FakeReputation, FakeAlerts, FakeWebhooks, FakeDelivery):
     """``down``: services that cannot be reached. ``failures``: method name to the error that it answers."""
 
     def __init__(self) -> None:
@@ -51,6 +64,9 @@ class FakeServices:
         self.version = 3
         self.operations: dict[str, operations_pb2.Operation] = {}
         self.imports: dict[str, str] = {}
+        self.order_log = FakeOrderLog()
+        self.alert_log = FakeAlertLog()
+        self.order_versions: dict[str, int] = {ORDER_ID: 1}
 
     def last(self, name: str) -> Any:
         """Return the last request to a method."""
@@ -215,6 +231,75 @@ class FakeServices:
         if request.version != MODEL:
             raise NotFoundError("there is no such version", resource="model")
         return model_service_pb2.Model(version=request.version, promoted=True)
+
+    # orders
+
+    def order(self, order_id: str = ORDER_ID) -> Any:
+        """Return an order as it stands: a fact for each of its versions."""
+        version = self.order_versions[order_id]
+        order = order_pb2.Order(
+            id=order_id,
+            shop="main",
+            number="7",
+            kind="sale",
+            version=version,
+            headline=order_pb2.HEADLINE_SHIPPED,
+            headline_words={"by_language": {"zh": "运输中", "en": "On its way"}},
+            payment=order_pb2.Payment(state=order_pb2.PAYMENT_STATE_PAID, total=_money(20, 0)),
+            events=[
+                order_pb2.OrderEvent(id=f"e{seq}", seq=seq, type="payment-captured") for seq in range(1, version + 1)
+            ],
+            linked_data_json=b'{"@type":"Order"}',
+        )
+        for event in order.events:
+            event.occurred_time.FromJsonString("2026-01-02T03:04:05Z")
+        return order
+
+    def _GetOrder(self, request: Any) -> Any:
+        order_id = request.id or (ORDER_ID if request.number == "7" else NO_ORDER_ID)
+        if order_id == "p-1":
+            order_id = ORDER_ID
+        if order_id not in self.order_versions:
+            raise NotFoundError("nothing was told of this order", resource="order")
+        if request.only_identifiers and "login:u42" not in request.only_identifiers:
+            raise NotYoursError("this order is another shopper's")
+        order = self.order(order_id)
+        if request.view == order_service_pb2.ORDER_VIEW_SHOP:
+            order.identifiers.append("login:u42")
+        return order
+
+    def _BatchGetOrders(self, request: Any) -> Any:
+        known = [each for each in request.ids if each in self.order_versions]
+        return order_service_pb2.BatchGetOrdersResponse(orders=[self.order(each) for each in known])
+
+    def _CreateOrder(self, request: Any) -> Any:
+        assert orjson.loads(request.json)["number"]
+        return order_service_pb2.CreateOrderResponse(order=self.order(), created=True)
+
+    def _CreateShipment(self, request: Any) -> Any:
+        shipment = order_pb2.Shipment(id="s-1", carrier=orjson.loads(request.json)["carrier"])
+        remarks = [order_pb2.Remark(reason="OVER_SHIPPED", line=1, quantity=3)]
+        return order_service_pb2.CreateShipmentResponse(
+            order_id=ORDER_ID, shipment=shipment, remarks=remarks, created=True
+        )
+
+    def _CreateReturn(self, request: Any) -> Any:
+        goods = order_pb2.Return(id="r-1", state=order_pb2.RETURN_STATE_REQUESTED)
+        return order_service_pb2.CreateReturnResponse(order_id=ORDER_ID, goods=goods, created=True)
+
+    def _WriteOrderEvents(self, request: Any) -> Any:
+        try:
+            batch = orjson.loads(request.json)
+        except orjson.JSONDecodeError:
+            raise InvalidArgumentError("the body is no JSON", field="body") from None
+        if not isinstance(batch, dict) or not isinstance(batch.get("events"), list):
+            raise InvalidArgumentError("events must be a list", field="events")
+        count = len(batch["events"])
+        verdicts = [
+            {"id": f"e{n}", "status": "stored", "event_id": "", "order_id": "", "remarks": []} for n in range(count)
+        ]
+        body = orjson.dumps({"verdicts": verdicts, "stored": count, "duplicate": 0, "rejected": 0})
+        return order_service_pb2.WriteOrderEventsResponse(json=body, stored=count)
 
     # what every service has
 

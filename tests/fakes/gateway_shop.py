@@ -1,12 +1,14 @@
 """The gateway's application on fakes: no socket, no file, a clock that stands still."""
 
 from dataclasses import dataclass
+from random import Random
 from typing import Any
 
 import httpx
 from starlette.types import ASGIApp
 
 from gateway.admission import Admission
+from gateway.alert_streams import AlertStreams
 from gateway.app import build_app
 from gateway.authentication import Authenticator
 from gateway.endpoints import Parts
@@ -14,6 +16,8 @@ from gateway.fallbacks import Fallbacks
 from gateway.keys import KeyName, KeyStore
 from gateway.limits import RateLimiter
 from gateway.metrics import GATEWAY_METRICS
+from gateway.order_access import OrderTokens
+from gateway.order_streams import OrderStreams
 from gateway.principals import Principal, Role
 from gateway.settings import GatewaySettings
 from gateway.tokens import OperatorToken, ShopperTokens
@@ -22,9 +26,10 @@ from services.chassis.metrics import CHASSIS_METRICS, Metrics
 from services.chassis.readiness import Readiness
 from services.chassis.standing import Standings
 from tests.fakes.clock import ManualClock
-from tests.fakes.gateway_services import FakeServices
+from tests.fakes.gateway_services import ORDER_ID, FakeServices
 
 OPERATOR = "op_operator-of-the-tests"
+SECRET = "a signing secret of thirty-two bytes or more"
 VISITOR = "v-0123456789abcdefghijklmn"
 OTHER_VISITOR = "v-zzzzzzzzzzzzzzzzzzzzzzzz"
 SHOPPER_IDENTIFIERS = ("login:u42", f"visitor:{VISITOR}")
@@ -67,11 +72,14 @@ async def open_shop(**settings: Any) -> Shop:
     clock, services = ManualClock(), FakeServices()
     configured = GatewaySettings(documents="memory", **settings)
     metrics = Metrics((CHASSIS_METRICS, GATEWAY_METRICS))
-    standings = Standings(metrics)
-    store = KeyStore(MemoryDocuments(), clock)
-    await store.open()
-    tokens, limiter = ShopperTokens(("a signing secret of thirty-two bytes or more",), clock), RateLimiter(clock)
-    authenticator = Authenticator(store, tokens, OperatorToken(OPERATOR), limiter, clock=clock, settings=configured)
+    standings, documents = Standings(metrics), MemoryDocuments()
+    store, order_tokens = KeyStore(documents, clock), OrderTokens((SECRET,), documents, clock)
+    for each in (store, order_tokens):
+        await each.open()
+    tokens, limiter = ShopperTokens((SECRET,), clock), RateLimiter(clock)
+    authenticator = Authenticator(
+        store, tokens, OperatorToken(OPERATOR), limiter, orders=order_tokens, clock=clock, settings=configured
+    )
     parts = Parts(
         settings=configured,
         caller=services,
@@ -81,6 +89,9 @@ async def open_shop(**settings: Any) -> Shop:
         clock=clock,
         start_time=clock.now(),
         fallbacks=Fallbacks(clock, metrics),
+        order_tokens=order_tokens,
+        order_streams=OrderStreams(services.order_log, services, metrics, rng=Random(7)),
+        alert_streams=AlertStreams(services.alert_log, services, metrics, rng=Random(7)),
         readiness=Readiness(None, metrics, standings, clock),
     )
     await parts.readiness.become_ready()
@@ -90,6 +101,7 @@ async def open_shop(**settings: Any) -> Shop:
         _, keys[role] = await store.create(name)
     backend = Principal(Role.SHOP, name="test-shop", owner="owner-shop", shop="main")
     keys[Role.SHOPPER] = tokens.mint(backend, "test-shop.1", SHOPPER_IDENTIFIERS, life_s=3_600)
+    keys[Role.ORDER] = order_tokens.mint(ORDER_ID, "test-shop.1", life_s=86_400)
     app = build_app(parts, metrics)
     client = httpx.AsyncClient(
         transport=httpx.ASGITransport(app, raise_app_exceptions=True), base_url="http://gateway.test"

@@ -8,15 +8,25 @@ from urllib.parse import unquote
 
 import httpx
 
-CATALOG = {"p1": ("Cheese", "奶酪"), "p2": ("Cheddar cheese", "切达奶酪"), "p3": ("Milk", "牛奶")}
+from tests.fakes.tour_delivery import TourOrders
+from tests.fakes.tour_reputation import TourReputation
+
+CATALOG = {
+    "p1": ("Cheese", "奶酪"),
+    "p2": ("Cheddar cheese", "切达奶酪"),
+    "p3": ("Milk", "牛奶"),
+    "p4": ("Birthday cake", "生日蛋糕"),
+}
 PUBLISHABLE = "pk_tour"
 KEYS = {"publishable": PUBLISHABLE, "shop": "sk_shop", "staff": "sk_staff", "operator": "op"}
 
 
-class TourGateway:
+class TourGateway(TourOrders, TourReputation):
     """Answers the tour's requests. ``broken`` names the one promise that it does not keep."""
 
     def __init__(self, broken: str = "") -> None:
+        TourOrders.__init__(self)
+        TourReputation.__init__(self)
         self.broken = broken
         self.bought: set[str] = set()
         self.edges: set[frozenset[str]] = set()
@@ -33,6 +43,10 @@ class TourGateway:
         body = json.loads(request.content) if request.content else {}
         if request.headers.get("Authorization", "").endswith("sk_nobody") and self.broken != "wrong-key":
             return _problem(401, "KEY_UNKNOWN")
+        answer = self.answer_orders(request.method, path, request)
+        answer = answer or self.answer_reputation(request.method, path, body)
+        if answer is not None:
+            return answer
         if path == "/v1/search":
             return self._search(query)
         if path == "/v1/suggest":
@@ -59,7 +73,7 @@ class TourGateway:
         if self.broken == f"{language}-query":
             titles = {}
         results = [
-            {"product": {"id": key}, "highlight": [{"text": title, "hit": True}], "position": place}
+            {"product": _product(key, title), "highlight": [{"text": title, "hit": True}], "position": place}
             for place, (key, title) in enumerate(titles.items(), start=1)
             if wanted in title.lower()
         ]
@@ -70,6 +84,7 @@ class TourGateway:
         if not isinstance(body["events"], list):
             return httpx.Response(200, json={}) if self.broken == "malformed" else _problem(400, "BODY_MALFORMED")
         for event in body["events"]:
+            self.in_cart |= event["type"] == "add-to-cart"
             if event["type"] == "purchase-complete":
                 self.bought.add(event["products"][0]["id"])
             if event["type"] == "login":
@@ -121,6 +136,11 @@ class TourGateway:
         while more := {each for edge in self.edges if edge & members for each in edge} - members:
             members |= more
         return members
+
+
+def _product(key: str, title: str) -> dict[str, Any]:
+    tags = ["made-to-order"] if "cake" in title.lower() else []
+    return {"id": key, "title": title, "tags": tags, "price": {"amount": "9.00", "currency": "USD"}}
 
 
 def _problem(status: int, reason: str) -> httpx.Response:

@@ -70,6 +70,31 @@ export const product = (id) => call(`/v1/products/${encodeURIComponent(id)}`);
 export const recommend = (placement, values = {}) => call(`/v1/recommendations/${placement}?${query(values)}`);
 export const cart = () => call(`/v1/cart?${query({})}`);
 
+export const estimate = (id, quantity, destination) => call(`/v1/products/${encodeURIComponent(id)}/promise?${new URLSearchParams({ quantity, destination })}`);
+
+// The shop's own backend: it knows who the guest is, and holds the key that may place orders and make links to them.
+async function ask(path, body = {}) {
+  const asked = { persona: session.persona?.id || "", visitor_id: session.visitorId, ...body };
+  const answer = await fetch(path, { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(asked) });
+  const found = await answer.json();
+  if (!answer.ok) throw new Problem(answer.status, found);
+  return found;
+}
+
+export const buy = (checkoutId, destination) => ask("/shop/checkout", { checkout_id: checkoutId, destination });
+export const myOrders = () => ask("/shop/my-orders");
+export const orderAccess = (id) => ask("/shop/order-access", { order_id: id });
+
+export async function order(id, token) {
+  const answer = await fetch(`/v1/orders/${encodeURIComponent(id)}`, { headers: { Authorization: `Bearer ${token}` } });
+  const body = await answer.json();
+  if (!answer.ok) throw new Problem(answer.status, body);
+  return body;
+}
+
+// EventSource sets no header, so its token stands in the query, which no log of ours holds.
+export const orderStream = (id, token, after) => `/v1/orders/${encodeURIComponent(id)}/stream?${new URLSearchParams({ access_token: token, after })}`;
+
 // Events go through the same snippet that any shop's page includes (/zhike.js). Small things are told and may fail
 // quietly; what changes the cart is written, and a refusal is the guest's to see.
 export const tell = (type, facts = {}) => window.zhike.tell(type, { language: currentLanguage(), ...facts });

@@ -1,7 +1,8 @@
 // The four pages: start, results, product, cart. Each returns what belongs into <main>.
-import { cart, guest, product, search, tell, write } from "./api.js";
+import { buy, cart, guest, product, search, tell, write } from "./api.js";
 import { h, picture } from "./dom.js";
 import { addToCart, count, empty, money, price, problemBox, productCard, productPath, shelf } from "./parts.js";
+import { destination, destinationChoice, promiseBox } from "./promise.js";
 import { currentLanguage, t } from "./words.js";
 
 const FACETS = ["category", "brand", "tag"];
@@ -102,12 +103,13 @@ export async function productPage(url) {
   const language = currentLanguage();
   const other = language === "zh" ? "en" : "zh";
   const card = { ...whole, title: whole.title[language] || whole.title[other], brand: whole.brands?.[0] };
+  const promise = promiseBox(id);
   return [
     h("div", { class: "detail" }, picture(card), h("div", {},
       crumbs(whole.categories, language),
       h("h1", {}, card.title),
       whole.title[other] && whole.title[other] !== card.title && h("p", { class: "other-language", lang: other }, whole.title[other]),
-      price(card), stock(whole), buyBox(card, origin), facts(whole, card, language))),
+      price(card), stock(whole), promise.box, buyBox(card, origin, promise.ask), facts(whole, card, language))),
     shelf("frequently-bought-together", { product_id: id }), shelf("similar-items", { product_id: id }), shelf("recently-viewed"),
   ];
 }
@@ -124,7 +126,7 @@ function crumbs(categories, language) {
 
 function stock(whole) {
   if (whole.availability === "out-of-stock") return h("span", { class: "stock out" }, t("out-of-stock"));
-  if (whole.availability === "backorder") return h("span", { class: "stock" }, t("backorder"));
+  if (whole.availability === "backorder" || whole.tags?.includes("made-to-order")) return h("span", { class: "stock" }, t("backorder"));
   return h("span", { class: "stock" }, whole.available_quantity > 0 ? t("in-stock.count", { count: count(whole.available_quantity) }) : t("in-stock"));
 }
 
@@ -137,10 +139,10 @@ function stepper(start, change) {
     h("button", { type: "button", "aria-label": t("one-more"), onclick: step(1) }, "+"));
 }
 
-function buyBox(card, origin) {
+function buyBox(card, origin, change) {
   let quantity = 1;
   const out = card.availability === "out-of-stock";
-  return h("div", { class: "act" }, stepper(1, (_, next) => { quantity = next; }),
+  return h("div", { class: "act" }, stepper(1, (_, next) => { quantity = next; change(next); }),
     h("button", { type: "button", class: "main", disabled: out, onclick: () => addToCart(card, quantity, origin) }, t("add")));
 }
 
@@ -160,10 +162,11 @@ export async function cartPage() {
   const basket = await cart();
   if (!basket.lines.length) return [empty("🧺", t("cart.empty"), t("cart.empty.text"), h("a", { class: "chip", href: "/shop", "data-link": "" }, t("home"))), shelf("recommended-for-you")];
   const ids = basket.lines.map((line) => line.product.id);
-  const pay = h("button", { type: "button", class: "main", onclick: () => buy(basket, pay) }, t("checkout"));
+  const id = crypto.getRandomValues(new Uint32Array(4)).reduce((text, each) => text + each.toString(36).padStart(7, "0"), "");
+  const pay = h("button", { type: "button", class: "main", onclick: () => checkOut(id, pay) }, t("checkout"));
   return [h("h1", {}, t("cart")), h("div", { class: "basket" },
     h("ul", { class: "lines" }, basket.lines.map(cartLine)),
-    h("aside", { class: "sum" }, h("p", {}, t("cart.total"), h("b", { class: "price" }, basket.total ? money(basket.total) : "")), pay, h("small", {}, t("checkout.note")))),
+    h("aside", { class: "sum" }, h("p", {}, t("cart.total"), h("b", { class: "price" }, basket.total ? money(basket.total) : "")), destinationChoice(), pay, h("small", {}, t("checkout.note")))),
   shelf("frequently-bought-together", { product_id: ids.slice(0, 10) })];
 }
 
@@ -177,18 +180,16 @@ function cartLine(line) {
     price(card));
 }
 
-async function buy(basket, button) {
+// The shop's own server places the order. The id is of this checkout: pressed twice, it is one order.
+async function checkOut(id, button) {
   button.disabled = true;
+  button.parentElement.querySelector(".problem")?.remove();
   try {
-    await write("purchase-complete", {
-      products: basket.lines.map((line) => ({ id: line.product.id, quantity: line.quantity, price: line.product.price })),
-      order: { number: `web-${Date.now().toString(36)}-${Math.random().toString(36).slice(2, 8)}`, kind: "sale", total: basket.total },
-    });
+    const placed = await buy(id, destination());
+    document.dispatchEvent(new CustomEvent("shop:cart", { detail: t("bought") }));
+    go(`/shop/orders/${encodeURIComponent(placed.order_id)}`);
   } catch (problem) {
     button.after(problemBox(problem));
     button.disabled = false;
-    return;
   }
-  document.dispatchEvent(new CustomEvent("shop:cart", { detail: t("bought") }));
-  go("/shop");
 }

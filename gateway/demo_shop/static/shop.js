@@ -2,23 +2,30 @@
 import { cart, enter, forgetVisitor, guest } from "./api.js";
 import { h } from "./dom.js";
 import { wireFinder } from "./finder.js";
+import { orderPage, ordersPage } from "./orders.js";
 import { cartPage, productPage, resultsPage, startPage } from "./pages.js";
 import { empty, problemBox } from "./parts.js";
 import { chooseLanguage, currentLanguage, t } from "./words.js";
 
-const ROUTES = [[/^\/shop\/?$/, startPage], [/^\/shop\/search$/, resultsPage], [/^\/shop\/product\/[^/]+$/, productPage], [/^\/shop\/cart$/, cartPage]];
+const ROUTES = [
+  [/^\/shop\/?$/, startPage], [/^\/shop\/search$/, resultsPage], [/^\/shop\/product\/[^/]+$/, productPage], [/^\/shop\/cart$/, cartPage],
+  [/^\/shop\/orders\/?$/, ordersPage], [/^\/shop\/orders\/[^/]+$/, orderPage],
+];
 const main = document.querySelector("main");
 let visit = 0;
+let leaving = new AbortController(); // tells a page that goes on by itself that it is left
 
 async function show(path, { keep = false } = {}) {
   const url = new URL(path, location.href);
   if (!keep) history.pushState({}, "", url.pathname + url.search);
   const mine = (visit += 1);
+  leaving.abort();
+  leaving = new AbortController();
   const page = ROUTES.find(([pattern]) => pattern.test(url.pathname))?.[1];
   document.querySelector("#q").value = url.searchParams.get("q") || "";
   let parts;
   try {
-    parts = page ? await page(url) : [empty("🏮", "404", url.pathname, h("a", { class: "chip", href: "/shop", "data-link": "" }, t("home")))];
+    parts = page ? await page(url, leaving.signal) : [empty("🏮", "404", url.pathname, h("a", { class: "chip", href: "/shop", "data-link": "" }, t("home")))];
   } catch (problem) {
     parts = [problemBox(problem), h("button", { type: "button", onclick: () => show(path, { keep: true }) }, t("try"))];
   }
@@ -106,6 +113,7 @@ function wire() {
   });
   document.addEventListener("shop:go", (event) => show(event.detail));
   document.addEventListener("shop:cart", followCart);
+  document.addEventListener("shop:say", (event) => say(event.detail));
   addEventListener("popstate", again);
   document.querySelector("#language").addEventListener("click", () => { chooseLanguage(currentLanguage() === "zh" ? "en" : "zh"); translate(); again(); });
   document.querySelector("#theme").addEventListener("click", () => {

@@ -3,20 +3,22 @@
 import asyncio
 import time
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 from rich.progress import Progress, TaskID
 
+from gateway.demo_shop.tray import Ticket, Tray
 from infra.cli.api import Api
 from infra.cli.catalog import t
 from infra.cli.commands.imports import import_file
 from infra.cli.commands.train import Engine, train_models
 from infra.cli.deployment import Deployment, running_deployment
 from infra.cli.screen import output, people, progress_bar
-from infra.demo.files import DEMO_SHOP, HOUSEHOLDS, DemoFiles, DemoPlan, write_demo_files
+from infra.demo.files import DEMO_SHOP, HOUSEHOLDS, DemoFiles, DemoPlan, demo_burst, write_demo_files
 
-RESOURCES = ("products", "customers", "orders", "events")
+RESOURCES = ("products", "customers", "orders", "events", "mentions")
 CATCH_UP_LIMIT_S = 600.0
 CATCH_UP_PAUSE_S = 0.3
 
@@ -46,9 +48,13 @@ async def load_demo(households: int, *, engine: Engine = Engine.RAY) -> None:
     with progress_bar() as bar:
         files = await _write_files(deployment, households, bar)
         async with Api(deployment) as api:
+            await watch_brands(api, files)
             imported = await _import_all(api, files, bar)
             await wait_for_readers(api, bar)
+            send_web_orders(deployment.data, files)
             model = await train_models(api, engine, sweep=False, bar=bar)
+            if imported["mentions"].get("accepted"):
+                await let_it_burst(api, files)
     if all(progress.get("accepted", 0) == 0 for progress in imported.values()):
         people.print(t("demo.already"), style="dim")
     counts = {name: f"{value:,}" for name, value in files.read_manifest()["counts"].items()}
@@ -74,6 +80,24 @@ async def _import_all(api: Api, files: DemoFiles, bar: Progress) -> dict[str, An
         path = getattr(files, resource)
         imported[resource] = await import_file(api, resource, path, {"shop": DEMO_SHOP}, bar=bar, task=task)
     return imported
+
+
+async def watch_brands(api: Api, files: DemoFiles) -> None:
+    """Have mentions matched with the demo's brands; before the mentions."""
+    for brand in files.read_talk().brands:
+        await api.put(f"/v1/brands/{brand.id}", brand.form)
+
+
+async def let_it_burst(api: Api, files: DemoFiles) -> None:
+    """Let a bad quarter of an hour end in the last closed bucket, so that an alert is there to be seen."""
+    await api.post("/v1/mentions", {"mentions": demo_burst(files, datetime.now(UTC))})
+
+
+def send_web_orders(data: Path, files: DemoFiles) -> None:
+    """Have the simulated workshop see to the latest orders, each as long as it takes in life."""
+    tray = Tray(data)
+    for order_id in files.read_web_orders():
+        tray.put(Ticket(order_id, seconds=None))
 
 
 async def wait_for_readers(api: Api, bar: Progress, *, pause_s: float = CATCH_UP_PAUSE_S) -> None:

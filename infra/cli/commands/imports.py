@@ -1,4 +1,4 @@
-"""``zhike import``: products, customers, orders and events out of files, through the same door as any shop's."""
+"""``zhike import``: products, customers, orders, events and mentions out of files, by the door of any shop."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -107,7 +107,7 @@ def _command(resource: str) -> None:
         raise typer.Exit(exit_code(progress))
 
 
-for _resource in ("products", "customers", "orders", "events"):
+for _resource in ("products", "customers", "orders", "events", "mentions"):
     _command(_resource)
 
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Annotated
 
@@ -16,6 +17,7 @@ from infra.cli.deployment import Deployment, running_deployment
 from infra.cli.screen import output
 from infra.local.profile import Profile, profile_environment
 from infra.tour.pictures import draw_steps
+from infra.tour.receiver import Receiver
 from infra.tour.visit import Visit
 from infra.tour.walk import StepReport, walk
 from services.chassis.errors import ErrorKind, ZhikeError
@@ -61,12 +63,26 @@ async def _tour(deployment: Deployment, *, show: bool) -> tuple[StepReport, ...]
     async with Api(deployment) as api:
         created = [(name, await api.post("/v1/keys", {"name": f"tour-{name}", **body})) for name, body in KEYS]
         try:
-            async with httpx.AsyncClient(base_url=api.url, timeout=TIMEOUT_S, trust_env=False) as client:
+            async with (
+                httpx.AsyncClient(base_url=api.url, timeout=TIMEOUT_S, trust_env=False) as client,
+                AsyncExitStack() as stack,
+            ):
                 keys = {name: key["key"] for name, key in created} | {"operator": deployment.token}
-                return await walk(Visit(client, keys), _show if show else lambda _: None)
+                receiver = await _receiver(stack, deployment.run.receiver)
+                return await walk(Visit(client, keys, receiver=receiver), _show if show else lambda _: None)
         finally:
             for _, key in created:
                 await api.delete(f"/v1/keys/{key['id']}")
+
+
+async def _receiver(stack: AsyncExitStack, address: str) -> Receiver | None:
+    """Return a receiver where the deployment may send webhooks; None where it may not, or another tour listens."""
+    if not address:
+        return None
+    try:
+        return await stack.enter_async_context(Receiver(address))
+    except OSError:
+        return None
 
 
 def _show(report: StepReport) -> None:

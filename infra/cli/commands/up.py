@@ -16,6 +16,7 @@ from infra.cli.catalog import t
 from infra.cli.commands.demo import load_demo
 from infra.cli.deployment import NothingRunsError, data_directory
 from infra.cli.screen import output, people
+from infra.demo.carrier_secrets import carrier_setting, demo_carrier_secrets
 from infra.demo.files import HOUSEHOLDS
 from infra.local.log_output import LogOutput
 from infra.local.plan import DEFAULT_HTTP_PORT, Plan, plan_deployment, refuse_taken_port
@@ -28,6 +29,7 @@ DETACHED_START_LIMIT_S = 150.0
 DETACHED_LOG_TAIL_LINES = 20
 POLL_S = 0.1
 DOWN_LIMIT_S = 60.0
+CARRIER_SECRETS = "ZHIKE_ORDERS_CARRIER_SECRETS"
 
 
 class AlreadyRunsError(ZhikeError):
@@ -105,6 +107,8 @@ def supervise(port: int, profile: Profile, *, demo: bool) -> None:
 def _plan(data: Path, *, port: int, demo: bool, profile: Profile, log_format: str = "json") -> Plan:
     _, inherited = profile_environment(profile, os.environ)
     environment = {"ZHIKE_LOG_FORMAT": log_format, **inherited}
+    if demo:
+        environment.setdefault(CARRIER_SECRETS, carrier_setting(demo_carrier_secrets(data)))
     return plan_deployment(data, bind=_bind(), http_port=port, demo=demo, environment=environment, profile=profile)
 
 

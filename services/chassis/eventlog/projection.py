@@ -41,9 +41,11 @@ Fold = Callable[[str, dict[str, Any] | None, Event], Body | Deletion | None]
 
 def live_body(document: Document | None) -> dict[str, Any] | None:
     """Return what a fold made of the document: no watermark, and None for a tombstone."""
-    if document is None or DELETED in document.body:
-        return None
-    return {name: value for name, value in document.body.items() if name != WATERMARK}
+    return None if document is None else _said(document.body)
+
+
+def _said(body: Body) -> dict[str, Any] | None:
+    return None if DELETED in body else {name: value for name, value in body.items() if name != WATERMARK}
 
 
 class KeyedProjection:
@@ -62,27 +64,43 @@ class KeyedProjection:
         self._fold = fold
 
     async def apply(self, events: Sequence[Event]) -> None:
+        await self.apply_and_read(events)
+
+    async def apply_and_read(self, events: Sequence[Event]) -> dict[str, dict[str, Any]]:
+        """Apply, and return what each document that the events touch says then, by key; one that is not is left out.
+
+        For who decides over several documents before the first save of the next (rule 8).
+        """
+        left: dict[str, dict[str, Any]] = {}
         pending: dict[str, list[Event]] = {}
         for event in events:
             for key in dict.fromkeys(self._keys(event)):
                 pending.setdefault(key, []).append(event)
         for _ in range(ATTEMPT_LIMIT):
             if not pending:
-                return
-            lost = await self._apply_once(pending)
+                return left
+            lost = await self._apply_once(pending, left)
             pending = {key: pending[key] for key in lost}
         raise ProjectionContendedError(
             f"{self.name}: another writer keeps changing its documents", projection=self.name
         )
 
-    async def _apply_once(self, pending: Mapping[str, Sequence[Event]]) -> list[str]:
-        """Fold and save; return the keys of documents that another writer changed meanwhile."""
+    async def _apply_once(self, pending: Mapping[str, Sequence[Event]], left: dict[str, dict[str, Any]]) -> list[str]:
+        """Fold and save; return the keys of documents that another writer changed meanwhile.
+
+        ``left`` takes what documents say after that, those that will be looked at again among them.
+        """
         stored = await self._get_all(list(pending))
         fresh: list[tuple[str, Body]] = []
         changed: list[tuple[Document, Body]] = []
         for key, events in pending.items():
             document = stored.get(key)
             body = self._folded(key, document, events)
+            said = live_body(document) if body is None else _said(body)
+            if said is not None:
+                left[key] = said
+            else:
+                left.pop(key, None)
             if body is None:
                 continue
             if document is None:

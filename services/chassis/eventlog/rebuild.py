@@ -8,6 +8,7 @@ goes to the old one. A log that was restored (another generation of its own) lea
 import asyncio
 from collections.abc import Callable, Sequence
 from random import Random
+from typing import Protocol
 
 from services.chassis.clock import Clock
 from services.chassis.eventlog.applier import Projection
@@ -55,7 +56,7 @@ class RebuildableProjection:
         self.name = generations.projection
         self.logs = tuple(FollowedLog(self, place) for place in range(len(sources)))
         self._generations = generations
-        self._sources = tuple(sources)
+        self.sources = tuple(sources)
         self._build = build
         self._clock = clock
         self._rng = rng
@@ -168,7 +169,7 @@ class RebuildableProjection:
                 timing=self._timing,
                 links=self._links,
             )
-            for source in self._sources
+            for source in self.sources
         )
 
     async def _watch(self, switched: asyncio.Event) -> None:
@@ -197,7 +198,7 @@ class RebuildableProjection:
             await self._generations.drop(generation)
             cursors = DocumentCursors(documents, name)
             await cursors.declare()
-            for source in self._sources:
+            for source in self.sources:
                 await cursors.forget(source.name)
             letters = DeadLetters(documents, self._clock)
             await letters.declare()
@@ -205,10 +206,22 @@ class RebuildableProjection:
             await self._generations.retired(generation)
 
 
-class FollowedLog:
-    """One log of a rebuildable projection, as an operator's page shows it, whichever generation is in force."""
+class Following(Protocol):
+    """What has a reader for each of its logs: others after a rebuild, in the same order."""
 
-    def __init__(self, projection: RebuildableProjection, place: int) -> None:
+    @property
+    def name(self) -> str:
+        """The projection's name, whichever generation is in force."""
+
+    @property
+    def readers(self) -> Sequence[Reader]:
+        """The readers of the generation in force."""
+
+
+class FollowedLog:
+    """One log of a projection, as an operator's page shows it, whichever generation is in force."""
+
+    def __init__(self, projection: Following, place: int) -> None:
         self._projection = projection
         self._place = place
 

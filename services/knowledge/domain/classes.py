@@ -14,8 +14,9 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from services.kits.money import decimal_text
-from services.knowledge.domain.purchases import SALE, Order
-from services.knowledge.domain.times import DAY_US
+from services.kits.purchases import SALE
+from services.kits.times import DAY_US
+from services.knowledge.domain.purchases import Order
 
 A_SHARE: Final = 0.80
 B_SHARE: Final = 0.95

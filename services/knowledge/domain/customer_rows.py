@@ -6,11 +6,12 @@ from functools import lru_cache
 from typing import Final
 
 from services.chassis.errors import InvalidArgumentError
-from services.knowledge.domain.errors import ImportConfigError
+from services.kits.imports.errors import ImportConfigError
+from services.kits.imports.plan import ALL_OTHERS, ImportPlan, ignored_columns
+from services.kits.text.identifiers import CARD, EMAIL, LOGIN, PHONE, VISITOR
 from services.knowledge.domain.facts import DENIED, GRANTED, MARKETING, PERSONALIZATION
-from services.knowledge.domain.identifiers import CARD, EMAIL, LOGIN, PHONE, VISITOR
 from services.knowledge.domain.identity import IMPORT_ROW
-from services.knowledge.domain.import_plan import ALL_OTHERS, CUSTOMER_FIELDS, ImportPlan, ignored_columns
+from services.knowledge.domain.import_plan import CUSTOMER_FIELDS
 from services.knowledge.domain.statements import ClaimsStatement, Record, check_statement
 
 DEFAULT_SOURCE: Final = "import"

@@ -5,15 +5,6 @@ from typing import ClassVar
 from services.chassis.errors import ErrorKind, InvalidArgumentError, NotFoundError, UnavailableError, ZhikeError
 
 
-class EventRefusedError(InvalidArgumentError):
-    """One event of a batch that cannot be kept; ``reason`` says why, metadata ``field`` where."""
-
-    def __init__(self, reason: str, message: str, *, field: str) -> None:
-        super().__init__(message, field=field)
-        self.__dict__["reason"] = reason  # one class for the many reasons of an item's verdict
-        self.field = field
-
-
 class MalformedBatchError(InvalidArgumentError):
     """The body is no JSON object with a list of events."""
 
@@ -24,12 +15,6 @@ class BatchSizeError(InvalidArgumentError):
     """A batch without events or with more than its bound."""
 
     reason = "BATCH_SIZE"
-
-
-class IdentifierInvalidError(InvalidArgumentError):
-    """A text that names nobody: unknown kind, or a value that its kind does not allow."""
-
-    reason = "IDENTIFIER_INVALID"
 
 
 class CustomerNotFoundError(NotFoundError):
@@ -68,22 +53,3 @@ class ProjectionLateError(UnavailableError):
     """The change is kept, but is not readable yet; read again in a moment."""
 
     reason = "PROJECTION_LATE"
-
-
-class ImportConfigError(InvalidArgumentError):
-    """An import's configuration that names a field, option or format that this importer does not have."""
-
-    reason = "IMPORT_CONFIG"
-
-
-class ImportTooLargeError(InvalidArgumentError):
-    """An upload past its bound."""
-
-    reason = "IMPORT_TOO_LARGE"
-
-
-class StagingFailedError(ZhikeError):
-    """The process that reads an imported file died."""
-
-    kind: ClassVar[ErrorKind] = ErrorKind.INTERNAL
-    reason = "STAGING_FAILED"

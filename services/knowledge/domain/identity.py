@@ -13,8 +13,9 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from services.kits.text.identifiers import STRENGTH, VISITOR, kind_of
 from services.knowledge.domain.blocked import is_placeholder
-from services.knowledge.domain.identifiers import STRENGTH, VISITOR, kind_of, own_customer_id
+from services.knowledge.domain.identifiers import own_customer_id
 
 MANUAL, CLAIM, IMPORT_ROW = "manual", "claim", "import-row"
 VERIFIED_PHONE, VERIFIED_EMAIL = "verified-phone", "verified-email"
@@ -182,7 +183,7 @@ def _is_passable(node: Node, rules: IdentityRules) -> bool:
     if kind_of(node.identifier) == VISITOR:
         named = sum(1 for other in node.links if kind_of(other) != VISITOR)
         return named <= rules.visitor_people or _has_manual(node)
-    counts = _neighbour_counts(node.links)
+    counts = _neighbour_counts(other for other, link in node.links.items() if link.evidence != MANUAL)
     return all(counts[kind] <= limit for kind, limit in rules.neighbours.items())
 
 

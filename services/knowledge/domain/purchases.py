@@ -1,28 +1,20 @@
 """Orders, each counted once by (shop, kind, number), and what they tell of habits (docs/consistency.md rule 17).
 
-A browser reports a purchase, the shop's own books report it again under the same number: the books replace the browser.
-Among equals the later recorded one holds, so a corrected import replaces the earlier.
+Of all reports of an order the one that is believed most holds (services/kits/purchases.py), among equals the later
+recorded one: which logs they come by, and in which order these are read, does not matter.
 """
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import tzinfo
-from hashlib import blake2b
 from itertools import pairwise
 from statistics import median
 from typing import Any, Final, NamedTuple
 
 from services.kits.money import minor_units
-from services.knowledge.domain.times import DAY_US, time_of
-
-SALE: Final = "sale"
-RETURN: Final = "return"
-GOODS: Final = "goods"
-CHARGE: Final = "charge"
-BROWSER: Final = 0
-SHOP: Final = 1
-AUTHORITY_NAMES: Final = {"browser": BROWSER, "shop": SHOP}
+from services.kits.purchases import CHARGE, RETURN, SALE, Authority
+from services.kits.times import DAY_US, time_of
 
 HABITS_SHOWN: Final = 20
 MIN_TENURE_DAYS: Final = 30.0
@@ -49,7 +41,7 @@ class Line(NamedTuple):  # there are millions of them, and a dataclass takes fou
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """One order or return as it stands. ``subject``: the strongest identifier that it came with."""
+    """One order or return as it stands. ``subject``: the strongest identifier of who bought."""
 
     shop: str
     kind: str
@@ -102,15 +94,16 @@ class PurchaseSummary:
     returned_units: int = 0
 
 
-def order_key(shop: str, kind: str, number: str) -> str:
-    """Return the key of the one fact that an order is."""
-    return blake2b(f"{len(shop)}:{shop}{kind}:{number}".encode(), digest_size=16).hexdigest()
-
-
 def order_from_payload(
-    payload: Mapping[str, Any], *, subject: str, time_us: int, recorded_us: int, event_key: str
+    payload: Mapping[str, Any],
+    *,
+    authority: Authority,
+    subject: str,
+    time_us: int,
+    recorded_us: int,
+    event_key: str,
 ) -> Order:
-    """Read the order out of a ``purchase-complete`` event's payload. Without a number, the event is the order."""
+    """Read the order out of the payload of an event that tells of one. Without a number, the event is the order."""
     order = payload.get("order") or {}
     products = payload.get("products") or ()
     currency = _currency(order, products)
@@ -126,7 +119,7 @@ def order_from_payload(
         currency=currency,
         total_minor=minor_units(total["amount"], currency) if total else sum(line.total_minor for line in lines),
         lines=lines,
-        authority=AUTHORITY_NAMES.get(order.get("source", ""), BROWSER),
+        authority=authority,
         recorded_us=recorded_us,
         event_key=event_key,
     )

@@ -10,6 +10,7 @@ from itertools import combinations
 from typing import Any, Final
 
 from services.chassis.errors import InvalidArgumentError
+from services.kits.text.identifiers import CARD, EMAIL, LOGIN, PHONE, VISITOR, kind_of, parse_identifier
 from services.knowledge.domain.facts import (
     DENIED,
     GRANTED,
@@ -20,16 +21,7 @@ from services.knowledge.domain.facts import (
     Statement,
     kept_statements,
 )
-from services.knowledge.domain.identifiers import (
-    CARD,
-    EMAIL,
-    LOGIN,
-    PHONE,
-    VISITOR,
-    kind_of,
-    parse_account,
-    parse_identifier,
-)
+from services.knowledge.domain.identifiers import parse_account
 from services.knowledge.domain.identity import CLAIM, MANUAL, VERIFIED_EMAIL, VERIFIED_PHONE, Link, Node, merged_node
 
 CLAIMS_WRITTEN: Final = "ClaimsWritten"

@@ -8,16 +8,39 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from functools import lru_cache
 from typing import Any, Final
 
-from services.kits.money import is_currency, minor_units
-from services.knowledge.domain.errors import EventRefusedError, IdentifierInvalidError
-from services.knowledge.domain.identifiers import VISITOR, anonymous_identifier, by_strength, parse_identifier
-from services.knowledge.domain.purchases import CHARGE, GOODS, RETURN, SALE
+from services.kits.event_forms import (
+    CONTROL,
+    EventRefusedError,
+    MoneyForm,
+    ProductForm,
+    check_one_currency,
+    checked_identifier,
+    checked_money,
+    checked_name,
+    checked_product,
+    checked_text,
+)
+from services.kits.purchases import (
+    BY_BROWSER,
+    BY_SHOP,
+    FUTURE_TOLERANCE,
+    MAX_ORDER_LINES,
+    MAX_ORDER_NUMBER_CHARACTERS,
+    MAX_SHOP_CHARACTERS,
+    PURCHASE,
+    RETURN,
+    SALE,
+    is_channel,
+)
+from services.kits.text.identifiers import (
+    VISITOR,
+    anonymous_identifier,
+    by_strength,
+)
 
 SEARCH: Final = "search"
-PURCHASE: Final = "purchase-complete"
 LOGIN: Final = "login"
 EVENT_TYPES: Final = frozenset(
     {
@@ -37,49 +60,19 @@ _NEEDS_PRODUCTS: Final = frozenset({PURCHASE, "detail-page-view", "add-to-cart",
 
 MAX_BATCH_EVENTS: Final = 500
 MAX_ID_CHARACTERS: Final = 128
-MAX_SHOP_CHARACTERS: Final = 64
-MAX_CHANNEL_CHARACTERS: Final = 32
 MAX_LANGUAGE_CHARACTERS: Final = 35
 MAX_IDENTIFIERS: Final = 8
 MAX_PRODUCTS: Final = 200
-MAX_ORDER_LINES: Final = 2_000
-MAX_PRODUCT_ID_CHARACTERS: Final = 128
-MAX_QUANTITY: Final = 1_000_000
 MAX_QUERY_CHARACTERS: Final = 500
 MAX_TOKEN_CHARACTERS: Final = 1_024
 MAX_PLACEMENT_CHARACTERS: Final = 64
 MAX_POSITION: Final = 10_000
-MAX_ORDER_NUMBER_CHARACTERS: Final = 64
 MAX_ATTRIBUTES: Final = 20
 MAX_ATTRIBUTE_NAME_CHARACTERS: Final = 64
 MAX_ATTRIBUTE_CHARACTERS: Final = 256
-FUTURE_TOLERANCE: Final = timedelta(minutes=5)
 OLDEST_AGE: Final = timedelta(days=3_653)  # ten years
 
-_CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
-_CHANNEL: Final = re.compile(r"[a-z0-9][a-z0-9-]{0,31}", re.ASCII)
 _LANGUAGE: Final = re.compile(r"[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8})*", re.ASCII)
-
-
-@dataclass(frozen=True, slots=True)
-class MoneyForm:
-    """Money as it comes."""
-
-    amount: str
-    currency: str
-
-
-@dataclass(frozen=True, slots=True)
-class ProductForm:
-    """A product of an event, or a line of an order, as it comes. Discounts are money off the whole line."""
-
-    id: str
-    quantity: int = 1
-    price: MoneyForm | None = None
-    discount: MoneyForm | None = None
-    coupon_discount: MoneyForm | None = None
-    line: int | None = None
-    kind: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,11 +139,11 @@ class CheckedEvent:
 
 def check_event(form: UserEventForm, rules: IntakeRules) -> CheckedEvent:
     """Return the normalised event. Raises EventRefusedError."""
-    event_id = _name(form.id, MAX_ID_CHARACTERS, "id", reason="EVENT_ID_INVALID")
+    event_id = checked_name(form.id, MAX_ID_CHARACTERS, "id", reason="EVENT_ID_INVALID")
     if form.type not in EVENT_TYPES:
         raise EventRefusedError("UNKNOWN_EVENT_TYPE", f"type is one of {', '.join(sorted(EVENT_TYPES))}", field="type")
     time = _time(form.time, rules)
-    shop = _name(form.shop or rules.default_shop, MAX_SHOP_CHARACTERS, "shop")
+    shop = checked_name(form.shop or rules.default_shop, MAX_SHOP_CHARACTERS, "shop")
     channel = form.channel or rules.default_channel
     if not is_channel(channel):
         raise EventRefusedError("CHANNEL_INVALID", "a channel is 1 to 32 of a-z 0-9 -", field="channel")
@@ -171,11 +164,6 @@ def check_event(form: UserEventForm, rules: IntakeRules) -> CheckedEvent:
     return CheckedEvent(event_id, form.type, time, shop, channel, subject, payload)
 
 
-def is_channel(text: str) -> bool:
-    """Tell whether the text can name a channel."""
-    return _CHANNEL.fullmatch(text) is not None
-
-
 def _time(time: datetime, rules: IntakeRules) -> datetime:
     if time.tzinfo is None:
         raise EventRefusedError("EVENT_TIME_INVALID", "a time needs its zone: 2026-11-23T10:00:00+08:00", field="time")
@@ -191,9 +179,9 @@ def _time(time: datetime, rules: IntakeRules) -> datetime:
 def _identifiers(form: UserEventForm, rules: IntakeRules) -> list[str]:
     if len(form.identifiers) > MAX_IDENTIFIERS:
         raise EventRefusedError("TOO_MANY_IDENTIFIERS", f"at most {MAX_IDENTIFIERS} identifiers", field="identifiers")
-    found = [_identifier(text, f"identifiers[{index}]") for index, text in enumerate(form.identifiers)]
+    found = [checked_identifier(text, f"identifiers[{index}]") for index, text in enumerate(form.identifiers)]
     if form.visitor_id is not None:
-        found.append(_identifier(f"{VISITOR}:{form.visitor_id}", "visitor_id"))
+        found.append(checked_identifier(f"{VISITOR}:{form.visitor_id}", "visitor_id"))
     if rules.allowed is None:
         return list(by_strength(found)) if len(found) > 1 else found
     if not found:
@@ -203,13 +191,6 @@ def _identifiers(form: UserEventForm, rules: IntakeRules) -> list[str]:
             "IDENTIFIER_NOT_ALLOWED", "the key or token may not write for this identifier", field="identifiers"
         )
     return list(by_strength(found)) if len(found) > 1 else found
-
-
-def _identifier(text: str, where: str) -> str:
-    try:
-        return parse_identifier(text)
-    except IdentifierInvalidError as error:
-        raise EventRefusedError("IDENTIFIER_INVALID", error.message, field=where) from error
 
 
 def _anonymous_subject(payload: Mapping[str, Any], rules: IntakeRules) -> str:
@@ -230,32 +211,7 @@ def _add_products(payload: dict[str, Any], form: UserEventForm) -> None:
     limit = MAX_ORDER_LINES if form.type == PURCHASE else MAX_PRODUCTS
     if len(form.products) > limit:
         raise EventRefusedError("TOO_MANY_PRODUCTS", f"at most {limit} products", field="products")
-    payload["products"] = [_product(product, index) for index, product in enumerate(form.products)]
-
-
-def _product(product: ProductForm, index: int) -> dict[str, Any]:
-    if not _is_plain(product.id, MAX_PRODUCT_ID_CHARACTERS):
-        _name(product.id, MAX_PRODUCT_ID_CHARACTERS, f"products[{index}].id")
-    if not 1 <= product.quantity <= MAX_QUANTITY:
-        raise EventRefusedError(
-            "QUANTITY_INVALID", f"a quantity is 1 to {MAX_QUANTITY}", field=f"products[{index}].quantity"
-        )
-    body: dict[str, Any] = {"id": product.id, "quantity": product.quantity}
-    if product.price is not None:
-        body["price"] = _money(product.price, "products[{}].price", index)
-    if product.discount is not None:
-        body["discount"] = _money(product.discount, "products[{}].discount", index)
-    if product.coupon_discount is not None:
-        body["coupon_discount"] = _money(product.coupon_discount, "products[{}].coupon_discount", index)
-    if product.line is not None:
-        if not 0 <= product.line <= MAX_QUANTITY:
-            raise EventRefusedError("LINE_INVALID", "a line's number is not negative", field=f"products[{index}].line")
-        body["line"] = product.line
-    if product.kind is not None:
-        if product.kind not in (GOODS, CHARGE):
-            raise EventRefusedError("KIND_INVALID", "a line's kind is goods or charge", field=f"products[{index}].kind")
-        body["kind"] = product.kind
-    return body
+    payload["products"] = [checked_product(product, index) for index, product in enumerate(form.products)]
 
 
 def _add_order(payload: dict[str, Any], form: UserEventForm, rules: IntakeRules) -> None:
@@ -264,23 +220,13 @@ def _add_order(payload: dict[str, Any], form: UserEventForm, rules: IntakeRules)
         raise EventRefusedError("ORDER_UNEXPECTED", f"only {PURCHASE} carries an order", field="order")
     if order.kind not in (SALE, RETURN):
         raise EventRefusedError("KIND_INVALID", "an order's kind is sale or return", field="order.kind")
-    body: dict[str, Any] = {"kind": order.kind, "source": "browser" if rules.allowed is not None else "shop"}
+    body: dict[str, Any] = {"kind": order.kind, "source": BY_BROWSER if rules.allowed is not None else BY_SHOP}
     if order.number:
-        body["number"] = _name(order.number, MAX_ORDER_NUMBER_CHARACTERS, "order.number")
+        body["number"] = checked_name(order.number, MAX_ORDER_NUMBER_CHARACTERS, "order.number")
     if order.total is not None:
-        body["total"] = _money(order.total, "order.total", 0)
-    _check_one_currency(body, payload.get("products", ()))
+        body["total"] = checked_money(order.total, "order.total")
+    check_one_currency(body, payload.get("products", ()))
     payload["order"] = body
-
-
-def _check_one_currency(order: Mapping[str, Any], products: Sequence[Mapping[str, Any]]) -> None:
-    currencies = {order["total"]["currency"]} if "total" in order else set()
-    for product in products:
-        for name in ("price", "discount", "coupon_discount"):
-            if name in product:
-                currencies.add(product[name]["currency"])
-    if len(currencies) > 1:
-        raise EventRefusedError("CURRENCY_MIXED", "an order is in one currency", field="order")
 
 
 def _add_context(payload: dict[str, Any], form: UserEventForm) -> None:
@@ -293,13 +239,13 @@ def _add_context(payload: dict[str, Any], form: UserEventForm) -> None:
             raise EventRefusedError("LANGUAGE_INVALID", "a language is a BCP 47 tag", field="language")
         payload["language"] = form.language
     if form.attribution_token:
-        payload["attribution_token"] = _name(form.attribution_token, MAX_TOKEN_CHARACTERS, "attribution_token")
+        payload["attribution_token"] = checked_name(form.attribution_token, MAX_TOKEN_CHARACTERS, "attribution_token")
     if form.position is not None:
         if not 0 <= form.position <= MAX_POSITION:
             raise EventRefusedError("POSITION_INVALID", f"a position is 0 to {MAX_POSITION}", field="position")
         payload["position"] = form.position
     if form.placement:
-        payload["placement"] = _name(form.placement, MAX_PLACEMENT_CHARACTERS, "placement")
+        payload["placement"] = checked_name(form.placement, MAX_PLACEMENT_CHARACTERS, "placement")
     if form.attributes:
         payload["attributes"] = _attributes(form.attributes)
 
@@ -310,9 +256,11 @@ def _search(search: SearchForm) -> dict[str, Any]:
         raise EventRefusedError(
             "TEXT_TOO_LONG", f"a query has at most {MAX_QUERY_CHARACTERS} characters", field="search.query"
         )
-    body = {"query": query if query.isprintable() else _CONTROL.sub(" ", query)}
+    body = {"query": query if query.isprintable() else CONTROL.sub(" ", query)}
     if search.attribution_token:
-        body["attribution_token"] = _name(search.attribution_token, MAX_TOKEN_CHARACTERS, "search.attribution_token")
+        body["attribution_token"] = checked_name(
+            search.attribution_token, MAX_TOKEN_CHARACTERS, "search.attribution_token"
+        )
     return body
 
 
@@ -320,43 +268,8 @@ def _attributes(attributes: Mapping[str, str]) -> dict[str, str]:
     if len(attributes) > MAX_ATTRIBUTES:
         raise EventRefusedError("TOO_MANY_ATTRIBUTES", f"at most {MAX_ATTRIBUTES} attributes", field="attributes")
     return {
-        _name(name, MAX_ATTRIBUTE_NAME_CHARACTERS, "attributes"): _text(value, MAX_ATTRIBUTE_CHARACTERS, "attributes")
+        checked_name(name, MAX_ATTRIBUTE_NAME_CHARACTERS, "attributes"): checked_text(
+            value, MAX_ATTRIBUTE_CHARACTERS, "attributes"
+        )
         for name, value in attributes.items()
     }
-
-
-def _money(money: MoneyForm, where: str, index: int) -> dict[str, str]:
-    reason = _money_fault(money.amount, money.currency)
-    if reason:
-        raise EventRefusedError("MONEY_INVALID", reason, field=where.format(index))
-    return {"amount": money.amount, "currency": money.currency}
-
-
-@lru_cache(maxsize=16_384)  # prices repeat
-def _money_fault(amount: str, currency: str) -> str:
-    if not is_currency(currency):
-        return "a currency is an ISO 4217 code such as CNY"
-    try:
-        units = minor_units(amount, currency)
-    except ValueError as error:
-        return str(error)
-    return "an amount is not negative; a return says so by its kind" if units < 0 else ""
-
-
-def _is_plain(text: str, limit: int) -> bool:
-    return 0 < len(text) <= limit and text.isprintable()
-
-
-def _name(text: str, limit: int, where: str, *, reason: str = "") -> str:
-    """Return a text that names something: not empty, bounded, no control characters."""
-    if not text:
-        raise EventRefusedError(reason or "TEXT_MISSING", f"{where} must not be empty", field=where)
-    return _text(text, limit, where, reason=reason)
-
-
-def _text(text: str, limit: int, where: str, *, reason: str = "") -> str:
-    if len(text) > limit:
-        raise EventRefusedError(reason or "TEXT_TOO_LONG", f"{where} has at most {limit} characters", field=where)
-    if not text.isprintable() and _CONTROL.search(text):
-        raise EventRefusedError(reason or "CONTROL_CHARACTER", f"{where} holds a control character", field=where)
-    return text

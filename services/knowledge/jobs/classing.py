@@ -4,7 +4,9 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 
 from services.chassis.clock import Clock
-from services.chassis.eventlog.port import EventLog
+from services.chassis.errors import ZhikeError
+from services.chassis.eventlog.backoff import is_passing
+from services.chassis.eventlog.port import EventSource
 from services.chassis.logs import get_log
 from services.knowledge.store.class_basis import ClassStore
 from services.knowledge.store.customers import CustomerStore
@@ -18,9 +20,9 @@ log = get_log("classes")
 
 
 class ClassJob:
-    """One pass looks whether the basis is behind the log, and computes it when its rest is over.
+    """One pass looks whether the basis is behind the logs that tell of orders, and computes it when its rest is over.
 
-    ``read_back`` returns when all that the log of orders holds is readable, whichever replica reads it.
+    ``read_back`` returns when all that these logs hold is readable, whichever replica reads it.
     """
 
     def __init__(
@@ -30,12 +32,12 @@ class ClassJob:
         classes: ClassStore,
         clock: Clock,
         *,
-        events: EventLog,
+        sources: Sequence[EventSource],
         read_back: Callable[[], Awaitable[None]],
         patience_s: float = PATIENCE_S,
     ) -> None:
         self._customers, self._resolutions, self._classes = customers, resolutions, classes
-        self._clock, self._events = clock, events
+        self._clock, self._sources = clock, sources
         self._read_back, self._patience_s = read_back, patience_s
         self._next_s = 0.0
 
@@ -43,7 +45,13 @@ class ClassJob:
         """Do one pass."""
         if self._clock.monotonic() < self._next_s:
             return
-        head: Sequence[int] = (await self._events.head()).seqs
+        try:
+            heads = [(await source.head()).seqs for source in self._sources]
+        except ZhikeError as error:
+            if not is_passing(error):
+                raise
+            return
+        head = [seq for seqs in heads for seq in seqs]
         if not any(head) or tuple(head) == tuple(await self._classes.basis_head()):
             return
         try:

@@ -22,6 +22,7 @@ from services.knowledge.store.collections import (
 from services.knowledge.store.projections import (
     ShoppingProjection,
     own_label_projection,
+    shoppers_of,
     stated_identifiers,
     statements_projection,
 )
@@ -90,7 +91,7 @@ class Companies:
 def build_shopping(
     documents: DocumentStore, generations: Generations, announcer: Announcer
 ) -> Callable[[str, Resolve], Projection]:
-    """Return what makes the projection of user-events for a generation."""
+    """Return what makes the projection of user-events and order-events for a generation."""
 
     def build(name: str, resolve: Resolve) -> Projection:
         companies = Companies()
@@ -127,7 +128,5 @@ def build_own_label(documents: DocumentStore) -> Callable[[str, Resolve], Projec
 
 
 def _company(event: Event) -> tuple[str, ...]:
-    if event.synthetic:  # joins nobody
-        return ()
-    identifiers = event.payload["identifiers"]
+    identifiers = shoppers_of(event)
     return tuple(identifiers) if len(identifiers) > 1 else ()

@@ -10,9 +10,9 @@ from zhike.type.v1 import import_pb2
 
 from services.chassis.errors import InvalidArgumentError
 from services.chassis.paging import decode_page_token, encode_page_token, page_size
+from services.kits.imports.servicer import Uploads
 from services.knowledge.domain.import_plan import CUSTOMERS
 from services.knowledge.domain.statements import check_statement
-from services.knowledge.servicer.uploads import Uploads
 from services.knowledge.usecases.customers import (
     ABC_CLASSES,
     MAX_PAGE_CUSTOMERS,

@@ -12,10 +12,10 @@ from services.chassis.clock import Clock
 from services.chassis.eventlog.port import EventLog
 from services.chassis.metrics import Metrics
 from services.chassis.traces import current_trace
-from services.knowledge.domain.identifiers import parse_identifier
-from services.knowledge.domain.import_plan import EVENTS, ORDERS
+from services.kits.imports.servicer import Uploads
+from services.kits.text.identifiers import parse_identifier
+from services.knowledge.domain.import_plan import EVENTS
 from services.knowledge.domain.user_events import IntakeRules
-from services.knowledge.servicer.uploads import Uploads
 from services.knowledge.usecases.intake import DUPLICATE, REJECTED, STORED, BatchVerdict, Writer, write_user_events
 from services.knowledge.wire.user_events import read_batch, verdicts_json
 
@@ -52,11 +52,6 @@ class UserEventServicer(user_event_service_pb2_grpc.UserEventServiceServicer):
         self, request_iterator: AsyncIterator[import_pb2.ImportRequest], context: Any
     ) -> operations_pb2.Operation:
         return await self._uploads.start(EVENTS, request_iterator)
-
-    async def ImportOrders(
-        self, request_iterator: AsyncIterator[import_pb2.ImportRequest], context: Any
-    ) -> operations_pb2.Operation:
-        return await self._uploads.start(ORDERS, request_iterator)
 
     def _count(self, verdict: BatchVerdict) -> None:
         for status in (STORED, DUPLICATE, REJECTED):

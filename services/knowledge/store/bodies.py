@@ -3,9 +3,10 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from services.kits.text.identifiers import VISITOR, kind_of
 from services.knowledge.domain.classes import Tally
 from services.knowledge.domain.facts import AccountStatement, ConsentStatement, SaidOf, Statement
-from services.knowledge.domain.identifiers import VISITOR, account_id, kind_of
+from services.knowledge.domain.identifiers import account_id
 from services.knowledge.domain.identity import Link, Node
 from services.knowledge.domain.purchases import Line, Order
 from services.knowledge.domain.statements import Record

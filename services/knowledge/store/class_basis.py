@@ -29,7 +29,7 @@ class ClassStore:
         return None if document is None else _basis_from_body(document.body)
 
     async def basis_head(self) -> Sequence[int]:
-        """Return where the log stood that the basis was computed from."""
+        """Return how far the logs were read that the basis was computed from."""
         document = await self._documents.get(CLASS_BASIS, CURRENT)
         return () if document is None else tuple(document.body["head"])
 

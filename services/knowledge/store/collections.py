@@ -13,7 +13,8 @@ PRODUCTS: Final = "products"
 BY_SUBJECT: Final = "subject"
 BY_ACCOUNT: Final = "account"
 
-# Projection "shopping", from user-events. ACTIVITY and STATEMENTS are keyed by the identifier's own customer id.
+# Projection "shopping", from user-events and order-events. ACTIVITY and STATEMENTS are keyed by the own customer id of
+# the identifier.
 ORDERS: Final = Collection("orders", (Index(BY_SUBJECT, ("subject", "time_us")),))
 ACTIVITY: Final = Collection("activity")
 SHOPPING: Final = "shopping"

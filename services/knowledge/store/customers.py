@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from services.chassis.documents.port import BATCH_LIMIT, PAGE_LIMIT, Collection, DocumentStore
 from services.chassis.eventlog.generations import Generations
 from services.chassis.eventlog.projection import live_body
+from services.kits.text.identifiers import is_anonymous
 from services.knowledge.domain.classes import Tally
-from services.knowledge.domain.identifiers import is_anonymous, own_customer_id
+from services.knowledge.domain.identifiers import own_customer_id
 from services.knowledge.domain.identity import (
     IdentityRules,
     Node,
@@ -124,11 +125,6 @@ class CustomerStore:
                 if after is None:
                     break
         return found
-
-    async def orders(self, keys: Sequence[str]) -> dict[str, Order]:
-        """Return those orders that stand, by ``order_key``."""
-        found = await self._get_all(self._shopping.resolve(ORDERS), keys)
-        return {key: order_from_body(body) for key, body in found.items()}
 
     async def own_label_among(self, product_ids: Iterable[str]) -> frozenset[str]:
         """Return which of the products are of the shop's own label."""

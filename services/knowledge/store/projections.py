@@ -8,12 +8,14 @@ from services.chassis.documents.port import DocumentStore
 from services.chassis.eventlog.generations import Resolve
 from services.chassis.eventlog.port import Event
 from services.chassis.eventlog.projection import KeyedProjection
-from services.knowledge.domain.identifiers import EMAIL, PHONE, kind_of, own_customer_id
+from services.kits.purchases import ORDER_EVENTS, SALE, authority_of, buyer_of, order_key, tells_of_purchase
+from services.kits.text.identifiers import EMAIL, PHONE, kind_of
+from services.kits.times import micros
+from services.knowledge.domain.identifiers import own_customer_id
 from services.knowledge.domain.identity import LOGIN_EVENT, SAME_EVENT, Link
-from services.knowledge.domain.purchases import order_from_payload, order_key
+from services.knowledge.domain.purchases import order_from_payload
 from services.knowledge.domain.statements import empty_record, merged_record, records_of_event
-from services.knowledge.domain.times import micros
-from services.knowledge.domain.user_events import LOGIN, PURCHASE
+from services.knowledge.domain.user_events import LOGIN
 from services.knowledge.store.bodies import (
     COUNTERS_KEPT,
     TRUNK_LINKS_KEPT,
@@ -31,7 +33,11 @@ Body = dict[str, Any]
 
 
 class ShoppingProjection:
-    """Orders and activity out of user-events, read once for both. What a load test did counts for nobody."""
+    """Orders and activity out of user-events and order-events, each read once for both.
+
+    What a load test did counts for nobody. Neither document depends on how the two logs were read beside each other: of
+    an order the report that is believed most holds, and what was seen of an identifier are sums, firsts and lasts.
+    """
 
     def __init__(self, documents: DocumentStore, name: str, resolve: Resolve) -> None:
         self.name = name
@@ -55,23 +61,35 @@ def own_label_projection(documents: DocumentStore, name: str, resolve: Resolve) 
     return KeyedProjection(documents, resolve(OWN_LABEL), name=name, keys=_product_keys, fold=_fold_product)
 
 
+def shoppers_of(event: Event) -> Sequence[str]:
+    """Return the identifiers that an event of either log shows shopping: nobody's in a load test's.
+
+    Of an order's facts that is the placing alone; how the order goes on is done by others.
+    """
+    if event.synthetic or (event.log == ORDER_EVENTS and not tells_of_purchase(event.type)):
+        return ()
+    identifiers: Sequence[str] = event.payload["identifiers"]
+    return identifiers
+
+
 def stated_identifiers(event: Event) -> tuple[str, ...]:
     """Return the identifiers that an event of customer-claims speaks of."""
     return tuple(records_of_event(event.type, event.payload, micros(event.occurred_time)))
 
 
 def _order_keys(event: Event) -> Sequence[str]:
-    if event.synthetic or event.type != PURCHASE:
+    if event.synthetic or not tells_of_purchase(event.type):
         return ()
     order = event.payload.get("order") or {}
     number = order.get("number") or f"event:{event.key}"
-    return (order_key(event.shop, order.get("kind", "sale"), number),)
+    return (order_key(event.shop, order.get("kind", SALE), number),)
 
 
 def _fold_order(_key: str, body: Body | None, event: Event) -> Body | None:
     order = order_from_payload(
         event.payload,
-        subject=event.subject,
+        authority=authority_of(event.type, event.payload),
+        subject=buyer_of(event.type, event.payload, subject=event.subject),
         time_us=micros(event.occurred_time),
         recorded_us=micros(event.recorded_time),
         event_key=event.key,
@@ -82,9 +100,7 @@ def _fold_order(_key: str, body: Body | None, event: Event) -> Body | None:
 
 
 def _activity_keys(event: Event) -> Sequence[str]:
-    if event.synthetic:
-        return ()
-    return [own_customer_id(identifier) for identifier in event.payload["identifiers"]]
+    return [own_customer_id(identifier) for identifier in shoppers_of(event)]
 
 
 def _fold_activity(key: str, body: Body | None, event: Event) -> Body:

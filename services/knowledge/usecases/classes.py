@@ -4,9 +4,9 @@ from collections import defaultdict
 from collections.abc import Sequence
 
 from services.chassis.clock import Clock
+from services.kits.times import micros
 from services.knowledge.domain.classes import ClassBasis, Tally, abc_value, class_basis
 from services.knowledge.domain.identifiers import own_customer_id
-from services.knowledge.domain.times import micros
 from services.knowledge.store.class_basis import ClassStore
 from services.knowledge.store.customers import CustomerStore
 from services.knowledge.store.resolutions import ResolutionStore
@@ -15,7 +15,7 @@ from services.knowledge.store.resolutions import ResolutionStore
 async def compute_classes(
     customers: CustomerStore, resolutions: ResolutionStore, classes: ClassStore, clock: Clock, *, head: Sequence[int]
 ) -> ClassBasis:
-    """Count every order once, put the basis in force, and return it. ``head``: where the log stood before."""
+    """Count every order once, put the basis in force, and return it. ``head``: how far the logs were read."""
     by_identifier = await customers.tallies(await customers.own_label())
     owners = {identifier: customer_id async for identifier, customer_id in resolutions.members_by_customer()}
     by_customer: dict[str, Tally] = {}

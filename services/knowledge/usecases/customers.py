@@ -4,9 +4,10 @@ from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from datetime import tzinfo
 
+from services.kits.text.identifiers import parse_identifier
 from services.knowledge.domain.errors import AccountNotFoundError, CustomerNotFoundError
 from services.knowledge.domain.facts import account_in_force
-from services.knowledge.domain.identifiers import account_id, is_customer_id, parse_identifier
+from services.knowledge.domain.identifiers import account_id, is_customer_id
 from services.knowledge.domain.identity import Person
 from services.knowledge.domain.profile import Customer, Surroundings, customer_profile
 from services.knowledge.domain.statements import Record

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 
 from services.chassis.canonical import canonical_json
 from services.chassis.eventlog.port import EventLog, NewEvent, VerdictStatus
-from services.knowledge.domain.errors import BatchSizeError, EventRefusedError
+from services.kits.event_forms import EventRefusedError
+from services.knowledge.domain.errors import BatchSizeError
 from services.knowledge.domain.user_events import (
     MAX_BATCH_EVENTS,
     CheckedEvent,

@@ -11,6 +11,7 @@ from typing import Any, Final
 from services.chassis.canonical import fingerprint
 from services.chassis.clock import Clock
 from services.chassis.eventlog.port import EventLog, NewEvent, VerdictStatus
+from services.kits.text.identifiers import by_strength, parse_identifier
 from services.knowledge.domain.errors import (
     MergeRefusedError,
     ProjectionLateError,
@@ -18,7 +19,6 @@ from services.knowledge.domain.errors import (
     UnmergeGroupsError,
 )
 from services.knowledge.domain.facts import DENIED, GRANTED
-from services.knowledge.domain.identifiers import by_strength, parse_identifier
 from services.knowledge.domain.identity import Person
 from services.knowledge.domain.profile import Customer
 from services.knowledge.domain.statements import (

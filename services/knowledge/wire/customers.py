@@ -5,12 +5,12 @@ from google.type.money_pb2 import Money
 from zhike.knowledge.v1 import customer_pb2 as pb
 
 from services.kits.money import minor_digits
+from services.kits.times import time_of
 from services.knowledge.domain.classes import COUPON, DISCOUNT, OWN_LABEL, ComparedShare, CustomerClass
 from services.knowledge.domain.facts import ConsentState, Fact
 from services.knowledge.domain.identity import Member, Refusal, Refused
 from services.knowledge.domain.profile import Customer
 from services.knowledge.domain.purchases import Habit, PurchaseSummary
-from services.knowledge.domain.times import time_of
 from services.knowledge.usecases.customers import AccountView
 
 NANOS = 1_000_000_000

@@ -8,7 +8,8 @@ from typing import Any
 import msgspec
 import orjson
 
-from services.knowledge.domain.errors import EventRefusedError, MalformedBatchError
+from services.kits.event_forms import EventRefusedError
+from services.knowledge.domain.errors import MalformedBatchError
 from services.knowledge.domain.user_events import MAX_ID_CHARACTERS, UserEventForm
 from services.knowledge.usecases.intake import DUPLICATE, REJECTED, STORED, BatchVerdict, ItemVerdict, RefusedForm
 

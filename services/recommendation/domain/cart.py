@@ -34,10 +34,11 @@ def fold_cart(acts: Sequence[CartAct], *, now_s: int) -> tuple[CartLine, ...]:
     """Return the cart after ``acts``, the product added first first.
 
     Adding adds, removing takes away (all of it when no quantity was said), buying a product takes its line out. Acts of
-    several identifiers are one person's: they are folded in the order in which they happened.
+    several identifiers are one person's: they are folded in the order in which they happened. Within a second buying
+    comes last, for another log may tell of it, and the two are read in no order.
     """
     quantities: dict[str, int] = {}
-    for act in sorted(acts, key=lambda each: each.time_s):
+    for act in sorted(acts, key=lambda each: (each.time_s, each.kind is Kind.PURCHASE)):
         if act.time_s < now_s - MAX_AGE_S:
             continue
         held = quantities.get(act.product_id, 0)

@@ -54,7 +54,7 @@ class Verdict:
 
 @dataclass(frozen=True, slots=True)
 class TrainedThrough:
-    """How far the training set read the log: generation and last number by partition (docs/consistency.md rule 11)."""
+    """How far the training set read a log: generation and last number by partition (docs/consistency.md rule 11)."""
 
     generation: str
     seqs: Mapping[int, int]
@@ -62,14 +62,17 @@ class TrainedThrough:
 
 @dataclass(frozen=True, slots=True)
 class ModelVersion:
-    """One version as it is kept. ``anchor_s``: the present as training saw it; later interactions count as of then."""
+    """One version as it is kept. ``anchor_s``: the present as training saw it; later interactions count as of then.
+
+    ``trained_through`` names every log that the training set was read from.
+    """
 
     version: str
     engine: EngineName
     parameters: AlsParameters
     windows: tuple[WindowResult, ...]
     verdict: Verdict
-    trained_through: TrainedThrough
+    trained_through: Mapping[str, TrainedThrough]
     anchor_s: int
     create_time: datetime
     blobs: Mapping[str, str]

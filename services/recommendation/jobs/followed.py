@@ -1,15 +1,14 @@
-"""One in-memory copy that follows its log, and can be read anew from the log's start while the old one answers."""
+"""One in-memory copy that follows its logs, and can be read anew from their start while the old one answers."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Generic, TypeVar
 
 from services.chassis.errors import ZhikeError
-from services.chassis.eventlog.dead_letters import LetterBox
-from services.chassis.eventlog.port import EventSource
 from services.chassis.eventlog.reader import Reader
+from services.chassis.eventlog.rebuild import FollowedLog
 from services.chassis.eventlog.running import first_end, running, set_of
-from services.chassis.eventlog.snapshots import ReplicaState, State
+from services.chassis.eventlog.snapshots import Positions, ReplicaState, State
 from services.chassis.logs import get_log
 from services.chassis.operation_run import OperationRun
 from services.recommendation.domain.model import TrainedThrough
@@ -24,10 +23,10 @@ StateT = TypeVar("StateT", bound=State)
 
 
 class Followed(Generic[StateT]):
-    """A copy of one log. ``await open()``, then ``run`` is a job of every replica.
+    """A copy of one log or more. ``await open()``, then ``run`` is a job of every replica.
 
-    ``replica(state)`` wraps a state with the chassis's snapshots and reader; ``install(state)`` makes a state the one
-    that answers.
+    ``replica(state)`` wraps a state with the chassis's snapshots and readers; ``install(state)`` makes a state the one
+    that answers. ``logs``: each of them as an operator's page shows it.
     """
 
     def __init__(
@@ -35,11 +34,11 @@ class Followed(Generic[StateT]):
         make: Callable[[], StateT],
         replica: Callable[[StateT], ReplicaState],
         install: Callable[[StateT], None],
-        source: EventSource,
     ) -> None:
-        self._make, self._make_replica, self._install, self._source = make, replica, install, source
+        self._make, self._make_replica, self._install = make, replica, install
         self.state = make()
         self._replica = replica(self.state)
+        self.logs = tuple(FollowedLog(self, place) for place in range(len(self._replica.readers)))
         self._saved = self._replica.positions()
         self._switched = asyncio.Event()
         self._rebuilding = asyncio.Lock()
@@ -51,18 +50,18 @@ class Followed(Generic[StateT]):
         self._install(self.state)
 
     async def run(self) -> None:
-        """Follow the log until cancelled, with whichever state is in force."""
+        """Follow the logs until cancelled, with whichever state is in force."""
         while True:
             replica, switched = self._replica, self._switched
             async with running([replica.run(), set_of(switched)]) as tasks:
                 await first_end(tasks)
 
     async def caught_up(self) -> None:
-        """Return when the copy holds all that the log holds now."""
+        """Return when the copy holds all that the logs hold now."""
         await self._replica.caught_up()
 
     async def save(self) -> None:
-        """Store a snapshot if something came since the last one of this object; a start reads the rest of the log."""
+        """Store a snapshot if something came since the last one of this object; a start reads the rest of the logs."""
         positions = self._replica.positions()
         if positions == self._saved:
             return
@@ -74,13 +73,11 @@ class Followed(Generic[StateT]):
 
     async def save_if_much_came(self) -> None:
         """Store a snapshot when a restart would have to read SAVE_EVENTS or more: a pass of a job."""
-        seqs = self._replica.positions()[self._source.name].seqs
-        saved = self._saved[self._source.name].seqs
-        if sum(seqs.values()) - sum(saved.values()) >= SAVE_EVENTS:
+        if _events(self._replica.positions()) - _events(self._saved) >= SAVE_EVENTS:
             await self.save()
 
     async def rebuild(self, run: OperationRun) -> None:
-        """Read the log from its start into a new state and let that one answer (docs/consistency.md rule 10)."""
+        """Read the logs from their start into a new state and let that one answer (docs/consistency.md rule 10)."""
         async with self._rebuilding:
             state = self._make()
             replica = self._make_replica(state)
@@ -94,39 +91,29 @@ class Followed(Generic[StateT]):
             await self.save()
             log.info("copy rebuilt", copy=state.name)
 
-    def trained_through(self) -> TrainedThrough:
-        """Return exactly what is in the state: the log's generation and the last number of each partition."""
-        cursor = self._replica.positions()[self._source.name]
-        return TrainedThrough(cursor.generation, dict(cursor.seqs))
+    def trained_through(self) -> Mapping[str, TrainedThrough]:
+        """Return exactly what is in the state: by log, its generation and the last number of each partition."""
+        positions = self._replica.positions()
+        return {log: TrainedThrough(cursor.generation, dict(cursor.seqs)) for log, cursor in positions.items()}
+
+    def staleness_s(self) -> float:
+        """Return how old the copy may be (docs/consistency.md rule 12): as old as of the log that is worst off."""
+        return max(reader.staleness_s() for reader in self.readers)
 
     @property
-    def projection_name(self) -> str:
+    def name(self) -> str:
+        """The copy's name, whichever state is in force."""
         return self.state.name
 
     @property
-    def log_name(self) -> str:
-        return self._source.name
+    def readers(self) -> tuple[Reader, ...]:
+        """The readers of the state in force."""
+        return self._replica.readers
 
-    @property
-    def applied(self) -> int:
-        return self._reader.applied
 
-    def lag_events(self) -> int:
-        """Return how many events of the last known heads are not applied."""
-        return self._reader.lag_events()
-
-    def staleness_s(self) -> float:
-        """Return how old the copy may be (docs/consistency.md rule 12)."""
-        return self._reader.staleness_s()
-
-    @property
-    def letters(self) -> LetterBox:
-        """The events that were set aside."""
-        return self._reader.letters
-
-    @property
-    def _reader(self) -> Reader:
-        return self._replica.readers[0]
+def _events(positions: Positions) -> int:
+    """Return how many events of all logs stand in a state at these positions."""
+    return sum(seq for cursor in positions.values() for seq in cursor.seqs.values())
 
 
 async def _report(replica: ReplicaState, run: OperationRun) -> None:

@@ -53,7 +53,7 @@ class Trainer:
         in_force: ModelInForce,
         artifacts: ArtifactStore,
         *,
-        trained_through: Callable[[], TrainedThrough],
+        trained_through: Callable[[], Mapping[str, TrainedThrough]],
         clock: Clock,
         command: Command,
         numbers: ClusterNumbers,
@@ -91,8 +91,11 @@ class Trainer:
         run.progress.done_bytes = run.progress.total_bytes
         log.info("model trained", version=model.version, earned=model.verdict.earned, engine=model.engine.value)
 
-    async def _put_training_set(self, run: OperationRun) -> tuple[TrainedThrough, str]:
-        """Store what may train: persons as numbers, products that the shelf knows, nothing synthetic or simulated."""
+    async def _put_training_set(self, run: OperationRun) -> tuple[Mapping[str, TrainedThrough], str]:
+        """Store what may train: persons as numbers, products that the shelf knows, nothing synthetic or simulated.
+
+        The set is the same in whichever order the logs were read beside each other.
+        """
         world = self._world
         through, snapshot = self._trained_through(), world.ledger.snapshot()  # nothing happens between the two
         persons = world.people.persons_of(snapshot.actor_ids)

@@ -1,9 +1,10 @@
 """The copy of what shoppers did: one row per product of an event, per identifier as it came, in memory.
 
 A replica keeps it whole (about 30 bytes a row) because folding a person in needs every row of that person now. The
-latest snapshot and the tail of the log bring it back (docs/consistency.md rule 11). An order counts once by (shop,
-kind, number): the shop's books replace the browser's report, and a later recorded one of equal authority the earlier
-(rule 17). The log has partitions, which are read in any order: what is asked here does not depend on it.
+latest snapshot and the tails of the two logs bring it back (docs/consistency.md rule 11). An order counts once by
+(shop, kind, number): the report that is believed most replaces the others, and a later recorded one of equal authority
+the earlier (rule 17). The logs and their partitions are read beside each other in any order: what is asked here does
+not depend on it.
 """
 
 from array import array
@@ -11,31 +12,42 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import IntFlag
 from hashlib import blake2b
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
 
 from services.chassis.eventlog.port import Event
 from services.chassis.eventlog.record import micros_from_time
+from services.kits.purchases import (
+    CHARGE,
+    ORDER_EVENTS,
+    ORDER_PLACED,
+    PURCHASE,
+    RETURN,
+    SALE,
+    authority_of,
+    buyer_of,
+    tells_of_purchase,
+)
+from services.kits.text.identifiers import is_anonymous
 from services.recommendation.domain.interactions import NO_BASKET, NOBODY, Floats, Interactions, Ints, Kind, Seconds
 from services.recommendation.store.columns import Column
 from services.recommendation.store.numbering import by_first, in_text_order, numbers_of
 from services.recommendation.store.packing import pack, unpack
 
-LOG, OWNER = "user-events", "knowledge"
+USER_EVENTS: Final = "user-events"
+LOGS: Final = ((USER_EVENTS, "knowledge"), (ORDER_EVENTS, "orders"))  # with their owners
 PENDING_LIMIT = 4_096  # rows
 LINES_LIMIT = 2_000  # of one event; knowledge takes no more
-ANONYMOUS_PREFIX = "visitor:v-anonymous-"  # an order without a customer: knowledge gives each its own
 TILL_CHANNELS = frozenset({"store", "phone"})
-PURCHASE_TYPE = "purchase-complete"
 KINDS = {
     "detail-page-view": Kind.VIEW,
     "add-to-cart": Kind.ADD,
     "remove-from-cart": Kind.REMOVE,
-    PURCHASE_TYPE: Kind.PURCHASE,
+    PURCHASE: Kind.PURCHASE,
+    ORDER_PLACED: Kind.PURCHASE,
 }
-BOOKS, BROWSER = 1, 0  # who reports an order
 SECOND_US = 1_000_000
 KEY_BYTES = 8  # of an event's key are kept
 
@@ -108,7 +120,11 @@ BASKET_COLUMNS: dict[str, Any] = {
 
 
 class Ledger:
-    """All interactions of a shop: a state of services.chassis.eventlog.snapshots. One writer, its log reader."""
+    """All interactions of a shop: a state of services.chassis.eventlog.snapshots. One writer, its log readers.
+
+    A dump from before there were order facts is of the same form; without numbers of ``order-events`` beside it, that
+    log is read from its start.
+    """
 
     name, form = "interactions", "interactions-2"
 
@@ -151,21 +167,22 @@ class Ledger:
         lines = [
             (str(line["id"]), float(line.get("quantity") or 0))
             for line in (event.payload.get("products") or ())[:LINES_LIMIT]
-            if line.get("kind") != "charge"
+            if line.get("kind") != CHARGE
         ]
         act = _Act(
-            kind=Kind.RETURN if kind is Kind.PURCHASE and order.get("kind") == "return" else kind,
+            kind=Kind.RETURN if kind is Kind.PURCHASE and order.get("kind") == RETURN else kind,
             time_us=micros_from_time(event.occurred_time),
             flags=_flags(event),
             lines=lines,
         )
-        if event.type != PURCHASE_TYPE:
-            self._add_rows(self._actor(event.subject), act, NO_BASKET)
+        buyer = buyer_of(event.type, event.payload, subject=event.subject)
+        if not tells_of_purchase(event.type):
+            self._add_rows(self._actor(buyer), act, NO_BASKET)
             return
         # A load test's order has no number: it must not take back the order of a customer that happens to share it.
         basket = self._open_basket(event, {} if event.synthetic else order)
         if basket is not None:
-            self._add_rows(self._actor(event.subject), act, basket)
+            self._add_rows(self._actor(buyer), act, basket)
             self._baskets["end"].fill(basket, basket + 1, len(self))
 
     def item_place(self, product_id: str) -> int:
@@ -261,8 +278,8 @@ class Ledger:
     def _open_basket(self, event: Event, order: Mapping[str, Any]) -> int | None:
         """Return the number of a new basket, None when a stronger report of the same order is there already."""
         number = order.get("number") or ""
-        key = _order_key(event.shop, order.get("kind") or "sale", number) if number else 0
-        known, rank = self._orders.get(key) if key else None, _rank(event, order)
+        key = _order_key(event.shop, order.get("kind") or SALE, number) if number else 0
+        known, rank = self._orders.get(key) if key else None, _rank(event)
         if known is not None:
             if tuple(int(self._baskets[name].view()[known]) for name in rank) > tuple(rank.values()):
                 return None
@@ -298,7 +315,7 @@ class Ledger:
                 self._rows_of[actor].append(row)
 
     def _actor(self, identifier: str) -> int:
-        if not identifier or identifier.startswith(ANONYMOUS_PREFIX):
+        if not identifier or is_anonymous(identifier):
             return NOBODY
         place = self._actors.get(identifier)
         if place is None:
@@ -383,10 +400,10 @@ def _flags(event: Event) -> int:
     return int(flags)
 
 
-def _rank(event: Event, order: Mapping[str, Any]) -> dict[str, int]:
+def _rank(event: Event) -> dict[str, int]:
     """Return what decides between reports of one order, the strongest first: knowledge decides alike (rule 17)."""
     return {
-        "authority": BOOKS if order.get("source") == "shop" else BROWSER,
+        "authority": authority_of(event.type, event.payload),
         "recorded_us": micros_from_time(event.recorded_time),
         "event": int.from_bytes(event.key.encode()[:KEY_BYTES].ljust(KEY_BYTES, b"\0")),  # of one moment: by the key
     }

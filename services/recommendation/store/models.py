@@ -18,6 +18,7 @@ from services.recommendation.domain.model import (
     Verdict,
     WindowResult,
 )
+from services.recommendation.store.ledger import USER_EVENTS
 
 BY_TIME = "by_time"
 MODELS = Collection("models", (Index(BY_TIME, ("kind", "create_time_us")),))
@@ -102,8 +103,10 @@ def _body(model: ModelVersion) -> dict[str, Any]:
         "windows": [_window_body(window) for window in model.windows],
         "earned": model.verdict.earned,
         "verdict": model.verdict.words,
-        "generation": model.trained_through.generation,
-        "seqs": [[partition, seq] for partition, seq in model.trained_through.seqs.items()],
+        "logs": {
+            name: {"generation": each.generation, "seqs": [[partition, seq] for partition, seq in each.seqs.items()]}
+            for name, each in model.trained_through.items()
+        },
         "anchor_s": model.anchor_s,
         "blobs": dict(model.blobs),
     }
@@ -117,11 +120,19 @@ def _model(document: Document) -> ModelVersion:
         parameters=AlsParameters(**body["parameters"]),
         windows=tuple(window_from_body(each) for each in body["windows"]),
         verdict=Verdict(body["earned"], body["verdict"]),
-        trained_through=TrainedThrough(body["generation"], dict(body["seqs"])),
+        trained_through={
+            name: TrainedThrough(each["generation"], dict(each["seqs"])) for name, each in _logs(body).items()
+        },
         anchor_s=body["anchor_s"],
         create_time=_time(body["create_time_us"]),
         blobs=body["blobs"],
     )
+
+
+def _logs(body: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return how far each log was read; a version from before there were two of them names none."""
+    logs: Mapping[str, Any] = body.get("logs") or {USER_EVENTS: {name: body[name] for name in ("generation", "seqs")}}
+    return logs
 
 
 def _window_body(window: WindowResult) -> dict[str, Any]:

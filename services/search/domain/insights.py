@@ -7,7 +7,7 @@ which the two logs (searches, user events) are read.
 import math
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from enum import StrEnum
 from typing import Final
@@ -115,6 +115,12 @@ def with_act(before: QueryDay | None, act: Act) -> QueryDay:
         results=act.results if newer and act.results is not None else day.results,
         results_time_us=act.time_us if newer else day.results_time_us,
     )
+
+
+def without_purchase(before: QueryDay | None, act: Act) -> QueryDay:
+    """Return the day without a purchase that another search is credited with; it may be added only after that."""
+    day = before or QueryDay(act.day)
+    return replace(day, purchases=day.purchases - act.purchase)
 
 
 def window_days(last: date, days: int) -> tuple[str, str, str]:

@@ -5,6 +5,7 @@ from functools import lru_cache
 from hashlib import blake2b
 from typing import Any, Final
 
+from services.kits.purchases import CHARGE, RETURN, tells_of_purchase
 from services.kits.text.language import language_of
 from services.search.domain.attribution import Attribution, query_key
 from services.search.domain.insights import Act
@@ -16,7 +17,6 @@ SHARDS: Final = 64
 SHARDS_CACHED: Final = 65_536  # products whose shard is remembered: each is asked for with every line that names it
 PRODUCTS_LIMIT: Final = 500  # of one event
 CLICK: Final = "detail-page-view"
-PURCHASE: Final = "purchase-complete"
 SEARCH: Final = "search"
 
 
@@ -34,11 +34,15 @@ def shard_of(product_id: str) -> int:
 
 def wanted_products(event_type: str, payload: Mapping[str, Any]) -> tuple[str, ...]:
     """Return the products that an event speaks for, each once; a return speaks for none, charges are no products."""
-    order = payload.get("order") or {}
-    if event_type not in WEIGHTS or order.get("kind") == "return":
+    if event_type not in WEIGHTS or is_return(payload):
         return ()
     lines = (payload.get("products") or ())[:PRODUCTS_LIMIT]
-    return tuple(dict.fromkeys(line["id"] for line in lines if line.get("id") and line.get("kind") != "charge"))
+    return tuple(dict.fromkeys(line["id"] for line in lines if line.get("id") and line.get("kind") != CHARGE))
+
+
+def is_return(payload: Mapping[str, Any]) -> bool:
+    """Tell whether the payload tells of goods that came back."""
+    return bool((payload.get("order") or {}).get("kind") == RETURN)
 
 
 def served_search(payload: Mapping[str, Any], *, day: str, time_us: int) -> Act | None:
@@ -67,10 +71,11 @@ def user_act(
 
     With an attribution token of ours the query is the token's; a ``search`` event that carries one is the search that
     was logged when it was served, and is not counted again. Without one the event's own words name the query (shops
-    that search elsewhere, and history), and its products are what it found, none when it found nothing, as in Retail.
+    that search elsewhere, and history), and its products are what it found, none when it found nothing, as in Retail. A
+    return counts for no query.
     """
-    search, click, purchase = event_type == SEARCH, event_type == CLICK, event_type == PURCHASE
-    if not (search or click or purchase):
+    search, click, purchase = event_type == SEARCH, event_type == CLICK, tells_of_purchase(event_type)
+    if not (search or click or purchase) or (purchase and is_return(payload)):
         return None
     position = payload.get("position") or 0
     if attributed is not None:

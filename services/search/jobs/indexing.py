@@ -6,14 +6,14 @@ replica takes what was mined, for its completions, and for what it indexes shoul
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from typing import Final
 
 from services.chassis.clock import Clock
 from services.chassis.eventlog.port import Event, EventLog, Head
 from services.chassis.logs import get_log
 from services.chassis.operation_run import OperationRun
-from services.search.domain.popularity import Faded, value_at
+from services.search.domain.popularity import Wanted, value_at
 from services.search.domain.suggestions import Phrase
 from services.search.store.catalog_memory import CatalogMemory
 from services.search.store.product_index import IndexedProduct, ProductIndex
@@ -31,22 +31,21 @@ class Popularity:
     """How wanted each product is, as last mined; "now" is the latest act, so that an old import does not fade away."""
 
     def __init__(self) -> None:
-        self._sums: Mapping[str, Faded] = {}
-        self._now_s = 0.0
+        self._wanted = Wanted({}, 0.0)
 
-    def take(self, sums: Mapping[str, Faded]) -> None:
-        """Take newly mined sums."""
-        self._sums = sums
-        self._now_s = max((each.time_s for each in sums.values()), default=0.0)
+    def take(self, wanted: Wanted) -> None:
+        """Take what was newly mined."""
+        self._wanted = wanted
 
     def of(self, product_id: str) -> float:
         """Return a product's popularity in purchases."""
-        sum_ = self._sums.get(product_id)
-        return 0.0 if sum_ is None else value_at(sum_, self._now_s)
+        shares = self._wanted.shares.get(product_id, 0)
+        return value_at(shares, self._wanted.latest_s) if shares else 0.0
 
     def values(self) -> dict[str, float]:
         """Return the popularity of every product that was wanted."""
-        return {product_id: value_at(sum_, self._now_s) for product_id, sum_ in self._sums.items()}
+        wanted = self._wanted
+        return {product_id: value_at(shares, wanted.latest_s) for product_id, shares in wanted.shares.items()}
 
 
 class ProductIndexer:
@@ -106,9 +105,9 @@ class ProductIndexer:
                 self._beside = None
             await self._follow(before)
 
-    async def refresh_popularity(self, sums: Mapping[str, Faded]) -> int:
+    async def refresh_popularity(self, wanted: Wanted) -> int:
         """Write products whose popularity moved; return how many."""
-        self._popularity.take(sums)
+        self._popularity.take(wanted)
         moved = [
             product_id
             for product_id, value in self._popularity.values().items()

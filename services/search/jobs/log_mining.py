@@ -1,18 +1,23 @@
-"""Mines the search log and user events into numbers of queries and products (projection ``search-log``, singleton)."""
+"""Mines the logs into numbers of queries and products (projection ``search-log``, singleton).
+
+What an order counts is decided first, in a document of its own: another log may tell of it too, and the two are read in
+no order. Then what each event changes is known for good, and its changes are made wherever they are not made yet.
+"""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import tzinfo
 from functools import lru_cache
 from typing import Any, Final
 
 from services.chassis.documents.port import Body, DocumentStore
 from services.chassis.eventlog.generations import Resolve
-from services.chassis.eventlog.port import READ_LIMIT, Event
+from services.chassis.eventlog.port import Event
 from services.chassis.eventlog.projection import KeyedProjection
 from services.chassis.eventlog.record import micros_from_time, time_from_micros
+from services.kits.purchases import SALE, authority_of, order_key, tells_of_purchase
 from services.search.domain.attribution import Attribution, attribution_in
-from services.search.domain.insights import Act, with_act
+from services.search.domain.counting import Effect, Said, Telling, effect_of, with_telling
+from services.search.domain.insights import Act, with_act, without_purchase
 from services.search.domain.mining import (
     attribution_tokens,
     served_search,
@@ -22,13 +27,18 @@ from services.search.domain.mining import (
 )
 from services.search.domain.popularity import WEIGHTS
 from services.search.store.mined import (
+    COUNTED_ORDERS,
+    LATEST_KEY,
     MINED,
     add_to,
     body_from_query_day,
+    body_from_tellings,
+    later,
     popularity_key,
     query_day_from_body,
     query_day_key,
     sums_in,
+    tellings_from_body,
 )
 
 SEARCHES_LOG: Final = "searches"
@@ -37,65 +47,40 @@ QUARTER_US: Final = 15 * 60 * 1_000_000
 DAYS_CACHED: Final = 1_024  # quarters of an hour
 
 
-@dataclass(frozen=True, slots=True)
-class _Said:
-    """What an event says: its act and the document that it moves, and the products it speaks for by document."""
-
-    act: Act | None
-    act_key: str
-    wanted: Mapping[str, Sequence[str]]
-    time_s: float
-
-
 class LogMiner:
-    """What an event changes and how. What a load test did teaches nothing.
-
-    An event moves a document for each dozen of its products, so what it says is read once and remembered: by the event
-    itself and not by its name, whose content an erasure may have changed.
-    """
+    """What an event says. What a load test did teaches nothing."""
 
     def __init__(self, secret: bytes, zone: tzinfo) -> None:
         self._secret = secret
         self._zone = zone
-        self._read: dict[int, tuple[Event, _Said]] = {}
         self._day_of_quarter = lru_cache(DAYS_CACHED)(self._day)
 
-    def keys(self, event: Event) -> Sequence[str]:
-        """Return the documents that an event moves."""
-        if event.synthetic:
+    def order_keys(self, event: Event) -> Sequence[str]:
+        """Return the order that the event tells of, by the key under which it counts once; none without a number."""
+        if event.synthetic or not tells_of_purchase(event.type):
             return ()
-        said = self._said(event)
-        return (said.act_key, *said.wanted) if said.act else tuple(said.wanted)
+        order = event.payload.get("order") or {}
+        number = order.get("number")
+        return (order_key(event.shop, order.get("kind") or SALE, number),) if number else ()
 
-    def fold(self, key: str, body: dict[str, Any] | None, event: Event) -> Body | None:
-        """Return the document after the event."""
-        said = self._said(event)
-        if key in said.wanted:
-            sums = sums_in(body)
-            add_to(sums, said.wanted[key], WEIGHTS[event.type], said.time_s)
-            return sums
-        if said.act is None:
-            return None
-        return body_from_query_day(with_act(query_day_from_body(body) if body else None, said.act))
+    def fold_order(self, _key: str, body: dict[str, Any] | None, event: Event) -> Body | None:
+        """Return the order's tellings after the event, None where it changes nothing that counts."""
+        rank = (int(authority_of(event.type, event.payload)), micros_from_time(event.recorded_time), event.key)
+        tellings = with_telling(tellings_from_body(body), Telling(rank, self.said(event)))
+        return None if tellings is None else body_from_tellings(tellings)
 
-    def _said(self, event: Event) -> _Said:
-        known = self._read.get(id(event))
-        if known is not None and known[0] is event:
-            return known[1]
-        said = self._said_anew(event)
-        if len(self._read) >= READ_LIMIT:
-            self._read.clear()
-        self._read[id(event)] = (event, said)  # held, so that nothing else can have its id meanwhile
-        return said
+    def effect(self, event: Event, orders: Mapping[str, Body]) -> Effect:
+        """Return what an event changes. ``orders``: the tellings of those that it tells of, by key."""
+        if event.synthetic:
+            return Effect()
+        for key in self.order_keys(event):
+            return effect_of(tellings_from_body(orders.get(key)), event.key)
+        return Effect(self.said(event))
 
-    def _said_anew(self, event: Event) -> _Said:
-        act = self._act(event)
-        wanted: dict[str, list[str]] = {}
-        if event.log != SEARCHES_LOG:
-            for product in wanted_products(event.type, event.payload):
-                wanted.setdefault(popularity_key(shard_of(product)), []).append(product)
-        act_key = query_day_key(act.day, act.query_key) if act else ""
-        return _Said(act, act_key, wanted, event.occurred_time.timestamp())
+    def said(self, event: Event) -> Said:
+        """Return what an event says, of an order as if nobody else told of it."""
+        wanted = () if event.log == SEARCHES_LOG else wanted_products(event.type, event.payload)
+        return Said(self._act(event), wanted, event.occurred_time.timestamp() if wanted else 0.0)
 
     def _act(self, event: Event) -> Act | None:
         time_us = micros_from_time(event.occurred_time)
@@ -116,10 +101,70 @@ class LogMiner:
         return time_from_micros(quarter * QUARTER_US).astimezone(self._zone).strftime("%Y%m%d")
 
 
-def miner_projection(documents: DocumentStore, miner: LogMiner) -> Callable[[str, Resolve], KeyedProjection]:
+class MinedNumbers:
+    """The projection of one generation: which orders count how, then the numbers of queries and products."""
+
+    def __init__(self, documents: DocumentStore, name: str, resolve: Resolve, miner: LogMiner) -> None:
+        self.name = name
+        self._documents, self._mined, self._miner = documents, resolve(MINED), miner
+        self._orders = KeyedProjection(
+            documents, resolve(COUNTED_ORDERS), name=name, keys=miner.order_keys, fold=miner.fold_order
+        )
+
+    async def apply(self, events: Sequence[Event]) -> None:
+        orders = await self._orders.apply_and_read(events)
+        changes = {id(event): _Changes(self._miner.effect(event, orders), event) for event in events}
+        numbers = KeyedProjection(
+            self._documents,
+            self._mined,
+            name=self.name,
+            keys=lambda event: changes[id(event)].keys,
+            fold=lambda key, body, event: changes[id(event)].fold(key, body),
+        )
+        await numbers.apply(events)
+
+
+class _Changes:
+    """What an effect does to which document. There are a dozen for each order, so they are grouped, not listed."""
+
+    __slots__ = ("_acts", "_time_s", "_wanted", "keys")
+
+    def __init__(self, effect: Effect, event: Event) -> None:
+        worth = 0.0 if event.synthetic else WEIGHTS.get(event.type, 0.0)
+        self._time_s = event.occurred_time.timestamp()
+        parts = ((effect.added, 1), (effect.taken_back, -1))
+        self._acts = [(_key_of(said.act), said.act, sign) for said, sign in parts if said.act is not None]
+        self._wanted = [(_by_shard(said.wanted), worth * sign, said.time_s) for said, sign in parts if said.wanted]
+        self.keys = (*(key for key, _, _ in self._acts), *(key for shards, _, _ in self._wanted for key in shards))
+        if worth:  # also of what changes nothing: whether it does may depend on what was read first
+            self.keys = (LATEST_KEY, *self.keys)
+
+    def fold(self, key: str, body: dict[str, Any] | None) -> Body | None:
+        """Return a document after the changes; it may be changed in place."""
+        if key == LATEST_KEY:
+            return later(body, self._time_s)
+        for act_key, act, sign in self._acts:
+            if act_key == key:
+                day = query_day_from_body(body) if body else None
+                body = body_from_query_day(with_act(day, act) if sign > 0 else without_purchase(day, act))
+        for shards, weight, time_s in self._wanted:
+            if key in shards:
+                body = sums_in(body)
+                add_to(body, shards[key], weight, time_s)
+        return body
+
+
+def miner_projection(documents: DocumentStore, miner: LogMiner) -> Callable[[str, Resolve], MinedNumbers]:
     """Return what builds the projection of a generation."""
+    return lambda name, resolve: MinedNumbers(documents, name, resolve, miner)
 
-    def build(name: str, resolve: Resolve) -> KeyedProjection:
-        return KeyedProjection(documents, resolve(MINED), name=name, keys=miner.keys, fold=miner.fold)
 
-    return build
+def _key_of(act: Act) -> str:
+    return query_day_key(act.day, act.query_key)
+
+
+def _by_shard(product_ids: Sequence[str]) -> Mapping[str, Sequence[str]]:
+    shards: dict[str, list[str]] = {}
+    for product_id in product_ids:
+        shards.setdefault(popularity_key(shard_of(product_id)), []).append(product_id)
+    return shards

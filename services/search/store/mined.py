@@ -1,20 +1,24 @@
-"""Owns the numbers mined from the logs: queries by day, and popularity of products in shards, in one collection."""
+"""Owns the numbers mined from the logs: queries by day, popularity of products in shards, and which orders count."""
 
 from collections.abc import AsyncIterator, Iterable, Mapping
-from dataclasses import fields
+from dataclasses import asdict, fields
 from typing import Any, Final
 
 from services.chassis.documents.port import PAGE_LIMIT, Collection, DocumentStore, Index, Range
 from services.chassis.eventlog.generations import Generations
-from services.search.domain.insights import QueryDay
+from services.search.domain.counting import Said, Telling
+from services.search.domain.insights import Act, QueryDay
 from services.search.domain.mining import SHARDS
-from services.search.domain.popularity import Faded, added
+from services.search.domain.popularity import Wanted, shares_of
 
 PROJECTION: Final = "search-log"
 BY_DAY: Final = "by_day"
 MINED: Final = Collection("mined", (Index(BY_DAY, ("kind", "day")),))
+COUNTED_ORDERS: Final = Collection("counted_orders")  # by services.kits.purchases.order_key
 QUERY_DAY_KIND: Final = "query-day"
 POPULARITY_KIND: Final = "popularity"
+LATEST_KIND: Final = "latest"
+LATEST_KEY: Final = "latest"
 _FIELDS: Final = tuple(each.name for each in fields(QueryDay))
 
 
@@ -44,15 +48,19 @@ class MinedStore:
                 return
             after = page.next_after
 
-    async def popularity(self) -> dict[str, Faded]:
-        """Return the faded sum of every product that was wanted."""
+    async def popularity(self) -> Wanted:
+        """Return how wanted every product is."""
         collection = self._generations.resolve(MINED)
-        shards = await self._documents.get_many(collection, [popularity_key(shard) for shard in range(SHARDS)])
-        return {
-            product_id: Faded(value, time_s)
-            for document in shards.values()
-            for product_id, (value, time_s) in document.body.get("products", {}).items()
-        }
+        shards = await self._documents.get_many(collection, [LATEST_KEY, *map(popularity_key, range(SHARDS))])
+        latest = shards.pop(LATEST_KEY, None)
+        return Wanted(
+            {
+                product_id: int(shares, 16)
+                for document in shards.values()
+                for product_id, shares in document.body.get("products", {}).items()
+            },
+            0.0 if latest is None else latest.body["time_s"],
+        )
 
 
 def query_day_key(day: str, query_key: str) -> str:
@@ -81,8 +89,41 @@ def sums_in(body: dict[str, Any] | None) -> dict[str, Any]:
 
 
 def add_to(sums: dict[str, Any], products: Iterable[str], weight: float, time_s: float) -> None:
-    """Add an act to the sum of each of the products in a shard's body."""
-    kept = sums["products"]
+    """Add an act to the sum of each of the products in a shard's body; with a negative weight take it back."""
+    kept, more = sums["products"], shares_of(weight, time_s)
     for product_id in products:
-        before = kept.get(product_id)
-        kept[product_id] = list(added(None if before is None else Faded(*before), weight, time_s))
+        shares = int(kept.pop(product_id, "0"), 16) + more
+        if shares:
+            kept[product_id] = f"{shares:x}"
+
+
+def later(body: Mapping[str, Any] | None, time_s: float) -> dict[str, Any]:
+    """Return the body that holds the latest act's time."""
+    return {"kind": LATEST_KIND, "time_s": time_s if body is None else max(body["time_s"], time_s)}
+
+
+def tellings_from_body(body: Mapping[str, Any] | None) -> tuple[Telling, ...]:
+    """Read the tellings of an order."""
+    return () if body is None else tuple(_telling_from_body(*each) for each in body["tellings"])
+
+
+def body_from_tellings(tellings: Iterable[Telling]) -> dict[str, Any]:
+    """Write the tellings of an order; as arrays, for there is a document of each order."""
+    return {
+        "tellings": [
+            [
+                *each.rank,
+                list(each.said.wanted),
+                each.said.time_s,
+                None if each.said.act is None else asdict(each.said.act),
+            ]
+            for each in tellings
+        ]
+    }
+
+
+def _telling_from_body(
+    authority: int, recorded_us: int, key: str, wanted: list[str], time_s: float, act: Mapping[str, Any] | None
+) -> Telling:
+    said = Said(None if act is None else Act(**act), tuple(wanted), time_s)
+    return Telling((authority, recorded_us, key), said)

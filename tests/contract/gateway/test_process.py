@@ -11,7 +11,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from infra.local.plan import free_ports
+from infra.local.plan import SERVICES, free_ports
 
 START_LIMIT_S = 30.0
 STOP_LIMIT_S = 15.0
@@ -22,7 +22,7 @@ class GatewayProcess:
 
     def __init__(self, data: Path, port: int, **extra: str) -> None:
         kept = {name: value for name, value in os.environ.items() if not name.startswith("ZHIKE_")}
-        addresses = {f"ZHIKE_{name}_ADDRESS": "127.0.0.1:1" for name in ("KNOWLEDGE", "SEARCH", "RECOMMENDATION")}
+        addresses = {f"ZHIKE_{name.upper()}_ADDRESS": "127.0.0.1:1" for name in SERVICES}
         own = {"ZHIKE_DATA": str(data), "ZHIKE_HTTP_PORT": str(port), "ZHIKE_LOG_FORMAT": "json", **addresses, **extra}
         self.data, self.url = data, f"http://127.0.0.1:{port}"
         self.process = subprocess.Popen(

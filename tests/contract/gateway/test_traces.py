@@ -19,6 +19,8 @@ from gateway.tokens import OPERATOR_FILE
 from services.chassis.server import running
 from services.knowledge.main import build as build_knowledge
 from services.knowledge.settings import KnowledgeSettings
+from services.orders.main import build as build_orders
+from services.orders.settings import OrdersSettings
 from services.recommendation.main import build as build_recommendation
 from services.recommendation.settings import RecommendationSettings
 from services.search.main import build as build_search
@@ -68,6 +70,7 @@ async def whole(tmp_path: Path, request: pytest.FixtureRequest) -> AsyncIterator
         kept: dict[str, Any] = {"data": tmp_path, "drain_ms": 0}
         addresses: dict[str, str] = {}
         for name, settings, build in (
+            ("orders", OrdersSettings, build_orders),
             ("knowledge", KnowledgeSettings, build_knowledge),
             ("search", SearchSettings, build_search),
             ("recommendation", RecommendationSettings, build_recommendation),

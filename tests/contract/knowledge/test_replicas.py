@@ -20,12 +20,13 @@ from zhike.knowledge.v1 import user_event_service_pb2 as events_pb
 from services.chassis.clients import Clients, Method, declare_method
 from services.chassis.errors import ErrorKind
 from services.chassis.metrics import Metrics
-from services.chassis.server import Running, Runtime, Service, running
+from services.chassis.server import Running, running
 from services.chassis.settings import ChassisSettings
 from services.chassis.status import RemoteError
 from services.knowledge.main import build
 from services.knowledge.settings import KnowledgeSettings
 from services.knowledge.store.collections import OWN_LABEL_GOODS, SHOPPING, STATED
+from tests.fakes.log_owner import owner_of
 from tests.fakes.replicas import holding
 
 pytestmark = [pytest.mark.real, pytest.mark.slow, pytest.mark.timeout(400)]
@@ -140,14 +141,20 @@ async def soon(ask: Callable[[], Awaitable[Any]], holds: Callable[[Any], bool]) 
 
 @asynccontextmanager
 async def replica(
-    address: str, folder: Path, search_address: str, seed: int, *held: str
+    address: str,
+    folder: Path,
+    search: Running[ChassisSettings],
+    orders: Running[ChassisSettings],
+    seed: int,
+    *held: str,
 ) -> AsyncIterator[tuple[Running[KnowledgeSettings], Desk]]:
     settings = KnowledgeSettings(
         data=folder,
         documents=address,
         artifacts="gridfs",
         drain_ms=0,
-        search_address=search_address,
+        search_address=search.address,
+        orders_address=orders.address,
         classes_every_s=1.0,
     )
     async with running("knowledge", settings, holding(build, *held), chance=Random(seed)) as process:
@@ -159,16 +166,11 @@ async def replica(
 @pytest.fixture
 async def desks(mongodb_deployment: str, tmp_path: Path) -> AsyncIterator[tuple[Desk, Desk]]:
     """Two replicas: one reads the logs, the other does what is left."""
-
-    async def own_products(runtime: Runtime[ChassisSettings]) -> Service:
-        runtime.event_log("products")
-        return Service(servicers=[])
-
-    elsewhere = ChassisSettings(data=tmp_path / "search", documents="memory", drain_ms=0)
     async with (
-        running("search", elsewhere, own_products) as search,
-        replica(mongodb_deployment, tmp_path / "1", search.address, 1, *FOLLOWING) as (reading, holder),
-        replica(mongodb_deployment, tmp_path / "2", search.address, 2, *REST) as (resting, other),
+        owner_of("products", "search", tmp_path / "owners", documents="memory") as search,
+        owner_of("order-events", "orders", tmp_path / "owners", documents="memory") as orders,
+        replica(mongodb_deployment, tmp_path / "1", search, orders, 1, *FOLLOWING) as (reading, holder),
+        replica(mongodb_deployment, tmp_path / "2", search, orders, 2, *REST) as (resting, other),
     ):
         await asyncio.gather(reading.become_ready(), resting.become_ready())
         yield holder, other

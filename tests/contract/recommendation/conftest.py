@@ -1,4 +1,4 @@
-"""Recommendation as a process of its own ports, beside owners of the three logs that it reads."""
+"""Recommendation as a process of its own ports, beside owners of the logs that it reads."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
@@ -45,10 +45,11 @@ class Owners:
 
     knowledge: Running[ChassisSettings]
     search: Running[ChassisSettings]
+    orders: Running[ChassisSettings]
     stop_knowledge: Callable[[], Awaitable[None]]
 
     def log(self, name: str) -> DocumentsLog:
-        owner = self.search if name == "products" else self.knowledge
+        owner = {"products": self.search, "order-events": self.orders}.get(name, self.knowledge)
         return owner.runtime.event_log(name)
 
     async def tell(self, events: Sequence[Event]) -> None:
@@ -158,13 +159,18 @@ async def owners(tmp_path: Path) -> AsyncIterator[Owners]:
         runtime.event_log("products")
         return Service(servicers=[])
 
+    async def orders(runtime: Runtime[ChassisSettings]) -> Service:
+        runtime.event_log("order-events")
+        return Service(servicers=[])
+
     settings = ChassisSettings(data=tmp_path, drain_ms=0, grace_ms=0)
-    async with AsyncExitStack() as first, AsyncExitStack() as second:
+    async with AsyncExitStack() as first, AsyncExitStack() as others:
         owner = await first.enter_async_context(running("knowledge", settings, knowledge))
-        other = await second.enter_async_context(running("search", settings, search))
-        for each in (owner, other):
+        other = await others.enter_async_context(running("search", settings, search))
+        third = await others.enter_async_context(running("orders", settings, orders))
+        for each in (owner, other, third):
             await each.become_ready()
-        yield Owners(owner, other, first.aclose)
+        yield Owners(owner, other, third, first.aclose)
 
 
 @asynccontextmanager
@@ -183,6 +189,7 @@ async def shop_in(
             "train_every_hours": 0,
             "knowledge_address": owners.knowledge.address,
             "search_address": owners.search.address,
+            "orders_address": owners.orders.address,
             **changes,
         }
     )

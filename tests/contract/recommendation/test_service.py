@@ -16,6 +16,7 @@ import pytest
 
 from services.chassis.eventlog.port import Event
 from tests.contract.recommendation.conftest import Owners, Shop, shop_in, soon
+from tests.fakes.order_facts import order_fact, placed, stored
 from tests.unit.services.recommendation.shop import (
     PRODUCTS,
     identity_event,
@@ -158,6 +159,20 @@ async def test_restarted_it_stands_where_it_stood(tmp_path: Path, owners: Owners
         assert ids(await shop.predict("buy-it-again", "card:3")) == ids(before[1])
         facts = len(purchase_events())
         assert (await shop.models())[0].trained_through["0"] == facts
+
+
+async def test_an_order_fact_is_a_purchase_within_a_moment(shop: Shop) -> None:
+    await shop.owners.tell(products())
+    now = datetime.now(UTC)
+    put = user_event(1, "add-to-cart", subject="visitor:v-1", products=[("p1", 2), ("p2", 1)], time=now)
+    browser = {"kind": "sale", "source": "browser", "number": "7"}
+    bought = user_event(2, subject="visitor:v-1", products=[("p1", 2)], order=browser, time=now)
+    await shop.owners.tell([put, bought])
+    await soon(lambda: shop.cart("visitor:v-1"), lambda cart: [each.product_id for each in cart.lines] == ["p2"])
+    fact = placed("f", "7", now, products=[{"id": "p2", "quantity": 1}], identifiers=["visitor:v-1"])
+    await shop.owners.tell([stored(fact, 1), stored(order_fact("s", "7", now, type="stage-entered"), 2)])
+    await soon(lambda: shop.cart("visitor:v-1"), lambda cart: [each.product_id for each in cart.lines] == ["p1"])
+    assert (await shop.facts())["interactions"] == "4", "two put in, two bought of which one is taken back"
 
 
 async def test_the_finished_json_and_the_typed_message_agree(shop: Shop) -> None:

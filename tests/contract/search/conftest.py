@@ -1,4 +1,4 @@
-"""Search as a process of its own ports, beside an owner of the user events that it reads."""
+"""Search as a process of its own ports, beside the owners of the user events and order facts that it reads."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
@@ -23,11 +23,12 @@ from zhike.type.v1 import answer_pb2, import_pb2
 
 from services.chassis.clients import Clients
 from services.chassis.metrics import Metrics
-from services.chassis.server import Running, Runtime, Service, running
+from services.chassis.server import Running, running
 from services.chassis.settings import ChassisSettings
 from services.search.main import build
 from services.search.settings import SearchSettings
 from tests.fakes.elastic import REAL, elastic_address, new_prefix, remove_indexes
+from tests.fakes.log_owner import owner_of
 
 TIMEOUT_S = 60.0  # of a machine that is busy with other tests
 CHUNK_BYTES = 100
@@ -124,14 +125,14 @@ OpenShop = Callable[[], Any]
 @pytest.fixture
 async def knowledge(tmp_path: Path) -> AsyncIterator[Running[ChassisSettings]]:
     """The owner of user events."""
+    async with owner_of("user-events", "knowledge", tmp_path) as process:
+        yield process
 
-    async def own_user_events(runtime: Runtime[ChassisSettings]) -> Service:
-        runtime.event_log("user-events")
-        return Service(servicers=[])
 
-    settings = ChassisSettings(data=tmp_path, documents="sqlite", drain_ms=0)
-    async with running("knowledge", settings, own_user_events) as process:
-        await process.become_ready()
+@pytest.fixture
+async def orders(tmp_path: Path) -> AsyncIterator[Running[ChassisSettings]]:
+    """The owner of order facts."""
+    async with owner_of("order-events", "orders", tmp_path) as process:
         yield process
 
 
@@ -147,13 +148,18 @@ async def search_index(request: pytest.FixtureRequest) -> AsyncIterator[dict[str
 
 
 @pytest.fixture
-def open_shop_of(tmp_path: Path, search_index: dict[str, str]) -> Callable[[str], Any]:
-    """Start search on the test's directory with the knowledge of an address."""
+def open_shop_of(tmp_path: Path, search_index: dict[str, str]) -> Callable[[str, str], Any]:
+    """Start search on the test's directory with the knowledge and the orders of two addresses."""
 
     @asynccontextmanager
-    async def opened(knowledge_address: str) -> AsyncIterator[Shop]:
+    async def opened(knowledge_address: str, orders_address: str) -> AsyncIterator[Shop]:
         settings = SearchSettings(
-            data=tmp_path, documents="sqlite", drain_ms=0, knowledge_address=knowledge_address, **search_index
+            data=tmp_path,
+            documents="sqlite",
+            drain_ms=0,
+            knowledge_address=knowledge_address,
+            orders_address=orders_address,
+            **search_index,
         )
         async with running("search", settings, build) as process:
             clients = Clients(ChassisSettings(search_address=process.address), Metrics())
@@ -165,6 +171,8 @@ def open_shop_of(tmp_path: Path, search_index: dict[str, str]) -> Callable[[str]
 
 
 @pytest.fixture
-def open_shop(open_shop_of: Callable[[str], Any], knowledge: Running[ChassisSettings]) -> OpenShop:
-    """Start search beside the owner of user events; again after it was stopped too."""
-    return lambda: open_shop_of(knowledge.address)
+def open_shop(
+    open_shop_of: Callable[[str, str], Any], knowledge: Running[ChassisSettings], orders: Running[ChassisSettings]
+) -> OpenShop:
+    """Start search beside the owners of the logs that it reads; again after it was stopped too."""
+    return lambda: open_shop_of(knowledge.address, orders.address)

@@ -49,6 +49,7 @@ async def shops(
     mongodb_deployment: str,
     tmp_path: Path,
     knowledge: Running[ChassisSettings],
+    orders: Running[ChassisSettings],
     monkeypatch: pytest.MonkeyPatch,
 ) -> AsyncIterator[tuple[Shop, Shop]]:
     """Two replicas: one writes the index, the other publishes and mines."""
@@ -67,6 +68,7 @@ async def shops(
                 search_index_prefix=prefix,
                 drain_ms=0,
                 knowledge_address=knowledge.address,
+                orders_address=orders.address,
             )
             build = holding(main.build, *held)
             process = await stack.enter_async_context(running("search", settings, build, chance=Random(number)))

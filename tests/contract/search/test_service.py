@@ -21,6 +21,7 @@ from services.search.jobs.indexing import ProductIndexer
 from tests.contract.search.conftest import OpenShop, Shop, soon
 from tests.fakes.elastic import remove_indexes
 from tests.fakes.events import stored_events
+from tests.fakes.order_facts import placed
 
 ROWS = (
     {
@@ -162,8 +163,26 @@ async def test_searches_and_clicks_meet_in_the_insights(
         assert events[0].payload["results"] == [{"product_id": "milk", "position": 1}]
 
 
-async def test_search_starts_and_serves_while_knowledge_is_away(open_shop_of: Callable[[str], Any]) -> None:
-    async with open_shop_of("127.0.0.1:1") as shop:
+async def test_an_order_fact_counts_for_the_search_that_led_to_it_in_place_of_the_browsers_report(
+    open_shop: OpenShop, knowledge: Running[ChassisSettings], orders: Running[ChassisSettings]
+) -> None:
+    async with open_shop() as shop:
+        await stocked(shop)
+        token, now = (await shop.search("milk")).attribution_token, datetime.now(UTC)
+        order = {"number": "7", "kind": "sale", "source": "browser"}
+        payload = {"products": [{"id": "milk"}], "attribution_token": token, "order": order}
+        report = NewEvent("e1", "key", "purchase-complete", now, "main", "web", "visitor:v-1", payload)
+        await knowledge.runtime.event_log("user-events").append([report])
+        await soon(shop.top, lambda queries: bool(queries) and queries[0].purchases == 1)
+        facts = [placed("f", "7", now, products=[{"id": "tea"}], token=token), placed("g", "8", now, token=token)]
+        await orders.runtime.event_log("order-events").append(facts)
+        await soon(shop.top, lambda queries: queries[0].purchases == 2)
+
+
+async def test_search_starts_and_serves_while_knowledge_and_orders_are_away(
+    open_shop_of: Callable[[str, str], Any],
+) -> None:
+    async with open_shop_of("127.0.0.1:1", "127.0.0.1:1") as shop:
         await stocked(shop)
         assert await shop.ids("milk") == ["milk"]
         assert await shop.top() == []

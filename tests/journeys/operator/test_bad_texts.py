@@ -57,11 +57,18 @@ NASTY = (
     "visitor:v-",
     "c-" + "0" * 300,
 )
+
+
+def _has_no_end(operation: dict[str, Any]) -> bool:
+    """Tell whether the answer is a stream of events, for which no caller waits to the end."""
+    return "text/event-stream" in operation["responses"]["200"].get("content", {})
+
+
 GET_ROUTES = [
     (path, operation["parameters"])
     for path, methods in DOCUMENT["paths"].items()
     for method, operation in methods.items()
-    if method == "get" and operation.get("parameters")
+    if method == "get" and operation.get("parameters") and not _has_no_end(operation)
 ]
 LINE_TEMPLATES: dict[str, dict[str, Any]] = {
     "products": {

@@ -40,13 +40,14 @@ def _changed(platform: Platform, collection: Collection, key: str, change: Mappi
     return asyncio.run(work())
 
 
-def _readers(operator: Caller) -> dict[str, dict[str, Any]]:
+def _readers(operator: Caller) -> list[tuple[str, dict[str, Any]]]:
+    """Return the readers by projection; one of several logs has several."""
     system = operator.get("/v1/system")
-    return {
-        f"{service['service']}/{reader['projection']}": reader
+    return [
+        (f"{service['service']}/{reader['projection']}", reader)
         for service in system["services"]
         for reader in service.get("readers", [])
-    }
+    ]
 
 
 def _check_waiting(operator: Caller, **expected: int) -> None:
@@ -54,9 +55,9 @@ def _check_waiting(operator: Caller, **expected: int) -> None:
 
     def look() -> bool:
         readers = _readers(operator)
-        waiting = {name: reader["dead_letters"] for name, reader in readers.items() if reader["dead_letters"]}
+        waiting = {name: reader["dead_letters"] for name, reader in readers if reader["dead_letters"]}
         wanted = {f"knowledge/{name.replace('_', '-')}": count for name, count in expected.items()}
-        assert waiting == wanted and not any(reader["lag_events"] for reader in readers.values()), readers
+        assert waiting == wanted and not any(reader["lag_events"] for _, reader in readers), readers
         return True
 
     eventually(look, "other dead letters wait", limit_s=30)

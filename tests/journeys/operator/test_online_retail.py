@@ -68,19 +68,20 @@ def retail(test_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterato
 def _imported(platform: Platform, file: Path, *arguments: str) -> Run:
     result = platform.zhike("import", "orders", str(file), "--mapping", str(MAPPING), "--json", *arguments)
     assert result.stdout, result.stderr + platform.last_log_lines()
-    return Run(json.loads(result.stdout), result.returncode, _shopping_reader(platform)["events"])
+    _wait_until_read(platform)
+    return Run(json.loads(result.stdout), result.returncode, _facts_read(platform, "knowledge")["events"])
 
 
-def _shopping_reader(platform: Platform) -> dict[str, int]:
-    """Return how many events the log got since knowledge started, and how many of them are not read yet."""
+def _facts_read(platform: Platform, name: str) -> dict[str, int]:
+    """Return how many order facts there were since a service started, and how many of them it has not read yet."""
     end = time.monotonic() + READ_LIMIT_S
     with platform.operator() as client:
         while True:
             for service in client.get("/v1/system").json()["services"]:
-                for reader in service.get("readers", ()) if service["service"] == "knowledge" else ():
-                    if reader["projection"] == "shopping":
+                for reader in service.get("readers", ()) if service["service"] == name else ():
+                    if reader["log"] == "order-events":
                         return {"events": reader["applied"] + reader["lag_events"], "lag": reader["lag_events"]}
-            assert time.monotonic() < end, f"knowledge does not say how it stands within {READ_LIMIT_S:.0f} s"
+            assert time.monotonic() < end, f"{name} does not say how it stands within {READ_LIMIT_S:.0f} s"
             time.sleep(PAUSE_S)
 
 
@@ -92,7 +93,19 @@ def _wait_until(condition: Callable[[], bool], what: str) -> None:
 
 
 def _wait_until_read(platform: Platform) -> None:
-    _wait_until(lambda: not _shopping_reader(platform)["lag"], "orders are read")
+    """Wait until knowledge has read what orders has, and both stand at the head."""
+
+    def is_read() -> bool:
+        owner, reader = _facts_read(platform, "orders"), _facts_read(platform, "knowledge")
+        return owner == reader and not owner["lag"]
+
+    _wait_until(is_read, "orders are read")
+
+
+def _orders_known(platform: Platform) -> int:
+    with platform.operator() as client:
+        (knowledge,) = [each for each in client.get("/v1/system").json()["services"] if each["service"] == "knowledge"]
+    return int(knowledge["facts"]["orders"])
 
 
 @pytest.mark.data
@@ -191,10 +204,10 @@ def test_an_import_whose_service_is_killed_goes_on_and_neither_loses_nor_doubles
     call = ["import", "orders", str(tmp_path / "sample.csv"), "--mapping", str(MAPPING), "--json"]
     with ThreadPoolExecutor(1) as threads:
         command = threads.submit(empty_shop.zhike, *call)
-        _wait_until(lambda: _shopping_reader(empty_shop)["events"] > 0, "orders are being written")
+        _wait_until(lambda: _facts_read(empty_shop, "knowledge")["events"] > 0, "orders are being written")
         run = empty_shop.run_file()
         assert run is not None
-        os.kill(run.pids["knowledge"], signal.SIGKILL)
+        os.kill(run.pids["orders"], signal.SIGKILL)
         assert not command.done(), "the import was over before its service was killed"
         result = command.result()
     assert result.stdout, result.stderr + empty_shop.last_log_lines()
@@ -205,9 +218,7 @@ def test_an_import_whose_service_is_killed_goes_on_and_neither_loses_nor_doubles
     assert progress["rejected"] == refused
     assert progress["accepted"] + progress["duplicate"] == len(sample.lines) - refused
     assert progress["duplicate"] > 0, "what was written before the kill is met again"
-    _wait_until_read(empty_shop)
-    with empty_shop.operator() as client:
-        (knowledge,) = [each for each in client.get("/v1/system").json()["services"] if each["service"] == "knowledge"]
-    assert int(knowledge["facts"]["orders"]) == sample.orders()
+    _wait_until(lambda: _orders_known(empty_shop) >= sample.orders(), "knowledge has every order")
     again = json.loads(empty_shop.zhike(*call).stdout)
     assert (again["accepted"], again["duplicate"]) == (0, len(sample.lines) - refused)
+    assert _orders_known(empty_shop) == sample.orders()

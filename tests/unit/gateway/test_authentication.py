@@ -80,6 +80,7 @@ async def test_the_memory_of_right_keys_is_bounded(shop: Shop) -> None:
         parts.tokens,
         OperatorToken(OPERATOR),
         RateLimiter(shop.clock),
+        orders=parts.order_tokens,
         clock=shop.clock,
         settings=parts.settings,
         cache_limit=2,

@@ -32,3 +32,10 @@ def test_guests_are_read_with_all_their_names(tmp_path: Path) -> None:
 def test_no_more_guests_than_the_switcher_can_hold(tmp_path: Path) -> None:
     _write(tmp_path, [ROW | {"id": str(number)} for number in range(PERSONAS_LIMIT + 1)])
     assert len(load_personas(tmp_path)) == PERSONAS_LIMIT
+
+
+def test_a_guest_may_have_orders_from_before_which_the_page_is_not_told(tmp_path: Path) -> None:
+    _write(tmp_path, [ROW, ROW | {"orders": ["o-1"]}])
+    none, some = load_personas(tmp_path)
+    assert (none.orders, some.orders) == ((), ("o-1",))
+    assert "orders" not in some.as_json()

@@ -41,10 +41,11 @@ async def test_a_streamed_body_is_counted(small: Shop) -> None:
     assert small.services.count("WriteUserEvents") == 1
 
 
-async def test_an_import_has_a_bound_of_its_own(small: Shop) -> None:
-    taken = await small.post("/v1/products:import", Role.SHOP, content=b"x" * IMPORT_LIMIT, headers=NDJSON)
+@pytest.mark.parametrize("path", ["/v1/products:import", "/v1/tone-models:train"])
+async def test_a_whole_file_has_a_bound_of_its_own(small: Shop, path: str) -> None:
+    taken = await small.post(path, Role.OPERATOR, content=b"x" * IMPORT_LIMIT, headers=NDJSON)
     assert taken.status_code == 202
-    announced = await small.post("/v1/products:import", Role.SHOP, content=b"x" * (IMPORT_LIMIT + 1), headers=NDJSON)
+    announced = await small.post(path, Role.OPERATOR, content=b"x" * (IMPORT_LIMIT + 1), headers=NDJSON)
     problem_of(announced, 413, "BODY_TOO_LARGE")
 
 

@@ -182,7 +182,7 @@ async def test_a_preflight_is_answered_before_any_key(shop: Shop) -> None:
     assert response.status_code == 204
     assert "POST" in response.headers["access-control-allow-methods"]
     allowed = response.headers["access-control-allow-headers"].lower()
-    for header in ("x-api-key", "x-visitor-id", "authorization", "content-type", "idempotency-key", "if-match"):
+    for header in ("x-api-key", "x-visitor-id", "authorization", "content-type", "idempotency-key", "last-event-id"):
         assert header in allowed
     assert int(response.headers["access-control-max-age"]) > 0
 

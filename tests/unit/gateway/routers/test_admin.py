@@ -29,7 +29,7 @@ async def test_customers_are_scored_for_a_mailing(shop: Shop) -> None:
 async def test_a_projection_is_rebuilt_by_its_service(shop: Shop) -> None:
     started = await shop.post("/v1/system/recommendation/projections/interactions:rebuild", json={})
     assert started.status_code == 202
-    unknown = await shop.post("/v1/system/orders/projections/interactions:rebuild", json={})
+    unknown = await shop.post("/v1/system/pricing/projections/interactions:rebuild", json={})
     problem_of(unknown, 404, "NOT_FOUND")
     problem_of(await shop.post("/v1/system/search/projections/x:rebuild", json={}), 404, "NOT_FOUND")
 
@@ -73,9 +73,9 @@ async def test_dead_letters_are_redriven_by_their_service_once_for_a_key(shop: S
 
 
 async def test_unknown_services_projections_and_letters_are_refused(shop: Shop) -> None:
-    for path in ("/v1/system/orders/dead-letters", f"{LETTERS}?projection=carts"):
+    for path in ("/v1/system/pricing/dead-letters", f"{LETTERS}?projection=carts"):
         problem_of(await shop.get(path, Role.OPERATOR), 404, "NOT_FOUND")
-    for path in ("/v1/system/orders/projections/interactions/dead-letters:redrive", REDRIVE.replace("interact", "x")):
+    for path in ("/v1/system/pricing/projections/interactions/dead-letters:redrive", REDRIVE.replace("interact", "x")):
         problem_of(await shop.post(path, json={}), 404, "NOT_FOUND")
     problem_of(await shop.post(REDRIVE, json={"ids": ["e-9"]}), 404, "NOT_FOUND")
     for ids in (["e-1"] * 101, [""], ["x" * 65], "e-1"):

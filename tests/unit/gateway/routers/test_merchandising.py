@@ -35,7 +35,7 @@ async def test_an_import_is_accepted_as_an_operation_to_look_at(shop: Shop) -> N
     [
         ("products", "ImportProducts", "search"),
         ("customers", "ImportCustomers", "knowledge"),
-        ("orders", "ImportOrders", "knowledge"),
+        ("orders", "ImportOrders", "orders"),
         ("events", "ImportUserEvents", "knowledge"),
     ],
 )

@@ -67,7 +67,7 @@ async def test_an_error_file_of_a_service_that_went_down_is_a_503(shop: Shop) ->
     problem_of(await shop.get(f"/v1/operations/{operation_id}/errors", Role.SHOP), 400, "INVALID_ARGUMENT")
 
 
-@pytest.mark.parametrize("operation_id", ["search.none", "orders.1", "search", "search.", "x" * 300, "搜索.1"])
+@pytest.mark.parametrize("operation_id", ["search.none", "pricing.1", "search", "search.", "x" * 300, "搜索.1"])
 async def test_an_unknown_operation_is_a_404(shop: Shop, operation_id: str) -> None:
     problem_of(await shop.get(f"/v1/operations/{operation_id}", Role.SHOP), 404, "NOT_FOUND")
     problem_of(await shop.get(f"/v1/operations/{operation_id}/errors", Role.SHOP), 404, "NOT_FOUND")

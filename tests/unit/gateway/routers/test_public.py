@@ -4,6 +4,7 @@ import re
 
 import pytest
 
+from gateway.clients import SERVICES
 from tests.fakes.gateway_shop import Shop, problem_of
 
 
@@ -12,7 +13,7 @@ async def test_the_gateway_is_healthy_while_services_are_away_and_ready_only_wit
     ready = (await shop.client.get("/readyz")).json()
     assert ready == {
         "status": "ready",
-        "services": {"knowledge": "serving", "search": "serving", "recommendation": "serving"},
+        "services": dict.fromkeys(SERVICES, "serving"),
         "degraded": {},
     }
     shop.services.down.update(("search", "knowledge"))
@@ -28,7 +29,7 @@ async def test_what_a_process_must_do_without_is_named_and_takes_no_readiness(sh
     degraded = (await shop.client.get("/readyz")).json()["degraded"]
     full = {"document-writes": "OutOfDiskSpace"}
     own = {"documents": "slow: 1.2 s to answer"}
-    assert degraded == {"knowledge": full, "search": full, "recommendation": full, "gateway": own}
+    assert degraded == {**dict.fromkeys(SERVICES, full), "gateway": own}
     shown = (await shop.get("/v1/system", "operator")).json()
     assert shown["gateway"]["degraded"] == own
 

@@ -34,6 +34,15 @@ def test_tags_say_own_label_made_to_order_and_untranslated(tiny_items: list[Cata
     assert tags["p30"] == []
 
 
+def test_what_is_made_to_order_names_its_family_and_says_that_production_is_simulated(
+    tiny_items: list[CatalogItem],
+) -> None:
+    attributes = {item.id: product_json(item)["attributes"] for item in tiny_items}
+    assert attributes["p40"]["production_family"] == ["cakes"]
+    assert "production" in attributes["p40"]["simulated"]
+    assert "production_family" not in attributes["p10"]
+
+
 def test_no_discount_means_no_original_price(tiny_items: list[CatalogItem]) -> None:
     assert "original_price" not in {item.id: product_json(item) for item in tiny_items}["p20"]
 

@@ -7,6 +7,7 @@ import pytest
 from infra.demo.makers import OWN_LABEL
 from infra.demo.sizes import SizeWords
 from infra.demo.wording import Words, category_of, cleaned, department_of, glossary, size_of, title_of
+from services.orders.domain.stage_catalog import ANY_FAMILY, own_stage_catalog
 
 CHINESE = re.compile(r"[\u4e00-\u9fff]")
 SHOUTED = re.compile(r"\b[A-Z]{4,}\b")
@@ -40,10 +41,14 @@ def test_no_two_categories_or_types_have_the_same_words() -> None:
 def test_every_rule_names_types_and_categories_that_exist() -> None:
     words = glossary()
     plain = {kind.partition("@")[0] for kind in words.types}
-    assert words.made_to_order | words.liquid_types | words.solid_types | set(words.brands) <= plain
+    assert set(words.made_to_order) | words.liquid_types | words.solid_types | set(words.brands) <= plain
     assert words.liquid_categories | words.excluded_categories <= set(words.categories)
     scopes = {scope for kind in words.types if (scope := kind.partition("@")[2])}
     assert scopes <= set(words.categories)
+
+
+def test_what_is_made_to_order_is_of_a_family_whose_stages_are_known() -> None:
+    assert set(glossary().made_to_order.values()) == set(own_stage_catalog().templates) - {ANY_FAMILY}
 
 
 def test_a_hue_is_a_direction_of_the_colour_circle() -> None:

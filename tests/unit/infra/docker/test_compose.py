@@ -12,7 +12,9 @@ import yaml
 from gateway.settings import GatewaySettings
 from services.chassis.settings import ChassisSettings, load_settings, variable
 from services.knowledge.settings import KnowledgeSettings
+from services.orders.settings import OrdersSettings
 from services.recommendation.settings import RecommendationSettings
+from services.reputation.settings import ReputationSettings
 from services.search.settings import SearchSettings
 from tests.architecture.source_tree import ROOT
 from tests.fakes.tools import tool
@@ -23,6 +25,8 @@ SETTINGS: dict[str, type[ChassisSettings]] = {
     "knowledge": KnowledgeSettings,
     "search": SearchSettings,
     "recommendation": RecommendationSettings,
+    "orders": OrdersSettings,
+    "reputation": ReputationSettings,
     "gateway": GatewaySettings,
 }
 WRITABLE_ROOT = {"elasticsearch"}  # writes its keystore beside its configuration
@@ -75,7 +79,7 @@ def test_each_process_understands_every_setting_that_it_is_given(name: str) -> N
     assert not loaded.embedded
     assert loaded.bind == "0.0.0.0"
     assert loaded.traces_endpoint == ""
-    for other in ("knowledge", "search", "recommendation"):
+    for other in SETTINGS.keys() - {"gateway"}:
         assert loaded.address_of(other) == f"{other}:{CONTAINERS[other]['environment']['ZHIKE_PORT']}"
 
 
@@ -105,7 +109,7 @@ def test_who_waits_for_somebody_waits_until_he_can_answer() -> None:
                 assert "test" in CONTAINERS[other]["healthcheck"], f"{name} waits for {other}, which says nothing"
             else:
                 assert (how["condition"], other in ENDS) == ("service_completed_successfully", True)
-    assert set(CONTAINERS["gateway"]["depends_on"]) >= {"knowledge", "search", "recommendation"}
+    assert set(CONTAINERS["gateway"]["depends_on"]) >= SETTINGS.keys() - {"gateway"}
 
 
 @pytest.mark.parametrize("name", CONTAINERS)

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from infra.local.plan import SERVICES, plan_deployment
+from infra.local.plan import GATEWAY, SERVICES, WORKSHOP, plan_deployment
 
 
 def _plan(**changes: object):  # type: ignore[no-untyped-def]
@@ -46,3 +46,27 @@ def test_a_deployment_on_one_address_is_reached_there() -> None:
     plan = _plan(bind="127.0.0.2")
     assert (plan.host, plan.url) == ("127.0.0.2", "http://127.0.0.2:8080")
     assert plan.processes[0].environment["ZHIKE_SEARCH_ADDRESS"].startswith("127.0.0.2:")
+
+
+def test_the_demo_works_by_the_calendar_of_its_country_unless_the_operator_said_otherwise() -> None:
+    assert _plan(demo=True).processes[0].environment["ZHIKE_SHOP_CALENDAR"] == "US+weekends"
+    asked = _plan(demo=True, environment={"ZHIKE_SHOP_CALENDAR": "CN"})
+    assert asked.processes[0].environment["ZHIKE_SHOP_CALENDAR"] == "CN"
+    assert "ZHIKE_SHOP_CALENDAR" not in _plan().processes[0].environment
+
+
+def test_the_demo_has_a_workshop_that_starts_last_and_nobody_asks() -> None:
+    workshop = _plan(demo=True).processes[-1]
+    assert (workshop.name, workshop.after, workshop.health) == (WORKSHOP, (GATEWAY,), "")
+    assert "http://127.0.0.1:8080" in workshop.command
+    assert WORKSHOP not in {each.name for each in _plan().processes}
+
+
+def test_the_demo_lets_webhooks_go_to_one_port_of_its_own_beside_the_operators() -> None:
+    plan = _plan(demo=True, environment={"ZHIKE_WEBHOOK_ALLOWED_HOSTS": "hooks.internal:8443"})
+    settings = [each.environment["ZHIKE_WEBHOOK_ALLOWED_HOSTS"] for each in plan.processes]
+    assert set(settings) == {f"hooks.internal:8443,{plan.receiver}"}
+    taken = {each.port for each in plan.processes} | {each.metrics_port for each in plan.processes}
+    assert int(plan.receiver.rpartition(":")[2]) not in taken
+    assert _plan().receiver == ""
+    assert "ZHIKE_WEBHOOK_ALLOWED_HOSTS" not in _plan().processes[0].environment

@@ -5,6 +5,7 @@ import pytest
 from infra.tour.visit import Visit
 from infra.tour.walk import STEPS, StepReport, walk
 from tests.fakes.tour_gateway import KEYS, TourGateway
+from tests.fakes.tour_reputation import SECRET
 
 # What is broken -> the step that must notice it.
 BREAKS = {
@@ -17,16 +18,34 @@ BREAKS = {
     "unmerge": "unmerge-is-exact-and-lasts",
     "hash": "unmerge-is-exact-and-lasts",
     "next-login": "unmerge-is-exact-and-lasts",
+    "promise": "promise-is-made-before-the-purchase",
+    "stream": "order-passes-through-production-to-the-door-live",
+    "progress": "order-passes-through-production-to-the-door-live",
+    "delay": "order-passes-through-production-to-the-door-live",
+    "cause": "order-passes-through-production-to-the-door-live",
+    "brand": "burst-raises-one-alert-within-5-s",
+    "burst": "burst-raises-one-alert-within-5-s",
+    "two-alerts": "burst-raises-one-alert-within-5-s",
+    "evidence": "burst-raises-one-alert-within-5-s",
+    "acknowledge": "acknowledging-stops-the-escalation",
+    "resolve": "resolving-closes-the-alert",
+    "webhook": "signed-webhooks-were-received-and-verify",
+    "webhook-twice": "signed-webhooks-were-received-and-verify",
+    "signature": "signed-webhooks-were-received-and-verify",
     "unknown-product": "unknown-product-is-a-404",
     "malformed": "malformed-batch-is-a-400",
     "wrong-key": "wrong-key-is-a-401",
     "cart": "another-shoppers-cart-is-a-403",
+    "order-access": "another-shoppers-order-is-a-403",
+    "expiry": "expired-link-to-an-order-is-a-401",
 }
 
 
 async def _walk(broken: str = "") -> dict[str, StepReport]:
-    async with TourGateway(broken).client() as client:
-        reports = await walk(Visit(client, KEYS, eventually_s=0.05))
+    gateway = TourGateway(broken)
+    async with gateway.client() as client:
+        reports = await walk(Visit(client, KEYS, eventually_s=0.05, receiver=gateway.ear))
+    assert not gateway.brands and not gateway.targets, "the visit left something behind"
     return {each.name: each for each in reports}
 
 
@@ -53,6 +72,25 @@ async def test_every_step_leaves_evidence_and_a_purpose() -> None:
         exchanges = report.as_json()["evidence"]["exchanges"]
         assert exchanges
         assert all({"request", "status", "excerpt"} <= set(each) for each in exchanges)
+
+
+async def test_a_deployment_that_may_call_nobody_fails_the_steps_of_the_alert_and_no_other() -> None:
+    async with TourGateway().client() as client:
+        reports = {each.name: each for each in await walk(Visit(client, KEYS, eventually_s=0.05))}
+    failed = {name for name, each in reports.items() if not each.ok}
+    assert failed == {
+        "burst-raises-one-alert-within-5-s",
+        "acknowledging-stops-the-escalation",
+        "resolving-closes-the-alert",
+        "signed-webhooks-were-received-and-verify",
+    }
+    assert "zhike up --demo" in reports["burst-raises-one-alert-within-5-s"].seen
+
+
+async def test_no_evidence_holds_a_token_or_a_secret() -> None:
+    shown = str([report.as_json() for report in (await _walk()).values()])
+    assert "/v1/shopper-tokens" in shown
+    assert not [secret for secret in ("ot_own", "st_other", "ot_ended", SECRET) if secret in shown]
 
 
 async def test_a_gateway_that_is_away_fails_every_step_instead_of_the_walk() -> None:

@@ -17,10 +17,12 @@ from services.chassis.eventlog.generations import Generations
 from services.chassis.eventlog.metrics import EVENTLOG_METRICS
 from services.chassis.eventlog.port import Event, EventLog, NewEvent, Verdict
 from services.chassis.metrics import Metrics
+from services.kits.event_forms import ProductForm
+from services.kits.purchases import ORDER_EVENTS
 from services.knowledge.domain.identity import IdentityRules
 from services.knowledge.domain.profile import Customer
 from services.knowledge.domain.statements import check_statement
-from services.knowledge.domain.user_events import IntakeRules, ProductForm, UserEventForm
+from services.knowledge.domain.user_events import IntakeRules, UserEventForm
 from services.knowledge.jobs.projecting import (
     build_own_label,
     build_shopping,
@@ -78,6 +80,11 @@ class World:
         verdict = await write_user_events(self.logs[USER_EVENTS], forms, rules, Writer(owner, synthetic))
         await self.settle()
         return verdict
+
+    async def orders(self, *facts: NewEvent) -> None:
+        """Keep order facts as orders does, and let the readers follow."""
+        await self.logs[ORDER_EVENTS].append(facts)
+        await self.settle()
 
     async def claim(
         self,
@@ -145,7 +152,7 @@ async def make_world(rules: IdentityRules | None = None, documents: MemoryDocume
     chance = Random(7)
     logs = {
         name: DocumentsLog(documents, name, 1, clock, chance)
-        for name in (USER_EVENTS, CUSTOMER_CLAIMS, CUSTOMERS, PRODUCTS)
+        for name in (USER_EVENTS, ORDER_EVENTS, CUSTOMER_CLAIMS, CUSTOMERS, PRODUCTS)
     }
     for log in logs.values():
         await log.open()
@@ -173,6 +180,7 @@ async def make_world(rules: IdentityRules | None = None, documents: MemoryDocume
         name: build(generations.projection_name(generations.active), generations.resolve)
         for name, (generations, build) in builds.items()
     }
+    projections[ORDER_EVENTS] = projections[USER_EVENTS]
 
     async def read_back() -> None:
         await world.settle()

@@ -35,7 +35,6 @@ def test_the_rules_of_identity_come_from_the_settings() -> None:
     ("name", "value"),
     [
         ("ZHIKE_SHOP_TIME_ZONE", "Mars/Base"),
-        ("ZHIKE_CURRENCY", "yuan"),
         ("ZHIKE_DEFAULT_CONSENT", "perhaps"),
         ("ZHIKE_SHARED_BY_PEOPLE", "0"),
         ("ZHIKE_SHARED_BY_PEOPLE", "51"),

@@ -195,6 +195,6 @@ def test_a_version_is_promoted_when_its_factors_answer(in_force: InForce | None,
     message = model_to_pb(version("m-1", "d"), in_force)
     assert message.promoted is promoted
     assert message.parameters["alpha"] == 4.0
-    assert dict(message.trained_through) == {"0": 7, "1": 9}
+    assert dict(message.trained_through) == {"0": 7, "1": 9, "order-events/0": 5}
     assert message.windows[0].ndcg_at_10 == 0.06
     assert message.verdict

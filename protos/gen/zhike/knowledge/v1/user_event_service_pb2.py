@@ -26,7 +26,7 @@ from google.longrunning import operations_pb2 as google_dot_longrunning_dot_oper
 from zhike.type.v1 import import_pb2 as zhike_dot_type_dot_v1_dot_import__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n+zhike/knowledge/v1/user_event_service.proto\x12\x12zhike.knowledge.v1\x1a#google/longrunning/operations.proto\x1a\x1azhike/type/v1/import.proto\"\xa0\x01\n\x16WriteUserEventsRequest\x12\x0c\n\x04json\x18\x01 \x01(\x0c\x12\r\n\x05owner\x18\x02 \x01(\t\x12\x18\n\x10only_identifiers\x18\x03 \x03(\t\x12\x14\n\x0c\x64\x65\x66\x61ult_shop\x18\x04 \x01(\t\x12\x17\n\x0f\x64\x65\x66\x61ult_channel\x18\x05 \x01(\t\x12\x11\n\tsynthetic\x18\x06 \x01(\x08\x12\r\n\x05trace\x18\x07 \x01(\t\"\\\n\x17WriteUserEventsResponse\x12\x0c\n\x04json\x18\x01 \x01(\x0c\x12\x0e\n\x06stored\x18\x02 \x01(\x05\x12\x11\n\tduplicate\x18\x03 \x01(\x05\x12\x10\n\x08rejected\x18\x04 \x01(\x05\x32\xa0\x02\n\x10UserEventService\x12j\n\x0fWriteUserEvents\x12*.zhike.knowledge.v1.WriteUserEventsRequest\x1a+.zhike.knowledge.v1.WriteUserEventsResponse\x12Q\n\x10ImportUserEvents\x12\x1c.zhike.type.v1.ImportRequest\x1a\x1d.google.longrunning.Operation(\x01\x12M\n\x0cImportOrders\x12\x1c.zhike.type.v1.ImportRequest\x1a\x1d.google.longrunning.Operation(\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n+zhike/knowledge/v1/user_event_service.proto\x12\x12zhike.knowledge.v1\x1a#google/longrunning/operations.proto\x1a\x1azhike/type/v1/import.proto\"\xa0\x01\n\x16WriteUserEventsRequest\x12\x0c\n\x04json\x18\x01 \x01(\x0c\x12\r\n\x05owner\x18\x02 \x01(\t\x12\x18\n\x10only_identifiers\x18\x03 \x03(\t\x12\x14\n\x0c\x64\x65\x66\x61ult_shop\x18\x04 \x01(\t\x12\x17\n\x0f\x64\x65\x66\x61ult_channel\x18\x05 \x01(\t\x12\x11\n\tsynthetic\x18\x06 \x01(\x08\x12\r\n\x05trace\x18\x07 \x01(\t\"\\\n\x17WriteUserEventsResponse\x12\x0c\n\x04json\x18\x01 \x01(\x0c\x12\x0e\n\x06stored\x18\x02 \x01(\x05\x12\x11\n\tduplicate\x18\x03 \x01(\x05\x12\x10\n\x08rejected\x18\x04 \x01(\x05\x32\xd1\x01\n\x10UserEventService\x12j\n\x0fWriteUserEvents\x12*.zhike.knowledge.v1.WriteUserEventsRequest\x1a+.zhike.knowledge.v1.WriteUserEventsResponse\x12Q\n\x10ImportUserEvents\x12\x1c.zhike.type.v1.ImportRequest\x1a\x1d.google.longrunning.Operation(\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -38,5 +38,5 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_WRITEUSEREVENTSRESPONSE']._serialized_start=295
   _globals['_WRITEUSEREVENTSRESPONSE']._serialized_end=387
   _globals['_USEREVENTSERVICE']._serialized_start=390
-  _globals['_USEREVENTSERVICE']._serialized_end=678
+  _globals['_USEREVENTSERVICE']._serialized_end=599
 # @@protoc_insertion_point(module_scope)

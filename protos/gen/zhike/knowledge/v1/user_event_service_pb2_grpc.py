@@ -47,11 +47,6 @@ class UserEventServiceStub:
                 request_serializer=zhike_dot_type_dot_v1_dot_import__pb2.ImportRequest.SerializeToString,
                 response_deserializer=google_dot_longrunning_dot_operations__pb2.Operation.FromString,
                 _registered_method=True)
-        self.ImportOrders = channel.stream_unary(
-                '/zhike.knowledge.v1.UserEventService/ImportOrders',
-                request_serializer=zhike_dot_type_dot_v1_dot_import__pb2.ImportRequest.SerializeToString,
-                response_deserializer=google_dot_longrunning_dot_operations__pb2.Operation.FromString,
-                _registered_method=True)
 
 
 class UserEventServiceServicer:
@@ -72,13 +67,6 @@ class UserEventServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
-    def ImportOrders(self, request_iterator, context):
-        """Imports a file of order lines as purchase-complete events at their occurred time.
-        """
-        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
-        context.set_details('Method not implemented!')
-        raise NotImplementedError('Method not implemented!')
-
 
 def add_UserEventServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -89,11 +77,6 @@ def add_UserEventServiceServicer_to_server(servicer, server):
             ),
             'ImportUserEvents': grpc.stream_unary_rpc_method_handler(
                     servicer.ImportUserEvents,
-                    request_deserializer=zhike_dot_type_dot_v1_dot_import__pb2.ImportRequest.FromString,
-                    response_serializer=google_dot_longrunning_dot_operations__pb2.Operation.SerializeToString,
-            ),
-            'ImportOrders': grpc.stream_unary_rpc_method_handler(
-                    servicer.ImportOrders,
                     request_deserializer=zhike_dot_type_dot_v1_dot_import__pb2.ImportRequest.FromString,
                     response_serializer=google_dot_longrunning_dot_operations__pb2.Operation.SerializeToString,
             ),
@@ -151,33 +134,6 @@ class UserEventService:
             request_iterator,
             target,
             '/zhike.knowledge.v1.UserEventService/ImportUserEvents',
-            zhike_dot_type_dot_v1_dot_import__pb2.ImportRequest.SerializeToString,
-            google_dot_longrunning_dot_operations__pb2.Operation.FromString,
-            options,
-            channel_credentials,
-            insecure,
-            call_credentials,
-            compression,
-            wait_for_ready,
-            timeout,
-            metadata,
-            _registered_method=True)
-
-    @staticmethod
-    def ImportOrders(request_iterator,
-            target,
-            options=(),
-            channel_credentials=None,
-            call_credentials=None,
-            insecure=False,
-            compression=None,
-            wait_for_ready=None,
-            timeout=None,
-            metadata=None):
-        return grpc.experimental.stream_unary(
-            request_iterator,
-            target,
-            '/zhike.knowledge.v1.UserEventService/ImportOrders',
             zhike_dot_type_dot_v1_dot_import__pb2.ImportRequest.SerializeToString,
             google_dot_longrunning_dot_operations__pb2.Operation.FromString,
             options,

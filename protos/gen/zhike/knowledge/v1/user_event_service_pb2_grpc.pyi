@@ -39,8 +39,6 @@ class UserEventServiceStub:
     """Writes up to 500 events; each gets a verdict; durable before the answer."""
     ImportUserEvents: _grpc.StreamUnaryMultiCallable[_import_pb2.ImportRequest, _operations_pb2.Operation]
     """Imports a file of events."""
-    ImportOrders: _grpc.StreamUnaryMultiCallable[_import_pb2.ImportRequest, _operations_pb2.Operation]
-    """Imports a file of order lines as purchase-complete events at their occurred time."""
 
 @_typing.type_check_only
 class UserEventServiceAsyncStub(UserEventServiceStub):
@@ -51,8 +49,6 @@ class UserEventServiceAsyncStub(UserEventServiceStub):
     """Writes up to 500 events; each gets a verdict; durable before the answer."""
     ImportUserEvents: _aio.StreamUnaryMultiCallable[_import_pb2.ImportRequest, _operations_pb2.Operation]  # type: ignore[assignment]
     """Imports a file of events."""
-    ImportOrders: _aio.StreamUnaryMultiCallable[_import_pb2.ImportRequest, _operations_pb2.Operation]  # type: ignore[assignment]
-    """Imports a file of order lines as purchase-complete events at their occurred time."""
 
 class UserEventServiceServicer(metaclass=_abc_1.ABCMeta):
     """Takes user events and keeps them for ever."""
@@ -72,13 +68,5 @@ class UserEventServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_operations_pb2.Operation, _abc.Awaitable[_operations_pb2.Operation]]:
         """Imports a file of events."""
-
-    @_abc_1.abstractmethod
-    def ImportOrders(
-        self,
-        request_iterator: _MaybeAsyncIterator[_import_pb2.ImportRequest],
-        context: _ServicerContext,
-    ) -> _typing.Union[_operations_pb2.Operation, _abc.Awaitable[_operations_pb2.Operation]]:
-        """Imports a file of order lines as purchase-complete events at their occurred time."""
 
 def add_UserEventServiceServicer_to_server(servicer: UserEventServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -162,7 +162,7 @@ class Model(_message.Message):
 
     @_builtins.property
     def trained_through(self) -> _containers.ScalarMap[_builtins.str, _builtins.int]:
-        """Partition -> last event in it."""
+        """Partition -> last event in it: "0" of user-events, "order-events/0" of order-events."""
 
     @_builtins.property
     def parameters(self) -> _containers.ScalarMap[_builtins.str, _builtins.float]:

@@ -73,6 +73,17 @@ async def test_a_deletion_leaves_a_tombstone_that_only_a_later_event_replaces(do
     assert live_body(await documents.get(SUBJECTS, "card:1")) == {"count": 1, "sum": 3, "order": [3]}
 
 
+async def test_it_tells_what_touched_documents_say_whether_these_events_changed_them_or_earlier_ones(documents):
+    projection = tally_projection(documents)
+    first = [event(1), event(2, "card:2"), event(3, "card:3", type_="ignored"), event(4, "card:4", type_="erased")]
+    said = {"card:1": {"count": 1, "sum": 1, "order": [1]}, "card:2": {"count": 1, "sum": 2, "order": [2]}}
+    assert await projection.apply_and_read(first) == said
+    assert await projection.apply_and_read(first) == said, "applied before"
+    assert await projection.apply_and_read([event(5, type_="void"), event(6, "card:9", type_="void")]) == {
+        "card:1": said["card:1"]
+    }
+
+
 async def test_a_deletion_of_what_never_was_leaves_a_tombstone_as_well(documents):
     await tally_projection(documents).apply([event(1, type_="erased")])
     assert (await all_documents(documents))["card:1"][DELETED] is True

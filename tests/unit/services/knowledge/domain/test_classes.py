@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from services.kits.times import DAY_US
 from services.knowledge.domain.classes import (
     DISCOUNT,
     OWN_LABEL,
@@ -17,7 +18,6 @@ from services.knowledge.domain.classes import (
     figures_of,
 )
 from services.knowledge.domain.purchases import Line
-from services.knowledge.domain.times import DAY_US
 from tests.unit.services.knowledge.domain.test_purchases import order
 
 AS_OF_US = 1_000 * DAY_US

@@ -3,9 +3,9 @@
 import pytest
 
 from services.chassis.errors import InvalidArgumentError
+from services.kits.imports.errors import ImportConfigError
+from services.kits.imports.plan import CSV, ImportPlan
 from services.knowledge.domain.customer_rows import CustomerNames, claim_field, is_news, statement_of_row
-from services.knowledge.domain.errors import ImportConfigError
-from services.knowledge.domain.import_plan import CSV, ImportPlan
 from services.knowledge.domain.statements import CLAIMS_WRITTEN, empty_record, merged_record, records_of_event
 
 ROW = {

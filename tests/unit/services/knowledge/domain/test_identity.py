@@ -209,6 +209,15 @@ def test_any_order_of_the_same_facts_gives_the_same_people_and_ids(found: list[E
     assert people_of(nodes_from(found), TIGHT_RULES) == people_of(nodes_from([*shuffled, *found]), TIGHT_RULES)
 
 
+def test_what_was_joined_by_hand_makes_nobody_shared_also_where_only_a_part_is_known() -> None:
+    card, phones = "card:100", [f"phone:+861390013000{number}" for number in range(3)]
+    evidence = (MANUAL, "claim", "claim")
+    nodes = nodes_from([Edge(card, phone, Link(each, "crm", 0)) for phone, each in zip(phones, evidence, strict=True)])
+    whole = people_of(nodes, TIGHT_RULES)[card]
+    assert whole.identifiers == (card, *phones)
+    assert person_by_parts(nodes, card, TIGHT_RULES) == whole
+
+
 @given(found=facts)
 @settings(max_examples=120, deadline=None)
 def test_a_part_of_the_graph_folded_by_itself_says_the_same_as_the_whole(found: list[Edge | Parting]) -> None:

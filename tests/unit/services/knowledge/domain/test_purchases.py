@@ -1,20 +1,18 @@
 """Orders counted once, and the habits they show (docs/consistency.md rule 17)."""
 
-from itertools import permutations
+from itertools import pairwise, permutations
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from services.kits.purchases import Authority
+from services.kits.times import DAY_US
 from services.knowledge.domain.purchases import (
-    BROWSER,
     HABITS_SHOWN,
-    SHOP,
     Line,
     Order,
     order_from_payload,
-    order_key,
     summarise_purchases,
 )
-from services.knowledge.domain.times import DAY_US
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")
 MONDAY_US = 1_767_571_200_000_000  # 2026-01-05 00:00 UTC, 08:00 in Shanghai
@@ -31,17 +29,18 @@ def order(number: str = "1", **fields: Any) -> Order:
         "currency": "CNY",
         "total_minor": 1_000,
         "lines": (Line("p-1", 1, 1_000),),
-        "authority": SHOP,
+        "authority": Authority.SHOP,
         "recorded_us": 1,
         "event_key": number,
     }
     return Order(**{**given, **fields})
 
 
-def test_the_shops_books_hold_against_the_browser_whichever_came_later() -> None:
-    books, browser = order(authority=SHOP, recorded_us=1), order(authority=BROWSER, recorded_us=2)
-    assert books.outranks(browser)
-    assert not browser.outranks(books)
+def test_the_fact_holds_against_the_shops_report_and_this_against_the_browser_whichever_came_later() -> None:
+    reports = [order(authority=authority, recorded_us=9 - authority) for authority in Authority]
+    for weaker, stronger in pairwise(reports):
+        assert stronger.outranks(weaker)
+        assert not weaker.outranks(stronger)
 
 
 def test_a_later_correction_from_the_books_holds() -> None:
@@ -49,8 +48,8 @@ def test_a_later_correction_from_the_books_holds() -> None:
 
 
 def test_the_report_that_holds_is_the_same_in_any_order() -> None:
-    reports = [order(authority=BROWSER, recorded_us=9), order(recorded_us=1), order(recorded_us=2, event_key="a"),
-               order(recorded_us=2, event_key="b")]  # fmt: skip
+    facts = [order(authority=Authority.FACT, event_key=key, recorded_us=2) for key in "ab"]
+    reports = [order(authority=Authority.BROWSER, recorded_us=9), order(recorded_us=4), *facts]
     winners = set()
     for arrival in permutations(reports):
         standing = arrival[0]
@@ -60,8 +59,9 @@ def test_the_report_that_holds_is_the_same_in_any_order() -> None:
     assert winners == {"b"}
 
 
-def test_a_return_of_the_same_number_and_another_shops_order_are_facts_of_their_own() -> None:
-    assert len({order_key("main", "sale", "1"), order_key("main", "return", "1"), order_key("other", "sale", "1")}) == 3
+def read_order(payload: dict[str, Any], **fields: Any) -> Order:
+    given = {"authority": Authority.SHOP, "subject": "card:1", "time_us": 5, "recorded_us": 6, "event_key": "k"}
+    return order_from_payload(payload, **{**given, **fields})
 
 
 def test_an_order_is_read_out_of_its_event() -> None:
@@ -75,19 +75,19 @@ def test_an_order_is_read_out_of_its_event() -> None:
              "discount": {"amount": "1", "currency": "USD"}, "coupon_discount": {"amount": "2", "currency": "USD"}},
         ],
     }  # fmt: skip
-    read = order_from_payload(payload, subject="card:1", time_us=5, recorded_us=6, event_key="k")
-    assert (read.total_minor, read.currency, read.authority) == (798, "USD", SHOP)
+    read = read_order(payload)
+    assert (read.total_minor, read.currency, read.authority) == (798, "USD", Authority.SHOP)
     assert read.lines == (Line("p-1", 2, 399), Line("POST", 1, 500, 100, 200, True))
 
 
 def test_an_order_without_a_total_is_the_sum_of_its_lines_less_discounts() -> None:
     money = {"amount": "10", "currency": "CNY"}
     payload = {"products": [{"id": "a", "quantity": 3, "price": money, "discount": money, "coupon_discount": money}]}
-    assert order_from_payload(payload, subject="s", time_us=0, recorded_us=0, event_key="k").total_minor == 1_000
+    assert read_order(payload).total_minor == 1_000
 
 
 def test_a_purchase_without_a_number_is_an_order_of_its_own_event() -> None:
-    read = order_from_payload({"products": [{"id": "a"}]}, subject="s", time_us=0, recorded_us=0, event_key="k1")
+    read = read_order({"products": [{"id": "a"}]}, event_key="k1")
     assert (read.number, read.currency, read.total_minor) == ("event:k1", "XXX", 0)
 
 

@@ -8,14 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from services.kits.event_forms import EventRefusedError, MoneyForm, ProductForm
+from services.kits.text.identifiers import is_anonymous
 from services.knowledge.domain import user_events as bounds
-from services.knowledge.domain.errors import EventRefusedError
-from services.knowledge.domain.identifiers import is_anonymous
 from services.knowledge.domain.user_events import (
     IntakeRules,
-    MoneyForm,
     OrderForm,
-    ProductForm,
     SearchForm,
     UserEventForm,
     check_event,

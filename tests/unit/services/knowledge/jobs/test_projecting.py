@@ -2,8 +2,10 @@
 
 from collections.abc import Iterable
 
+from services.kits.purchases import ORDER_EVENTS
 from services.knowledge.jobs.projecting import Companies, build_shopping
 from services.knowledge.store.collections import USER_EVENTS
+from tests.fakes.order_facts import order_fact, placed
 from tests.unit.services.knowledge.conftest import World, event_form
 
 
@@ -22,6 +24,14 @@ async def test_the_same_company_is_looked_at_once_and_again_only_after_it_was_fo
     assert companies.touched(events) == []
     companies.remember(events[:1])
     assert companies.touched(events) == ["card:1002", "login:w"]
+
+
+async def test_an_orders_buyers_are_company_and_the_order_itself_is_none(world: World) -> None:
+    now = world.clock.now()
+    await world.orders(
+        placed("f", "1", now, identifiers=["card:1001", "login:u"]), order_fact("s", "1", now, type="stage-entered")
+    )
+    assert Companies().touched(await world.events(ORDER_EVENTS)) == ["card:1001", "login:u"]
 
 
 class _Heard:

@@ -9,15 +9,14 @@ from zhike.knowledge.v1 import customer_service_pb2 as customers_pb
 from zhike.knowledge.v1 import user_event_service_pb2 as events_pb
 from zhike.type.v1 import import_pb2
 
-from services.chassis.errors import InvalidArgumentError, ZhikeError
+from services.chassis.errors import InvalidArgumentError
 from services.chassis.metrics import Metrics
 from services.chassis.operation_run import Operation, OperationState, Progress
 from services.chassis.paging import InvalidPageTokenError
-from services.knowledge.domain.errors import ImportConfigError, ImportTooLargeError
+from services.kits.imports.servicer import Uploads
+from services.knowledge.domain.import_plan import check_plan
 from services.knowledge.main import METRICS
-from services.knowledge.servicer import uploads
 from services.knowledge.servicer.customers import CustomerServicer
-from services.knowledge.servicer.uploads import Uploads
 from services.knowledge.servicer.user_events import UserEventServicer
 from services.knowledge.store.collections import USER_EVENTS
 from tests.fakes.memory_artifacts import MemoryArtifacts
@@ -46,16 +45,19 @@ def operations(world: World) -> StartedOperations:
     return StartedOperations(world)
 
 
+def uploads(operations: StartedOperations) -> Uploads:
+    return Uploads("knowledge", MemoryArtifacts(), operations, check_plan)  # type: ignore[arg-type]
+
+
 @pytest.fixture
 def events(world: World, operations: StartedOperations) -> UserEventServicer:
     metrics = Metrics((METRICS,))
-    made = Uploads(MemoryArtifacts(), operations)  # type: ignore[arg-type]
-    return UserEventServicer(world.logs[USER_EVENTS], world.clock, metrics, made)
+    return UserEventServicer(world.logs[USER_EVENTS], world.clock, metrics, uploads(operations))
 
 
 @pytest.fixture
 def customers(world: World, operations: StartedOperations) -> CustomerServicer:
-    return CustomerServicer(world.reading, world.writing, Uploads(MemoryArtifacts(), operations))  # type: ignore[arg-type]
+    return CustomerServicer(world.reading, world.writing, uploads(operations))
 
 
 def event(world: World, **fields: Any) -> dict[str, Any]:
@@ -136,46 +138,6 @@ def config(**fields: Any) -> import_pb2.ImportRequest:
 async def stream(*requests: import_pb2.ImportRequest) -> AsyncIterator[import_pb2.ImportRequest]:
     for request in requests:
         yield request
-
-
-async def test_an_upload_starts_an_operation(events: UserEventServicer, operations: StartedOperations) -> None:
-    chunks = [import_pb2.ImportRequest(chunk=part) for part in (b"order_number", b",card\n")]
-    operation = await events.ImportOrders(stream(config(), *chunks), CONTEXT)
-    assert operation.name == "knowledge.1"
-    (kind, arguments, request_id, owner), = operations.started  # fmt: skip
-    assert (kind, request_id, owner, arguments["total_bytes"]) == ("import-orders", "r1", "key", 18)
-
-
-@pytest.mark.parametrize(
-    ("requests", "expected"),
-    [
-        ((), ImportConfigError),
-        ((import_pb2.ImportRequest(chunk=b"x"),), ImportConfigError),
-        ((config(format=0),), ImportConfigError),
-        ((config(options={"canceled_prefix": "C"}),), ImportConfigError),
-        ((config(), config()), ImportConfigError),
-        ((config(), import_pb2.ImportRequest(chunk=b"x" * (uploads.MAX_CHUNK_BYTES + 1))), ImportTooLargeError),
-    ],
-)
-async def test_an_upload_of_another_shape_starts_nothing(
-    events: UserEventServicer,
-    operations: StartedOperations,
-    requests: tuple[import_pb2.ImportRequest, ...],
-    expected: type[ZhikeError],
-) -> None:
-    with pytest.raises(expected):
-        await events.ImportOrders(stream(*requests), CONTEXT)
-    assert operations.started == []
-
-
-async def test_an_upload_past_its_bound_is_refused(
-    events: UserEventServicer, operations: StartedOperations, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(uploads, "MAX_UPLOAD_BYTES", 10)
-    chunk = import_pb2.ImportRequest(chunk=b"x" * 6)
-    with pytest.raises(ImportTooLargeError):
-        await events.ImportOrders(stream(config(), chunk, chunk), CONTEXT)
-    assert operations.started == []
 
 
 async def test_customers_and_events_are_imported_too(

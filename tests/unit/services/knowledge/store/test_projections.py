@@ -6,7 +6,11 @@ from typing import Any
 import pytest
 
 from services.chassis.documents.port import Collection
-from services.knowledge.domain.user_events import MoneyForm, OrderForm, ProductForm
+from services.chassis.eventlog.projection import WATERMARK
+from services.kits.event_forms import MoneyForm, ProductForm
+from services.kits.purchases import ORDER_EVENTS
+from services.kits.text.identifiers import is_anonymous
+from services.knowledge.domain.user_events import OrderForm
 from services.knowledge.jobs.projecting import build_own_label, build_shopping, build_statements
 from services.knowledge.store.bodies import COUNTERS_KEPT, TRUNK_LINKS_KEPT, VISITOR_LINKS_KEPT, kept_neighbours
 from services.knowledge.store.collections import (
@@ -19,6 +23,7 @@ from services.knowledge.store.collections import (
     USER_EVENTS,
 )
 from services.knowledge.usecases.statements import Request, unmerge_customer
+from tests.fakes.order_facts import order_fact, placed
 from tests.unit.services.knowledge.conftest import World, event_form
 
 CARD, LOGIN = "card:1001", "login:u42"
@@ -34,6 +39,11 @@ def purchase(event_id: str, world: World, number: str, **fields: Any) -> Any:
 async def bodies(world: World, collection: Collection) -> dict[str, dict[str, Any]]:
     page = await world.documents.scan(collection, limit=1_000)
     return {document.key: document.body for document in page.documents}
+
+
+async def said(world: World, collection: Collection) -> dict[str, dict[str, Any]]:
+    """Return what documents say; the numbers of reports that changed nothing depend on the way the logs were read."""
+    return {key: {**body, WATERMARK: None} for key, body in (await bodies(world, collection)).items()}
 
 
 async def test_a_purchase_from_browser_and_books_counts_once_and_the_books_hold(world: World) -> None:
@@ -52,6 +62,56 @@ async def test_the_books_hold_also_when_the_browser_reports_later(world: World) 
     assert (await world.customer(CARD)).purchases.spend_minor == 3_000
 
 
+@pytest.mark.parametrize("first", ["browser", "shop", "fact"])
+@pytest.mark.parametrize("second", ["browser", "shop", "fact"])
+async def test_the_order_fact_holds_in_whichever_order_the_two_logs_are_read(
+    world: World, first: str, second: str
+) -> None:
+    now, line = world.clock.now(), {"id": "p-1", "quantity": 5, "price": {"amount": "10.00", "currency": "CNY"}}
+    reports = {
+        "browser": lambda: world.write(
+            purchase("b", world, "1001", identifiers=[], visitor_id=BROWSER), allowed=[f"visitor:{BROWSER}"]
+        ),
+        "shop": lambda: world.write(purchase("s", world, "1001", products=[ProductForm("p-1", 3, YEN)])),
+        "fact": lambda: world.orders(placed("f", "1001", now, identifiers=[LOGIN], products=[line])),
+    }
+    for name in dict.fromkeys((first, second, *reports)):
+        world.clock.advance(1)
+        await reports[name]()
+    fact = (await world.customer(LOGIN)).purchases
+    assert (fact.orders, fact.spend_minor, fact.habits[0].quantity) == (1, 5_000, 5)
+    assert (await world.customer(CARD)).purchases.orders == 0
+    assert len(await bodies(world, ORDERS)) == 1
+
+
+async def test_of_an_orders_facts_only_its_placing_is_shopping(world: World) -> None:
+    now = world.clock.now()
+    later = (
+        order_fact("paid", "1", now, type="payment-captured", payload={"amount": {"amount": "1", "currency": "CNY"}}),
+        order_fact("shipped", "1", now, type="shipment-created", payload={"line": 1, "quantity": 1}),
+    )
+    await world.orders(placed("f", "1", now, identifiers=[CARD, LOGIN]), *later)
+    activity = await bodies(world, ACTIVITY)
+    assert {body["identifier"] for body in activity.values()} == {CARD, LOGIN}
+    assert all(sum(counts.values()) == 1 for body in activity.values() for counts in body["channels"].values())
+    assert (await world.customer(CARD)).person.identifiers == (CARD, LOGIN), "they came together"
+
+
+async def test_an_order_fact_of_nobody_is_an_order_and_makes_nobody(world: World) -> None:
+    await world.orders(placed("f", "77", world.clock.now(), identifiers=[]))
+    await world.write(purchase("a", world, "77", identifiers=[]))
+    (order,) = (await bodies(world, ORDERS)).values()
+    assert is_anonymous(order["subject"])
+    assert await bodies(world, ACTIVITY) == {}
+
+
+async def test_a_load_tests_order_fact_replaces_nothing(world: World) -> None:
+    await world.write(purchase("real", world, "1001"))
+    before = [await bodies(world, each) for each in (ORDERS, ACTIVITY)]
+    await world.orders(placed("load", "1001", world.clock.now(), identifiers=[CARD, LOGIN], synthetic=True))
+    assert [await bodies(world, each) for each in (ORDERS, ACTIVITY)] == before
+
+
 async def test_both_in_one_batch_count_once(world: World) -> None:
     await world.write(purchase("one", world, "1001"), purchase("two", world, "1001"), purchase("three", world, "1002"))
     assert (await world.customer(CARD)).purchases.orders == 2
@@ -64,9 +124,10 @@ async def test_the_same_number_in_two_shops_is_two_orders(world: World) -> None:
 
 async def test_events_applied_again_change_nothing(world: World) -> None:
     await world.write(purchase("one", world, "1001"), event_form("e", world.clock.now(), identifiers=[CARD, LOGIN]))
+    await world.orders(placed("two", "1001", world.clock.now()), placed("three", "1003", world.clock.now()))
     await world.claim(CARD, LOGIN, claims={"name": "Li"})
     before = [await bodies(world, each) for each in (ORDERS, ACTIVITY, STATEMENTS)]
-    for log in (USER_EVENTS, CUSTOMER_CLAIMS):
+    for log in (USER_EVENTS, ORDER_EVENTS, CUSTOMER_CLAIMS):
         await world.projections[log].apply(await world.events(log))
     assert [await bodies(world, each) for each in (ORDERS, ACTIVITY, STATEMENTS)] == before
 
@@ -110,29 +171,30 @@ async def test_a_version_that_comes_late_undoes_none_that_came_before_it(world: 
 
 
 @pytest.mark.parametrize(
-    ("log", "build", "collections"),
+    ("logs", "build", "collections"),
     [
-        (USER_EVENTS, build_shopping, (ORDERS, ACTIVITY)),
-        (CUSTOMER_CLAIMS, build_statements, (STATEMENTS,)),
-        (PRODUCTS, build_own_label, (OWN_LABEL,)),
+        ((USER_EVENTS, ORDER_EVENTS), build_shopping, (ORDERS, ACTIVITY)),
+        ((ORDER_EVENTS, USER_EVENTS), build_shopping, (ORDERS, ACTIVITY)),
+        ((CUSTOMER_CLAIMS,), build_statements, (STATEMENTS,)),
+        ((PRODUCTS,), build_own_label, (OWN_LABEL,)),
     ],
 )
 async def test_a_rebuild_equals_what_is_live_also_after_merges_and_partings(
-    world: World, log: str, build: Callable[..., Any], collections: tuple[Collection, ...]
+    world: World, logs: tuple[str, ...], build: Callable[..., Any], collections: tuple[Collection, ...]
 ) -> None:
     await _busy_day(world)
-    generations = world.generations[log]
+    generations = world.generations[USER_EVENTS if ORDER_EVENTS in logs else logs[0]]
     generation = await generations.begin()
     await generations.declare(generation)
     extra = () if build is build_own_label else (generations, world.announcer)
     name, resolve = generations.projection_name(generation), generations.resolver(generation)
     published = await world.published()
     rebuilt = build(world.documents, *extra)(name, resolve)
-    for event in await world.events(log):  # one at a time, where the live one took batches
-        await rebuilt.apply([event])
+    for event in [each for log in logs for each in await world.events(log)]:
+        await rebuilt.apply([event])  # one at a time and log by log, where the live one took batches of both
     for collection in collections:
-        assert await bodies(world, resolve(collection)) == await bodies(world, collection)
-        assert await bodies(world, collection)
+        assert await said(world, resolve(collection)) == await said(world, collection)
+        assert await said(world, collection)
     assert await world.published() == published, "what is only being built announces nothing"
     hashes = {name: (await world.customer(name)).profile_hash for name in (CARD, LOGIN)}
     await generations.promote(generation)
@@ -165,6 +227,8 @@ async def _busy_day(world: World) -> None:
             event_form(f"e{number}", world.clock.now(), identifiers=[CARD, LOGIN], visitor_id=BROWSER),
             purchase(f"again{number}", world, str(number), products=[ProductForm("p-2", 2, YEN)]),
         )
+        facts = [placed(f"f{number}{each}", str(number + each), world.clock.now()) for each in (0, 3)]
+        await world.orders(*facts, order_fact(f"s{number}", str(number), world.clock.now(), type="stage-entered"))
         await world.claim(CARD, LOGIN, claims={"name": f"Li {number}"}, consents={"marketing": "denied"})
         await world.product(f"p-{number}", ["own-label"])
         await world.product(f"p-{number}", ["own-label"] if number % 2 else [], version=2)

@@ -2,11 +2,13 @@
 
 import asyncio
 
+from services.kits.event_forms import MoneyForm, ProductForm
+from services.kits.purchases import ORDER_EVENTS
 from services.knowledge.domain.classes import DISCOUNT, OWN_LABEL
-from services.knowledge.domain.user_events import MoneyForm, ProductForm
 from services.knowledge.jobs.classing import ClassJob
 from services.knowledge.store.collections import USER_EVENTS
 from services.knowledge.usecases.classes import compute_classes
+from tests.fakes.order_facts import placed
 from tests.unit.services.knowledge.conftest import World
 from tests.unit.services.knowledge.store.test_projections import purchase
 
@@ -52,7 +54,8 @@ async def test_the_job_computes_when_there_is_news_all_of_it_is_read_and_it_has_
         await read.wait()
 
     job = ClassJob(world.customers, world.resolutions, world.classes, world.clock,
-                   events=world.logs[USER_EVENTS], read_back=read_back, patience_s=0.0)  # fmt: skip
+                   sources=[world.logs[USER_EVENTS], world.logs[ORDER_EVENTS]],
+                   read_back=read_back, patience_s=0.0)  # fmt: skip
     await job.run()
     assert await world.classes.basis() is None, "an empty shop has no classes"
     await world.write(purchase("o1", world, "1"))
@@ -70,3 +73,9 @@ async def test_the_job_computes_when_there_is_news_all_of_it_is_read_and_it_has_
     again = await world.classes.basis()
     assert again is not None
     assert again.by_currency["CNY"].spend_minor == 2_000
+    total = {"amount": "7.00", "currency": "CNY"}
+    await world.orders(placed("f", "3", world.clock.now(), total=total))
+    await job.run()
+    last = await world.classes.basis()
+    assert last is not None
+    assert last.by_currency["CNY"].spend_minor == 2_700, "an order fact is news as well"

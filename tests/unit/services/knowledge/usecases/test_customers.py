@@ -2,7 +2,8 @@
 
 import pytest
 
-from services.knowledge.domain.errors import AccountNotFoundError, CustomerNotFoundError, IdentifierInvalidError
+from services.kits.text.identifiers import IdentifierInvalidError
+from services.knowledge.domain.errors import AccountNotFoundError, CustomerNotFoundError
 from services.knowledge.usecases.classes import compute_classes
 from services.knowledge.usecases.customers import get_account, list_customers
 from tests.unit.services.knowledge.conftest import World

@@ -4,8 +4,9 @@ from datetime import timedelta
 
 import pytest
 
-from services.knowledge.domain.errors import BatchSizeError, EventRefusedError
-from services.knowledge.domain.user_events import MAX_BATCH_EVENTS, MoneyForm, OrderForm, ProductForm
+from services.kits.event_forms import EventRefusedError, MoneyForm, ProductForm
+from services.knowledge.domain.errors import BatchSizeError
+from services.knowledge.domain.user_events import MAX_BATCH_EVENTS, OrderForm
 from services.knowledge.store.collections import USER_EVENTS
 from services.knowledge.usecases.intake import DUPLICATE, REJECTED, STORED, RefusedForm
 from tests.unit.services.knowledge.conftest import World, event_form

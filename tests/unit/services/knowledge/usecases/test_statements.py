@@ -5,6 +5,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from services.chassis.errors import InvalidArgumentError
+from services.kits.event_forms import MoneyForm, ProductForm
 from services.knowledge.domain.errors import (
     CustomerNotFoundError,
     MergeRefusedError,
@@ -14,7 +15,7 @@ from services.knowledge.domain.errors import (
 from services.knowledge.domain.facts import DEFAULT, DENIED, GRANTED, PERSONALIZATION
 from services.knowledge.domain.identity import Refused
 from services.knowledge.domain.profile import Customer
-from services.knowledge.domain.user_events import MoneyForm, OrderForm, ProductForm
+from services.knowledge.domain.user_events import OrderForm
 from services.knowledge.store.collections import CUSTOMER_CLAIMS
 from services.knowledge.usecases.statements import Request, merge_customers, set_consent, unmerge_customer
 from tests.unit.services.knowledge.conftest import World, event_form, make_world

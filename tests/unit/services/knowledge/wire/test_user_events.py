@@ -5,7 +5,8 @@ from typing import Any
 import orjson
 import pytest
 
-from services.knowledge.domain.errors import EventRefusedError, MalformedBatchError
+from services.kits.event_forms import EventRefusedError
+from services.knowledge.domain.errors import MalformedBatchError
 from services.knowledge.domain.user_events import UserEventForm
 from services.knowledge.usecases.intake import BatchVerdict, ItemVerdict, RefusedForm
 from services.knowledge.wire.user_events import read_batch, read_event, verdicts_json

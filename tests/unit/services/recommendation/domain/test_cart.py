@@ -41,6 +41,11 @@ def test_a_purchase_takes_its_products_out() -> None:
     assert cart(*put, act(2, Kind.PURCHASE)) == [CartLine("p2", 1)]
 
 
+def test_bought_within_the_second_in_which_it_was_put_in_it_is_bought_whichever_log_came_first() -> None:
+    put, bought = act(1, Kind.ADD), act(1, Kind.PURCHASE)
+    assert cart(put, bought) == cart(bought, put) == []
+
+
 def test_what_lies_there_for_a_season_is_forgotten() -> None:
     assert cart(act(0, Kind.ADD), now_s=MAX_AGE_S) == [CartLine("p1", 1)]
     assert cart(act(0, Kind.ADD), now_s=MAX_AGE_S + 1) == []

@@ -1,5 +1,6 @@
 """The copy of what shoppers did: every row once, orders by their number, the same after a restart."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
 from itertools import permutations
@@ -14,10 +15,12 @@ from services.chassis.eventlog.port import Event
 from services.recommendation.domain.errors import SnapshotUnreadableError
 from services.recommendation.domain.interactions import NO_BASKET, NOBODY, Kind
 from services.recommendation.store.ledger import LINES_LIMIT, PENDING_LIMIT, Flag, Ledger
+from tests.fakes.order_facts import order_fact, placed, stored
 from tests.unit.services.recommendation.shop import NOW, NOW_S, ledger_of, purchase_events, user_event
 
 BOOKS = {"kind": "sale", "source": "shop", "number": "7"}
 BROWSER = {**BOOKS, "source": "browser"}
+LATER = ("payment-captured", "stage-entered", "shipment-created", "return-requested", "correction")
 
 
 def contents(ledger: Ledger) -> dict[str, Any]:
@@ -96,6 +99,80 @@ def test_the_shops_books_replace_the_browsers_report_whichever_comes_first() -> 
         ledger = ledger_of(events)
         assert bought_by(ledger, "visitor:v-1") == []
         assert bought_by(ledger, "card:1") == ["p1", "p2"]
+
+
+def fact(seq: int, *, number: str = "7", products: Sequence[tuple[str, int]], **fields: Any) -> Event:
+    lines = [{"id": name, "quantity": quantity} for name, quantity in products]
+    return stored(placed(f"f{seq}", number, NOW, products=lines, **fields), seq)
+
+
+REPORTS = {
+    "browser": user_event(1, subject="visitor:v-1", products=[("p1", 1)], order=BROWSER),
+    "books": user_event(2, subject="card:2", products=[("p1", 1), ("p2", 1)], order=BOOKS),
+    "fact": fact(1, products=[("p3", 2)], identifiers=["card:1", "login:u"]),
+    "another sale": fact(2, number="8", products=[("p1", 1)], identifiers=["card:1"]),
+    "view": user_event(3, "detail-page-view", subject="card:1", products=[("p9", 1)]),
+    "return": fact(3, products=[("p3", 1)], identifiers=["card:1"], kind="return"),
+    "nobody's": fact(4, number="9", products=[("p1", 1)], identifiers=[]),
+}
+
+
+@given(st.permutations(list(REPORTS)))
+def test_the_order_fact_holds_in_whichever_order_the_two_logs_are_read(arrival: list[str]) -> None:
+    ledger = ledger_of([REPORTS[name] for name in arrival])
+    assert [bought_by(ledger, each) for each in ("visitor:v-1", "card:2", "login:u")] == [[], [], []]
+    assert sorted(bought_by(ledger, "card:1")) == ["p1", "p3"]
+
+
+@given(st.permutations(list(REPORTS)))
+def test_training_sees_the_same_set_in_whichever_order_the_two_logs_are_read(arrival: list[str]) -> None:
+    assert trained_on(ledger_of([REPORTS[name] for name in arrival])) == trained_on(ledger_of(list(REPORTS.values())))
+
+
+def trained_on(ledger: Ledger) -> tuple[list[str], list[list[tuple[Any, ...]]]]:
+    """The set that a ledger trains on: its columns, and its rows by basket; their order means nothing."""
+    snapshot = ledger.snapshot()
+    persons = {"card:1": 3, "login:u": 3}  # as numbered elsewhere: by whom knowledge resolved first
+    numbers = [persons.get(each, 10 + place) for place, each in enumerate(snapshot.actor_ids)]
+    rows, product_ids = snapshot.interactions(np.unique(numbers, return_inverse=True)[1].astype(np.int32), None)
+    columns = (rows.person, rows.item, rows.time_s, rows.kind, rows.quantity)
+    baskets: dict[int, list[tuple[Any, ...]]] = {}
+    for basket, *row in zip(rows.basket.tolist(), *(each.tolist() for each in columns), strict=True):
+        baskets.setdefault(basket, []).append(tuple(row))
+    return product_ids, sorted(map(sorted, baskets.values()))
+
+
+def test_of_an_orders_facts_only_its_placing_leaves_rows() -> None:
+    later = [stored(order_fact(f"s{seq}", "7", NOW, type=type_), seq) for seq, type_ in enumerate(LATER, 2)]
+    ledger = ledger_of([fact(1, products=[("p1", 1)], identifiers=["card:1"]), *later])
+    assert (bought_by(ledger, "card:1"), len(ledger)) == (["p1"], 1)
+
+
+def test_an_order_fact_of_nobody_counts_for_baskets_alone() -> None:
+    ledger = ledger_of([fact(1, products=[("p1", 1), ("p2", 1)], identifiers=[])])
+    rows, _ = ledger.snapshot().interactions(None, None)
+    assert (ledger.actors, rows.person.tolist(), rows.basket.tolist()) == (0, [NOBODY, NOBODY], [0, 0])
+
+
+def test_a_load_tests_order_fact_takes_back_nothing() -> None:
+    ledger = ledger_of([user_event(1, order=BOOKS), fact(1, products=[("p9", 1)], synthetic=True)])
+    assert bought_by(ledger, "card:1") == ["p1"]
+    assert ledger.purchases == 1
+
+
+def test_a_corrected_order_fact_replaces_the_earlier_one() -> None:
+    ledger = ledger_of([fact(seq, products=[(f"p{seq}", 1)], identifiers=["card:1"]) for seq in (1, 2)])
+    assert bought_by(ledger, "card:1") == ["p2"]
+
+
+@pytest.mark.parametrize("broken", [{"order": "7"}, {"identifiers": [], "order": {"source": "shop"}}])
+def test_an_unreadable_order_fact_raises_and_changes_nothing(broken: dict[str, Any]) -> None:
+    ledger = ledger_of([fact(1, products=[("p1", 1)], identifiers=["card:1"])])
+    before = contents(ledger)
+    whole = fact(2, products=[("p2", 1)])
+    with pytest.raises((KeyError, AttributeError)):
+        ledger.apply(replace(whole, payload={**whole.payload, **broken}))
+    assert contents(ledger) == before
 
 
 def test_a_corrected_import_replaces_the_earlier_one() -> None:

@@ -9,6 +9,7 @@ import pytest
 from services.chassis.artifacts.local import LocalArtifacts
 from services.chassis.artifacts.manifest import ManifestConflictError, Manifests
 from services.chassis.documents.memory import MemoryDocuments
+from services.kits.purchases import ORDER_EVENTS
 from services.recommendation.domain.errors import ModelNotFoundError
 from services.recommendation.domain.model import (
     EngineName,
@@ -18,7 +19,8 @@ from services.recommendation.domain.model import (
     Verdict,
     WindowResult,
 )
-from services.recommendation.store.models import ARRAYS, NAMED_VERSIONS, ModelStore
+from services.recommendation.store.ledger import USER_EVENTS
+from services.recommendation.store.models import ARRAYS, MODELS, NAMED_VERSIONS, ModelStore
 from tests.fakes.clock import ManualClock
 from tests.unit.services.recommendation.shop import NOW, SMALL
 
@@ -30,7 +32,10 @@ def version(name: str, digest: str, *, minutes: int = 0, earned: bool = True) ->
         parameters=SMALL,
         windows=(WindowResult(NOW, 0.06, 0.05, 0.055, 10, -0.001, 0.02),),
         verdict=Verdict(earned, "in words"),
-        trained_through=TrainedThrough("g-1", {0: 7, 1: 9}),
+        trained_through={
+            USER_EVENTS: TrainedThrough("g-1", {0: 7, 1: 9}),
+            ORDER_EVENTS: TrainedThrough("g-2", {0: 5}),
+        },
         anchor_s=100,
         create_time=NOW + timedelta(minutes=minutes),
         blobs={ARRAYS: digest},
@@ -52,6 +57,19 @@ async def models(artifacts: LocalArtifacts) -> ModelStore:
     store = ModelStore(documents, manifests)
     await store.declare()
     return store
+
+
+async def test_a_version_from_before_there_were_order_facts_says_how_far_it_read_user_events(
+    models: ModelStore,
+) -> None:
+    model = version("m-1", "d")
+    await models.add(model)
+    document = await models._documents.get(MODELS, "m-1")
+    assert document is not None
+    body = {name: value for name, value in document.body.items() if name != "logs"}
+    body |= {"generation": "g-1", "seqs": [[0, 7]]}
+    await models._documents.replace(MODELS, "m-1", body, expected_revision=document.revision)
+    assert (await models.get("m-1")).trained_through == {USER_EVENTS: TrainedThrough("g-1", {0: 7})}
 
 
 async def test_a_version_comes_back_whole(models: ModelStore) -> None:

@@ -13,6 +13,7 @@ from services.search.domain.insights import (
     totals_of,
     window_days,
     with_act,
+    without_purchase,
 )
 
 ACTS = (
@@ -31,6 +32,12 @@ def test_acts_add_up_in_any_order() -> None:
         for act in order:
             day = with_act(day, act)
         assert day == expected
+
+
+def test_a_purchase_is_taken_back_before_it_was_added_as_well_as_after() -> None:
+    bought = ACTS[-1]
+    for day in (without_purchase(with_act(None, bought), bought), with_act(without_purchase(None, bought), bought)):
+        assert day == QueryDay("20260105")
 
 
 def test_a_window_and_the_one_before_do_not_overlap() -> None:

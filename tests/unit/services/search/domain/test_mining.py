@@ -33,7 +33,7 @@ def test_a_token_leads_back_to_its_search_and_a_forged_one_to_none() -> None:
     assert attribution_in(token, b"o" * 32) is None
 
 
-@pytest.mark.parametrize("event_type", ["purchase-complete", "add-to-cart", "detail-page-view"])
+@pytest.mark.parametrize("event_type", ["purchase-complete", "order-placed", "add-to-cart", "detail-page-view"])
 def test_each_product_of_an_event_counts_once_and_charges_do_not(event_type: str) -> None:
     payload = {"products": [{"id": "a"}, {"id": "b", "kind": "charge"}, {"id": "a"}, {"id": "c"}, {}]}
     assert wanted_products(event_type, payload) == ("a", "c")
@@ -86,6 +86,12 @@ def test_an_attributed_click_counts_for_the_search_it_names_on_its_day() -> None
     click = act("detail-page-view", {"position": 4}, SEARCH)
     assert (click.query_key, click.day, click.click, click.position) == (SEARCH.query_key, "20260105", True, 4)
     assert act("purchase-complete", {}, SEARCH).purchase
+    assert act("order-placed", {}, SEARCH).purchase
+
+
+def test_a_return_counts_for_no_query() -> None:
+    assert act("order-placed", {"order": {"kind": "return"}}, SEARCH) is None
+    assert act("purchase-complete", {"order": {"kind": "return"}, "search": {"query": "tea"}}) is None
 
 
 def test_the_browsers_search_event_of_a_served_search_is_not_counted_again() -> None:

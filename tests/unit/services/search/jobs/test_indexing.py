@@ -4,12 +4,14 @@ from pathlib import Path
 
 import pytest
 
-from services.search.domain.popularity import Faded
+from services.search.domain.popularity import HALF_LIFE_S, Wanted, shares_of
 from services.search.domain.suggestions import Phrase
 from services.search.jobs.indexing import CatalogFollower, Popularity, ProductIndexer
 from services.search.store.product_index import ProductIndex
 from services.search.usecases.catalog import import_products
 from tests.unit.services.search.shop import SEGMENTER, SHELF, Shop, open_shop, product, row
+
+LATEST_S = 1_764_500_000.0
 
 
 async def everything(shop: Shop) -> dict[str, int]:
@@ -76,11 +78,15 @@ async def test_an_index_that_is_gone_is_filled_at_start(tmp_path: Path) -> None:
             await indexer.ensure()
 
 
+def wanted(**purchases: float) -> Wanted:
+    return Wanted({product: shares_of(count, LATEST_S) for product, count in purchases.items()}, LATEST_S)
+
+
 async def test_what_is_wanted_rises_and_a_later_edit_keeps_that(shop: Shop) -> None:
     await shop.stock(row("a", en="plain tea"), row("b", en="plain tea"))
     assert await shop.ids("plain tea", "en") == ["a", "b"]
     shop.clock.advance(60)
-    assert await shop.indexer.refresh_popularity({"b": Faded(20.0, 1_000.0), "gone": Faded(1.0, 1_000.0)}) == 2
+    assert await shop.indexer.refresh_popularity(wanted(b=20.0, gone=1.0)) == 2
     assert await shop.ids("plain tea", "en") == ["b", "a"]
     assert (await shop.ids("", order_by="popularity"))[0] == "b"
     await shop.stock(row("b", en="plain tea", tags=["sale"]))
@@ -89,28 +95,29 @@ async def test_what_is_wanted_rises_and_a_later_edit_keeps_that(shop: Shop) -> N
 
 async def test_popularity_that_hardly_moved_is_not_written_again(shop: Shop) -> None:
     shop.clock.advance(60)
-    assert await shop.indexer.refresh_popularity({"cola": Faded(20.0, 1_000.0)}) == 1
+    assert await shop.indexer.refresh_popularity(wanted(cola=20.0)) == 1
     shop.clock.advance(60)
-    assert await shop.indexer.refresh_popularity({"cola": Faded(21.0, 1_000.0)}) == 0
-    assert await shop.indexer.refresh_popularity({"cola": Faded(30.0, 1_000.0)}) == 1
+    assert await shop.indexer.refresh_popularity(wanted(cola=21.0)) == 0
+    assert await shop.indexer.refresh_popularity(wanted(cola=30.0)) == 1
 
 
 async def test_popularity_that_comes_in_the_second_of_an_edit_is_written_by_the_next_pass(shop: Shop) -> None:
     await shop.stock(row("a", en="plain tea"), row("b", en="plain tea"))
-    wanted = {"b": Faded(20.0, 1_000.0)}
-    assert await shop.indexer.refresh_popularity(wanted) == 1
+    sought = wanted(b=20.0)
+    assert await shop.indexer.refresh_popularity(sought) == 1
     assert (await shop.ids("", order_by="popularity"))[0] != "b", "an entry's version counts seconds"
     shop.clock.advance(1)
-    assert await shop.indexer.refresh_popularity(wanted) == 1
+    assert await shop.indexer.refresh_popularity(sought) == 1
     assert (await shop.ids("", order_by="popularity"))[0] == "b"
     shop.clock.advance(1)
-    assert await shop.indexer.refresh_popularity(wanted) == 0
+    assert await shop.indexer.refresh_popularity(sought) == 0
 
 
 def test_popularity_is_reckoned_from_the_latest_act_and_not_from_today() -> None:
     popularity = Popularity()
-    popularity.take({"a": Faded(4.0, 1_000.0), "b": Faded(4.0, 1_000.0 - 28 * 86_400)})
-    assert (popularity.of("a"), popularity.of("b"), popularity.of("c")) == (4.0, 2.0, 0.0)
+    popularity.take(Wanted({"a": shares_of(4.0, LATEST_S), "b": shares_of(4.0, LATEST_S - HALF_LIFE_S)}, LATEST_S))
+    assert popularity.values() == pytest.approx({"a": 4.0, "b": 2.0})
+    assert (popularity.of("b"), popularity.of("c")) == (pytest.approx(2.0), 0.0)
 
 
 async def test_the_memory_forgets_what_is_withdrawn_or_renamed(shop: Shop) -> None:

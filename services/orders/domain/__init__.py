@@ -1,0 +1,1 @@
+"""What is true of orders, decided by pure functions over frozen facts."""

@@ -1,0 +1,1 @@
+"""The gRPC services of orders: decode, call one use case, encode."""

@@ -1,0 +1,1 @@
+"""Typed repositories over the ports; the only place where stored bodies appear."""

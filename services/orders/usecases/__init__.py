@@ -1,0 +1,1 @@
+"""What orders does for its callers: load, decide, save."""

@@ -1,0 +1,1 @@
+"""What is true of mentions and alerts, decided by pure functions over frozen facts."""

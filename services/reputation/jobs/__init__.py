@@ -1,0 +1,1 @@
+"""Background work: polling sources, judging what was heard, telling of it."""

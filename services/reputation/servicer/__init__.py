@@ -1,0 +1,1 @@
+"""The gRPC services of reputation: decode, call one use case, encode."""

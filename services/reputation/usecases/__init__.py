@@ -1,0 +1,1 @@
+"""What reputation does for its callers: load, decide, save."""

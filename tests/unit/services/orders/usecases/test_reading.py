@@ -1,0 +1,64 @@
+"""Reading orders: whose they are, and patience for what is on its way."""
+
+import asyncio
+
+import pytest
+
+from services.orders.domain.errors import OrderNotFoundError, OrderNotYoursError
+from services.orders.domain.order import OrderRef
+from services.orders.domain.remarks import Doubt
+from services.orders.store import projections
+from services.orders.usecases import reading
+from tests.unit.services.orders.conftest import World, fact, placing
+
+ORDER = OrderRef("main", "7").id
+
+
+async def test_an_order_that_nobody_told_of_is_not_found(world: World) -> None:
+    with pytest.raises(OrderNotFoundError):
+        await world.reading.get(ORDER)
+
+
+async def test_a_shopper_reads_an_order_of_ones_own(world: World) -> None:
+    await world.write(placing(world))
+    assert (await world.reading.get(ORDER, only_identifiers=["card:1000231", "login:x"])).ref.number == "7"
+    with pytest.raises(OrderNotYoursError):
+        await world.reading.get(ORDER, only_identifiers=["login:x"])
+
+
+async def test_facts_alone_are_no_shoppers_order(world: World) -> None:
+    await world.write(fact(world, "payment-captured", id="p"))
+    assert (await world.reading.get(ORDER)).state.placing is None
+    with pytest.raises(OrderNotYoursError):
+        await world.reading.get(ORDER, only_identifiers=["card:1000231"])
+
+
+async def test_several_are_answered_in_the_order_asked_without_those_that_are_not_there(world: World) -> None:
+    await world.write(placing(world), placing(world, "8"))
+    eight = OrderRef("main", "8").id
+    answers = await world.reading.get_many([eight, "o-none", ORDER], {})
+    assert [each.ref.number for each in answers] == ["8", "7"]
+
+
+async def test_a_reader_waits_for_a_fact_on_its_way(world: World) -> None:
+    await world.write(placing(world))
+    await world.tell(fact(world, "payment-captured", id="p"))
+    waiting = asyncio.ensure_future(world.reading.get_many([ORDER], {ORDER: 2}))
+    await asyncio.sleep(0)
+    assert not waiting.done()
+    await world.settle()
+    assert (await waiting)[0].version == 2
+
+
+async def test_a_reader_does_not_wait_for_ever(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reading, "BATCH_WAIT_LIMIT_S", 0.02)
+    await world.write(placing(world))
+    assert (await world.reading.get_many([ORDER], {ORDER: 99}))[0].version == 1
+
+
+async def test_facts_beyond_the_bound_are_counted_and_told(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(projections, "EVENTS_KEPT", 2)
+    await world.write(placing(world), *[fact(world, "payment-authorized", id=f"p{n}") for n in range(3)])
+    order = await world.order()
+    assert len(order.state.history) == 2
+    assert [(each.doubt, each.quantity) for each in order.state.remarks] == [(Doubt.EVENTS_DROPPED, 2)]
