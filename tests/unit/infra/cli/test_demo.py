@@ -9,8 +9,8 @@ import orjson
 from rich.console import Console
 from rich.progress import Progress
 
-from infra.cli.api import Api
 from gateway.demo_shop.tray import Ticket, Tray
+from infra.cli.api import Api
 from infra.cli.commands.demo import let_it_burst, send_web_orders, wait_for_readers, watch_brands
 from infra.cli.deployment import Deployment
 from infra.demo.files import DemoFiles
