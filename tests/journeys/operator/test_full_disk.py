@@ -55,7 +55,7 @@ def test_events_are_refused_while_the_disk_is_full_and_taken_after(shop: Shop, d
             _check_refused(backend.send("POST", "/v1/events", json={"events": refused}))
         claim = {"identifiers": [{"identifier": login, "verified": True}], "source": "journey"}
         _check_refused(backend.send("POST", "/v1/customers:claims", json=claim))
-        _check_refused(_upload(backend, "orders", LARGE_ROWS))
+        _check_refused(_upload(backend, "customers", LARGE_ROWS))
         assert desk.customer(login)["facts"][0]["value"] == "王小明"
         assert backend.found("milk")
         # A file that may not grow is an I/O error to SQLite, a disk without room is SQLITE_FULL.

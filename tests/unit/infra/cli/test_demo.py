@@ -1,17 +1,23 @@
-"""Waiting for the readers: of a service that is away none is shown, and none shown is not none behind."""
+"""Loading the demo: waiting for readers, having brands watched, orders brought, and one bad quarter of an hour."""
 
 from io import StringIO
 from pathlib import Path
 from typing import Any
 
 import httpx
+import orjson
 from rich.console import Console
 from rich.progress import Progress
 
+from gateway.demo_shop.tray import Ticket, Tray
 from infra.cli.api import Api
-from infra.cli.commands.demo import wait_for_readers
+from infra.cli.commands.demo import let_it_burst, send_web_orders, wait_for_readers, watch_brands
 from infra.cli.deployment import Deployment
+from infra.demo.files import DemoFiles
+from infra.demo.talk import MARKET, Talk, talk_to_json
 from infra.local.run_file import RunFile
+
+DEPLOYMENT = Deployment(Path(), RunFile(1, 0.0, "http://zhike", False, {}, {}, {}, True), "op_token")
 
 
 def _service(name: str, *lags: int) -> dict[str, Any]:
@@ -32,7 +38,37 @@ async def test_it_waits_for_a_service_that_restarts_and_for_every_reader() -> No
         asked.append(request)
         return httpx.Response(200, json=answers[len(asked) - 1])
 
-    deployment = Deployment(Path(), RunFile(1, 0.0, "http://zhike", False, {}, {}, {}, True), "op_token")
-    async with Api(deployment, transport=httpx.MockTransport(answer)) as api:
+    async with Api(DEPLOYMENT, transport=httpx.MockTransport(answer)) as api:
         await wait_for_readers(api, Progress(console=Console(file=StringIO())), pause_s=0)
     assert len(asked) == len(answers)
+
+
+def _files(folder: Path) -> DemoFiles:
+    files = DemoFiles.within(folder)
+    files.talk.write_bytes(orjson.dumps(talk_to_json(Talk("demo", "simulated", (MARKET,)))))
+    files.manifest.write_bytes(orjson.dumps({"seed": 2017}))
+    files.web_orders.write_bytes(orjson.dumps(["o-2", "o-1"]))
+    return files
+
+
+async def test_brands_are_watched_and_what_is_said_of_them_at_last_comes_in_one_batch(tmp_path: Path) -> None:
+    asked: list[httpx.Request] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        asked.append(request)
+        return httpx.Response(200, json={})
+
+    async with Api(DEPLOYMENT, transport=httpx.MockTransport(answer)) as api:
+        await watch_brands(api, _files(tmp_path))
+        await let_it_burst(api, _files(tmp_path))
+    watched, said = asked
+    assert (watched.method, watched.url.path) == ("PUT", f"/v1/brands/{MARKET.id}")
+    mentions = orjson.loads(said.content)["mentions"]
+    assert 10 < len(mentions) <= 500
+    assert all(MARKET.en in each["text"] or MARKET.zh in each["text"] for each in mentions)
+
+
+def test_the_latest_orders_go_to_the_workshop_as_long_as_they_take_in_life(tmp_path: Path) -> None:
+    send_web_orders(tmp_path, _files(tmp_path))
+    tray = Tray(tmp_path)
+    assert [tray.ticket(order_id) for order_id in tray.orders()] == [Ticket("o-1", None), Ticket("o-2", None)]

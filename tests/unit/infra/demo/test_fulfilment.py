@@ -47,6 +47,19 @@ def test_the_same_seed_gives_the_same_steps_and_another_seed_others() -> None:
     assert steps(8) != steps()
 
 
+def test_the_house_and_the_carrier_may_go_at_paces_of_their_own() -> None:
+    carrier = CARRIERS[0][0]
+
+    def spans(plan: Plan) -> tuple[float, float]:
+        found = steps(plan=plan)
+        packed = next(step.tell_time for step in found if step.door == "shipments")
+        return (packed - PLACED).total_seconds(), (found[-1].tell_time - packed).total_seconds()
+
+    inside, outside = spans(Plan(carrier=carrier))
+    hurried = spans(Plan(pace=60.0, carry_pace=600.0, carrier=carrier))
+    assert hurried == (pytest.approx(inside / 60, rel=1e-3), pytest.approx(outside / 600, rel=1e-3))
+
+
 def test_nothing_is_told_before_it_happened() -> None:
     found = steps()
     assert all(one.tell_time <= other.tell_time for one, other in pairwise(found))
