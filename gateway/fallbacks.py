@@ -158,7 +158,8 @@ class KeptPopular:
             except ZhikeError as error:
                 log.debug("what is popular was not had", reason=error.reason)
                 return
-            if (shop, language) in self._kept:
+            # A shop that sold nothing yet has nothing to show in another's place: it is asked again at the next turn.
+            if (shop, language) in self._kept and orjson.loads(response.json)["slots"]:
                 self._kept[shop, language] = Kept(response.json, self._now())
 
     async def keep_fresh(self, caller: Caller, sleep: Callable[[float], Any] = asyncio.sleep) -> None:

@@ -41,7 +41,7 @@ def _counted(shop: Shop, answer: str) -> float | None:
     return shop.metrics.registry.get_sample_value("zhike_fallbacks_total", {"answer": answer})
 
 
-async def _offer(shop: Shop, *products: str) -> None:
+def _fill(shop: Shop, *products: str) -> None:
     """Have the recommendation service fill every placement with these."""
 
     def predict(request: Any) -> Any:
@@ -50,6 +50,11 @@ async def _offer(shop: Shop, *products: str) -> None:
         return fallbacks.prediction_service_pb2.PredictResponse(json=orjson.dumps(body))
 
     shop.services._Predict = predict  # type: ignore[method-assign]  # what it offers is the test's choice
+
+
+async def _offer(shop: Shop, *products: str) -> None:
+    """Let a shopper be offered these, so that they are kept."""
+    _fill(shop, *products)
     await shop.get("/v1/recommendations/recommended-for-you")
     await _kept(shop).popular.refresh(shop.parts.caller)
 
@@ -177,6 +182,23 @@ async def test_without_anything_kept_a_recommendation_is_refused(shop: Shop) -> 
     problem_of(await shop.get("/v1/recommendations/popular", Role.SHOP), 503, "SERVICE_UNAVAILABLE")
 
 
+async def test_a_shop_that_sold_nothing_yet_is_asked_again_at_once_and_its_empty_answer_replaces_nothing(
+    shop: Shop,
+) -> None:
+    popular = _kept(shop).popular
+    await _offer(shop)
+    assert popular.find("popular", "main", "zh") is None
+    _fill(shop, "p-1")
+    await popular.refresh(shop.parts.caller)
+    assert popular.find("popular", "main", "zh") is not None
+    _fill(shop)
+    shop.clock.advance(POPULAR_AGE_S)
+    await popular.refresh(shop.parts.caller)
+    kept = popular.find("popular", "main", "zh")
+    assert kept is not None
+    assert orjson.loads(kept.content)["slots"]
+
+
 async def test_what_is_popular_is_asked_again_when_it_has_grown_old_and_forgotten_when_too_old(shop: Shop) -> None:
     await _offer(shop, "p-1")
     popular, before = _kept(shop).popular, shop.services.count("Predict")
@@ -195,6 +217,7 @@ async def test_what_is_popular_is_asked_again_when_it_has_grown_old_and_forgotte
 
 async def test_one_shop_more_than_are_kept_drops_the_one_that_was_longest_not_asked_for(shop: Shop) -> None:
     popular = _kept(shop).popular
+    _fill(shop, "p-1")
     for number in range(POPULAR_LIMIT):
         popular.want(f"shop-{number}", "zh")
     popular.want("shop-0", "zh")
