@@ -4,11 +4,13 @@ import os
 import signal
 import socket
 import subprocess
+import time
 from pathlib import Path
 
 from tests.conftest import missing
 
 WIRE_VARIABLE = "ZHIKE_MONGO_WIRE"
+STOPPED_WITHIN_S = 30
 
 
 class WireServer:
@@ -55,8 +57,12 @@ class WireServer:
             self._process = None
 
     def pause(self) -> None:
-        """Let it hold its connections and answer nothing."""
+        """Let it hold its connections and answer nothing; return when no thread of it runs any more."""
         self._signal(signal.SIGSTOP)
+        deadline = time.monotonic() + STOPPED_WITHIN_S
+        while self._process is not None and not _is_stopped(self._process.pid):
+            assert time.monotonic() < deadline, "the server did not stop"
+            time.sleep(0.001)
 
     def resume(self) -> None:
         self._signal(signal.SIGCONT)
@@ -64,3 +70,17 @@ class WireServer:
     def _signal(self, number: signal.Signals) -> None:
         if self._process is not None:
             os.killpg(self._process.pid, number)  # the group is ours: the script, the server and the sleep
+
+
+def _is_stopped(group: int) -> bool:
+    """Whether every thread of a process group is stopped: a signal that was sent is not one that was taken."""
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            if os.getpgid(int(process.name)) != group:
+                continue
+            states = [status.read_text().rpartition(")")[2].split()[0] for status in process.glob("task/*/stat")]
+        except (OSError, IndexError):  # it ended meanwhile
+            continue
+        if any(state not in "TZX" for state in states):
+            return False
+    return True
