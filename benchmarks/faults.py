@@ -87,6 +87,7 @@ class Report:
     doubled: int = 0
     projections_equal: bool = True
     ready_again_s_max: float = 0.0
+    ready_again_s_max_by_target: dict[str, float] = field(default_factory=dict)
     reads: int = 0
     reads_failed: int = 0
     reads_during: int = 0
@@ -116,7 +117,9 @@ class Report:
         sums: dict[str, Any] = {}
         for name in self.__dataclass_fields__:
             mine, theirs = getattr(self, name), getattr(other, name)
-            if isinstance(mine, dict):
+            if name.endswith("_max_by_target"):
+                sums[name] = dict(Counter(mine) | Counter(theirs))
+            elif isinstance(mine, dict):
                 sums[name] = dict(Counter(mine) + Counter(theirs))
             elif name.endswith("_max"):
                 sums[name] = max(mine, theirs)
@@ -253,6 +256,8 @@ async def break_it(stage: Stage, faults: Sequence[Fault], report: Report, consol
             # A process that dies is away from the blow on; one that was held, from when it is let go.
             away_s = now() - (begin if fault.kind in RESTARTS else over)
             report.ready_again_s_max = round(max(report.ready_again_s_max, away_s), 2)
+            by_target = report.ready_again_s_max_by_target
+            by_target[fault.target] = round(max(by_target.get(fault.target, 0.0), away_s), 2)
             report.kills += fault.kind is FaultKind.KILL
             progress.advance(bar)
     report.faults = dict(Counter(fault.kind.value for fault in faults))

@@ -16,6 +16,7 @@ DEFAULT_HTTP_PORT = 8080
 DEMO_TIME_ZONE = "America/New_York"  # where the shop of the demo's data stands
 ALLOWED_HOSTS = "ZHIKE_WEBHOOK_ALLOWED_HOSTS"
 DEMO_CALENDAR = "US+weekends"
+REPLICA_LIMIT = 200  # as the setting's
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +111,7 @@ def plan_deployment(
         **environment,
         "ZHIKE_DATA": str(data),
         "ZHIKE_BIND": bind,
+        "ZHIKE_REPLICA": environment.get("ZHIKE_REPLICA") or replica_of(data),
         "PYTHONUNBUFFERED": "1",
         "GRPC_ENABLE_FORK_SUPPORT": "0",  # its handlers crash the children that a service starts
         **{f"ZHIKE_{name.upper()}_ADDRESS": f"{host}:{port}" for name, port in grpc_ports.items()},
@@ -145,6 +147,11 @@ def plan_deployment(
         profile=profile,
         receiver=receiver,
     )
+
+
+def replica_of(data: Path) -> str:
+    """Return the place of what runs on a data directory: its lock lets nobody else run there."""
+    return f"{socket.gethostname()}:{data.absolute()}"[-REPLICA_LIMIT:]
 
 
 def _demo_settings(environment: Mapping[str, str], receiver: str) -> dict[str, str]:

@@ -5,7 +5,9 @@ change for TTL_S on its own monotonic clock; wall clocks, which may lie minutes 
 at once (a process that was paused) are possible, and harmless, because every save is a compare and set.
 
 Where the process holds its store's lock (embedded), any other holder is dead: its leases are taken at once and nothing
-needs renewing.
+needs renewing. A process that is one of several may be told its place (``replica``): who starts it there knows that the
+one before it in that place has ended, so what that one held is taken at once as well. Were it not so, there would be
+two holders: harmless, as above.
 """
 
 import asyncio
@@ -63,7 +65,10 @@ class _Sighting:
 
 
 class Leases:
-    """The leases of one process. ``holder_id`` is new with each start; ``exclusive``: it holds its store's lock."""
+    """The leases of one process. ``holder_id`` is new with each start, ``replica`` the place that it took, "" for none.
+
+    ``exclusive``: it holds its store's lock.
+    """
 
     def __init__(
         self,
@@ -71,12 +76,13 @@ class Leases:
         clock: Clock,
         holder_id: str,
         *,
+        replica: str = "",
         exclusive: bool = False,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
         metrics: Metrics | None = None,
         standings: Standings | None = None,
     ) -> None:
-        self._documents, self._clock, self._holder_id = documents, clock, holder_id
+        self._documents, self._clock, self._holder_id, self._replica = documents, clock, holder_id, replica
         self._metrics, self._standings = metrics, standings or Standings()
         self._exclusive, self._sleep = exclusive, sleep
         self._sightings: dict[str, _Sighting] = {}
@@ -179,7 +185,7 @@ class Leases:
     async def _create(self, name: str) -> Lease | None:
         lease = Lease(name, self._holder_id, 1)
         try:
-            await self._documents.insert(LEASES, name, {"holder_id": self._holder_id, "term": lease.term})
+            await self._documents.insert(LEASES, name, self._body(lease))
         except KeyTakenError:
             return None
         self._held[name] = lease
@@ -187,16 +193,18 @@ class Leases:
 
     async def _take(self, document: Document) -> Lease | None:
         lease = Lease(document.key, self._holder_id, document.body["term"] + 1)
-        body = {"holder_id": self._holder_id, "term": lease.term}
         try:
-            await self._documents.replace(LEASES, lease.name, body, expected_revision=document.revision)
+            await self._documents.replace(LEASES, lease.name, self._body(lease), expected_revision=document.revision)
         except RevisionMismatchError:
             return None
         self._held[lease.name] = lease
         return lease
 
+    def _body(self, lease: Lease) -> dict[str, str | int]:
+        return {"holder_id": lease.holder_id, "term": lease.term, "replica": self._replica}
+
     def _is_dead(self, document: Document) -> bool:
-        if self._exclusive:
+        if self._exclusive or (self._replica and document.body.get("replica") == self._replica):
             return True
         sighting = self._sightings.get(document.key)
         if sighting is None or sighting.revision != document.revision:

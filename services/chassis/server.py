@@ -297,7 +297,15 @@ def _runtime(
     standings = Standings(metrics)
     documents, artifacts = MeasuredDocuments(adapters.documents, metrics, standings), adapters.artifacts
     instance = f"{name}-{SystemRandom().getrandbits(64):016x}"
-    leases = Leases(documents, clock, instance, exclusive=settings.embedded, metrics=metrics, standings=standings)
+    leases = Leases(
+        documents,
+        clock,
+        instance,
+        replica=settings.replica,
+        exclusive=settings.embedded,
+        metrics=metrics,
+        standings=standings,
+    )
     return Runtime(
         name=name,
         settings=settings,

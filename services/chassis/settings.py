@@ -124,6 +124,13 @@ class ChassisSettings(BaseSettings):
         le=64,
         description="Partitions of a log when it is created; unset: 1 embedded, 8 on MongoDB.",
     )
+    replica: str = Field(
+        "",
+        max_length=200,
+        description="The place that this process takes among the replicas of its service, kept over restarts, such as "
+        "a StatefulSet's pod name: what the process before it there held is taken over at once, not after 3 s. "
+        "Unset: nothing is known of a process before it.",
+    )
     log_format: Literal["auto", "json", "console"] = Field(
         "auto",
         description='Log lines as "json" or for a "console"; "auto" looks whether a terminal reads them.',

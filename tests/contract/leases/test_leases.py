@@ -26,8 +26,8 @@ def clock() -> ManualClock:
 
 @pytest.fixture
 def replica(documents: DocumentStore, clock: ManualClock) -> Replica:
-    def make(holder_id: str, *, exclusive: bool = False, its_clock: ManualClock = clock) -> Leases:
-        return Leases(documents, its_clock, holder_id, exclusive=exclusive)
+    def make(holder_id: str, *, place: str = "", exclusive: bool = False, its_clock: ManualClock = clock) -> Leases:
+        return Leases(documents, its_clock, holder_id, replica=place, exclusive=exclusive)
 
     return make
 
@@ -62,6 +62,23 @@ async def test_a_silent_holder_is_replaced_after_the_ttl_since_the_last_change_t
     clock.advance(0.25)
     assert await observer.acquire("train") == Lease("train", "b", 2)
     assert not await holder.renew(lease), "the old holder learns it at its next renewal"
+
+
+async def test_who_takes_the_place_of_another_takes_its_leases_at_once_and_nobody_elses(replica: Replica) -> None:
+    gone, neighbour = replica("a", place="zhike-0"), replica("b", place="zhike-1")
+    lease = await gone.acquire("train")
+    assert lease is not None
+    await neighbour.acquire("mine")
+    successor, placeless = replica("c", place="zhike-0"), replica("d")
+    assert await placeless.acquire("train") is None
+    assert await successor.acquire("train") == Lease("train", "c", 2)
+    assert await successor.acquire("mine") is None
+    assert not await gone.renew(lease), "was it not dead, it learns it at its next renewal"
+
+
+async def test_without_a_place_nobody_is_known_to_be_gone(replica: Replica) -> None:
+    await replica("a").acquire("train")
+    assert await replica("b").acquire("train") is None
 
 
 async def test_of_many_observers_of_a_silent_holder_one_takes_over(replica: Replica, clock: ManualClock) -> None:

@@ -6,7 +6,8 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+import time
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -120,12 +121,14 @@ def test_a_node_killed_in_mid_scoring_changes_nothing_in_the_hash(cluster: TwoNo
                     continue  # a word of Ray's own
                 told.append(orjson.loads(line))
                 if engine == "ray" and told[-1].get("done") == KILLED_AFTER:
-                    before = _workers_of(cluster.worker[0])
+                    with _held(
+                        cluster.head
+                    ):  # the second node may be slower to start a worker than the first to be done
+                        before = _first_workers_of(cluster.worker[0])
                     os.kill(cluster.worker[0], signal.SIGKILL)
                     for pid in before:
                         with contextlib.suppress(ProcessLookupError):
                             os.kill(pid, signal.SIGKILL)
-                    assert before, "the second node had no worker: nothing was killed in mid-batch"
             assert process.wait() == 0, told[-1]
         assert told[-1] == {"result": {"shards": MANY_SHARDS}}
         shards = sorted(out.iterdir())
@@ -151,6 +154,27 @@ def many_persons() -> ScoringSet:
         count=5,
         **{name: np.tile(column, times) for name, column in rows.items()},
     )
+
+
+@contextlib.contextmanager
+def _held(node: Sequence[int]) -> Iterator[None]:
+    """Stop the workers of a node meanwhile."""
+    workers = [pid for each in node for pid in _workers_of(each)]
+    for pid in workers:
+        os.kill(pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        for pid in workers:
+            os.kill(pid, signal.SIGCONT)
+
+
+def _first_workers_of(raylet: int) -> list[int]:
+    deadline = time.monotonic() + LIMIT_S
+    while not (found := _workers_of(raylet)):
+        assert time.monotonic() < deadline, "the second node had no worker: nothing was killed in mid-batch"
+        time.sleep(0.02)
+    return found
 
 
 def _workers_of(raylet: int) -> list[int]:

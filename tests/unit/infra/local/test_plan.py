@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from infra.local.plan import GATEWAY, SERVICES, WORKSHOP, plan_deployment
+from infra.local.plan import GATEWAY, REPLICA_LIMIT, SERVICES, WORKSHOP, plan_deployment, replica_of
 
 
 def _plan(**changes: object):  # type: ignore[no-untyped-def]
@@ -46,6 +46,14 @@ def test_a_deployment_on_one_address_is_reached_there() -> None:
     plan = _plan(bind="127.0.0.2")
     assert (plan.host, plan.url) == ("127.0.0.2", "http://127.0.0.2:8080")
     assert plan.processes[0].environment["ZHIKE_SEARCH_ADDRESS"].startswith("127.0.0.2:")
+
+
+def test_every_process_is_told_its_place_by_machine_and_directory_unless_the_operator_named_it() -> None:
+    places = {each.environment["ZHIKE_REPLICA"] for each in _plan().processes}
+    assert len(places) == 1 and places != {""}
+    named = _plan(environment={"ZHIKE_REPLICA": "zhike-0"})
+    assert {each.environment["ZHIKE_REPLICA"] for each in named.processes} == {"zhike-0"}
+    assert len(replica_of(Path("d" * 300))) == REPLICA_LIMIT
 
 
 def test_the_demo_works_by_the_calendar_of_its_country_unless_the_operator_said_otherwise() -> None:
