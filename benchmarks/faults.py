@@ -335,6 +335,7 @@ async def measure(folder: Path, profile: Profile, faults: Sequence[Fault], *, se
             await asyncio.gather(*tasks)
         await drain(stage)
         searchable = await found(stage, browser)
+        await drain(stage)  # this search was logged too
     if tally.refused or reads.wrong:
         raise RuntimeError(f"the load was refused: {dict(tally.refused)} {dict(reads.wrong)}")
     count(reads.all, windows, report)
