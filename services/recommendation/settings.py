@@ -37,7 +37,10 @@ class RecommendationSettings(ChassisSettings):
         5_000, ge=100, le=3_600_000, description="Shortest time between two looks at what is popular."
     )
     snapshot_interval_s: int = Field(
-        300, ge=1, le=86_400, description="Seconds between two snapshots of the copies in memory."
+        300,
+        ge=1,
+        le=86_400,
+        description="Seconds between two snapshots of the copies in memory; a long tail is saved earlier.",
     )
 
     @property

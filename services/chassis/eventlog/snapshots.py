@@ -24,6 +24,12 @@ from services.chassis.metrics import Metrics
 
 BLOB_ROLE = "state"
 SAVE_INTERVAL_S = 300.0  # between snapshots; what is younger is read from the log again
+# A tail that is long beside what the snapshot holds is not left to the clock: a process that dies again and again would
+# never save, and read more at each start. The share keeps what all snapshots cost together linear in the log's length.
+LONG_TAIL_EVENTS = 20_000
+LONG_TAIL_SHARE = 0.25
+TAIL_LOOK_INTERVAL_S = 1.0
+FAILED_PAUSE_S = 30.0
 
 Positions = dict[str, Cursor]
 
@@ -147,14 +153,27 @@ class ReplicaState:
         return True
 
     async def _save_at_times(self) -> None:
+        due_s = self._next_save_s()
         while True:
-            await asyncio.sleep(self._save_interval_s * self._rng.uniform(0.9, 1.1))
-            if self.positions() == self._saved:
+            await asyncio.sleep(min(TAIL_LOOK_INTERVAL_S, self._save_interval_s))
+            positions = self.positions()
+            if positions == self._saved or not (self._clock.monotonic() >= due_s or self._has_long_tail(positions)):
                 continue
             try:
-                await self.save()
+                if not await self.save():
+                    self._saved = positions  # another replica's is hardly older: not worth one more at once
             except ZhikeError as error:  # the state goes on; a later snapshot or a longer tail makes up for it
                 log.error("snapshot not saved", state=self._state.name, reason=error.reason)
+                await asyncio.sleep(min(FAILED_PAUSE_S, self._save_interval_s))
+            due_s = self._next_save_s()
+
+    def _next_save_s(self) -> float:
+        return self._clock.monotonic() + self._save_interval_s * self._rng.uniform(0.9, 1.1)
+
+    def _has_long_tail(self, positions: Positions) -> bool:
+        held = _events_in(positions)
+        tail = held - _events_in(self._saved)
+        return tail >= max(LONG_TAIL_EVENTS, LONG_TAIL_SHARE * held)
 
     def _begin(self, positions: Positions) -> None:
         self._saved = positions
@@ -196,6 +215,10 @@ class _Once:
             if event.seq > numbers.get(event.partition, 0):
                 self._state.apply(event)
                 numbers[event.partition] = event.seq
+
+
+def _events_in(positions: Positions) -> int:
+    return sum(sum(cursor.seqs.values()) for cursor in positions.values())
 
 
 def _json_from_positions(positions: Positions) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from services.chassis.artifacts.local import LocalArtifacts
 from services.chassis.artifacts.manifest import Manifests
 from services.chassis.clock import SystemClock
 from services.chassis.documents.mongo import MongoDocuments
+from services.chassis.eventlog import snapshots
 from services.chassis.eventlog.cursors import Cursor
 from services.chassis.eventlog.metrics import EVENTLOG_METRICS
 from services.chassis.eventlog.snapshots import ReplicaState
@@ -223,6 +224,46 @@ async def test_a_running_replica_saves_from_time_to_time(log, make_replica, docu
         async with asyncio.timeout(10):
             while not await manifests.current("counts"):  # noqa: ASYNC110 - a manifest tells nobody
                 await asyncio.sleep(0.01)
+
+
+async def test_a_long_tail_is_saved_long_before_its_time(log, make_replica, documents, artifacts, monkeypatch):
+    monkeypatch.setattr(snapshots, "TAIL_LOOK_INTERVAL_S", 0.01)
+    monkeypatch.setattr(snapshots, "LONG_TAIL_EVENTS", 20)
+    manifests = Manifests(documents, artifacts, SystemClock())
+    await log.append([new_event(number) for number in range(19)])
+    replica, _ = make_replica(log)
+    await replica.open()
+    async with running(replica):
+        await replica.caught_up()
+        await asyncio.sleep(0.1)
+        assert await manifests.current("counts") is None, "one fewer waits for the clock"
+        await log.append([new_event(19)])
+        async with asyncio.timeout(10):
+            while not await manifests.current("counts"):  # noqa: ASYNC110 - a manifest tells nobody
+                await asyncio.sleep(0.01)
+    restarted, counts = make_replica(log)
+    await restarted.open()
+    async with running(restarted):
+        await restarted.caught_up()
+        assert counts.applied == 0
+
+
+async def test_what_is_little_beside_the_whole_is_no_long_tail(log, make_replica, documents, artifacts, monkeypatch):
+    monkeypatch.setattr(snapshots, "TAIL_LOOK_INTERVAL_S", 0.01)
+    monkeypatch.setattr(snapshots, "LONG_TAIL_EVENTS", 2)
+    await log.append([new_event(number) for number in range(90)])
+    replica, _ = make_replica(log)
+    await replica.open()
+    async with running(replica):
+        await replica.caught_up()
+        await replica.save()
+        await asyncio.sleep(0.1)  # what was long while it caught up is saved
+        manifests = Manifests(documents, artifacts, SystemClock())
+        before = await manifests.current("counts")
+        await log.append([new_event(number) for number in range(90, 110)])
+        await replica.caught_up()
+        await asyncio.sleep(0.1)
+        assert await manifests.current("counts") == before
 
 
 async def test_a_state_over_two_logs_keeps_the_numbers_of_each(make_log, make_replica):
