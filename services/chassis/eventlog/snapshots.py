@@ -26,8 +26,8 @@ BLOB_ROLE = "state"
 SAVE_INTERVAL_S = 300.0  # between snapshots; what is younger is read from the log again
 # A tail that is long beside what the snapshot holds is not left to the clock: a process that dies again and again would
 # never save, and read more at each start. The share keeps what all snapshots cost together linear in the log's length.
-LONG_TAIL_EVENTS = 20_000
-LONG_TAIL_SHARE = 0.25
+LONG_TAIL_EVENTS = 10_000
+LONG_TAIL_SHARE = 0.1
 TAIL_LOOK_INTERVAL_S = 1.0
 FAILED_PAUSE_S = 30.0
 
