@@ -2,7 +2,8 @@
 
 from dataclasses import dataclass
 
-from argon2.profiles import RFC_9106_LOW_MEMORY, Parameters
+from argon2 import Parameters
+from argon2.profiles import RFC_9106_LOW_MEMORY
 
 from gateway.limits import RateLimiter
 from gateway.settings import GatewaySettings

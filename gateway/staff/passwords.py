@@ -10,9 +10,9 @@ import unicodedata
 from collections.abc import Callable
 from typing import Final, TypeVar
 
-from argon2 import PasswordHasher
+from argon2 import Parameters, PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
-from argon2.profiles import RFC_9106_LOW_MEMORY, Parameters
+from argon2.profiles import RFC_9106_LOW_MEMORY
 
 from gateway.staff.errors import PasswordUnfitError, SignInBusyError
 
