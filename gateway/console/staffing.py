@@ -1,21 +1,12 @@
 """Who works at the console, as far as its pages need to know: the roles, a member, and how a request is told apart."""
 
 from collections.abc import Mapping
-from enum import StrEnum
 from typing import Final, Protocol
 
+from gateway.staff.members import EVERY_STAFF_ROLE
+from gateway.staff.members import StaffRole as StaffRole
 
-class StaffRole(StrEnum):
-    """What somebody does here; one may have several."""
-
-    MERCHANDISER = "merchandiser"
-    PR = "pr"
-    DESK = "desk"
-    ANALYST = "analyst"
-    ADMIN = "admin"
-
-
-EVERYBODY: Final = frozenset(StaffRole)
+EVERYBODY: Final = EVERY_STAFF_ROLE
 
 
 class Member(Protocol):
@@ -23,7 +14,7 @@ class Member(Protocol):
 
     @property
     def id(self) -> str:
-        """The account, as the audit trail names it."""
+        """The account."""
 
     @property
     def name(self) -> str:
@@ -32,6 +23,14 @@ class Member(Protocol):
     @property
     def roles(self) -> frozenset[StaffRole]:
         """What they may do."""
+
+    @property
+    def must_change(self) -> bool:
+        """Whether a one-time password opens nothing but the page that changes it."""
+
+    @property
+    def actor(self) -> str:
+        """How the audit trail names them."""
 
     @property
     def shop(self) -> str:

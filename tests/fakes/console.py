@@ -27,6 +27,11 @@ class FakeMember:
     name: str = "Lin"
     roles: frozenset[StaffRole] = EVERYBODY
     shop: str = "main"
+    must_change: bool = False
+
+    @property
+    def actor(self) -> str:
+        return f"staff:{self.id}"
 
 
 class FakeSessions:
