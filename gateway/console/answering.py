@@ -15,7 +15,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import BaseRoute, Mount, compile_path
 from starlette.staticfiles import StaticFiles
-from starlette.types import Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from gateway.console import csv_export
 from gateway.console.cells import Table, text_of
@@ -48,7 +48,8 @@ from gateway.console.preferences import (
 )
 from gateway.console.registry import AREAS
 from gateway.console.rendering import STATIC, rendered
-from gateway.console.staffing import Member, Sessions
+from gateway.console.live import LiveStreams
+from gateway.console.staffing import EVERYBODY, Member, Sessions
 from gateway.console.visit import Visit
 from gateway.console.words import Words
 from gateway.endpoints import Parts
@@ -58,6 +59,7 @@ from gateway.errors import (
     MethodNotAllowedError,
     RouteNotFoundError,
     ScopeMissingError,
+    CredentialsMissingError,
     error_from_http,
 )
 from gateway.middleware.record import headers_of, record_of
@@ -65,6 +67,7 @@ from services.chassis.errors import ErrorKind, ZhikeError
 from services.chassis.logs import get_log, log_defect
 
 SIGN_IN: Final = f"{ROOT}/sign-in"
+LIVE: Final = f"{ROOT}/live"
 FOR_EVER: Final = "public, max-age=31536000, immutable"
 LONG_TABLE_PAGES: Final = 200  # that one CSV file is written from
 TIME_ZONE: Final = "Asia/Shanghai"
@@ -96,6 +99,7 @@ class Console:
             if "{" in page.path
         ]
         self._submits = Submits()
+        self.live = LiveStreams([topic for area in areas for topic in area.topics])
 
     @property
     def areas(self) -> Sequence[Area]:
@@ -114,9 +118,24 @@ class Console:
         response = await self._guarded(request)
         await response(scope, receive, send)
 
-    async def _guarded(self, request: Request) -> Response:
+    async def _live(self, request: Request, member: Member | None) -> ASGIApp:
+        """Open the tab's stream; it ends when its session does."""
+        if member is None:
+            raise CredentialsMissingError("sign in first")
+        headers = dict(headers_of(request.scope))
+
+        async def still_signed_in() -> bool:
+            now = await self._sessions.member_of(headers)
+            return now is not None and now.id == member.id
+
+        return self.live.stream(self._visit(request, _LIVE_PAGE, {}, member), still_signed_in)
+
+    async def _guarded(self, request: Request) -> ASGIApp:
         """Answer; a refusal is a page too."""
         try:
+            if request.url.path == LIVE:
+                record_of(request.scope).route = LIVE
+                return await self._live(request, await self._sessions.member_of(headers_of(request.scope)))
             page, path = self._find(request.url.path[len(ROOT) :] or "/")
             record_of(request.scope).route = f"{ROOT}{page.path}"
             member = await self._sessions.member_of(headers_of(request.scope))
@@ -316,6 +335,7 @@ async def _nothing(_visit: Visit) -> dict[str, Any]:
 
 
 _ERROR_PAGE: Final = Page(path="", roles=frozenset(), title="error.title", template="error.html", show=_nothing)
+_LIVE_PAGE: Final = Page(path="/live", roles=EVERYBODY, title="error.title", template="error.html", show=_nothing)
 _KIND_WORDS: Final = {
     HTTPStatus.UNAUTHORIZED: "unauthorized",
     HTTPStatus.FORBIDDEN: "forbidden",
