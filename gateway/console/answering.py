@@ -34,6 +34,7 @@ from gateway.console.forms import (
     sent_by,
     typed_values,
 )
+from gateway.console.live import LiveStreams
 from gateway.console.navigation import navigation_for
 from gateway.console.pages import ROOT, Area, Download, Form, Page, Redirect
 from gateway.console.policy import PolicyMiddleware
@@ -48,7 +49,6 @@ from gateway.console.preferences import (
 )
 from gateway.console.registry import AREAS
 from gateway.console.rendering import STATIC, rendered
-from gateway.console.live import LiveStreams
 from gateway.console.staffing import EVERYBODY, Member, Sessions
 from gateway.console.visit import Visit
 from gateway.console.words import Words
@@ -56,10 +56,10 @@ from gateway.endpoints import Parts
 from gateway.errors import (
     STATUSES,
     STATUSES_BY_REASON,
+    CredentialsMissingError,
     MethodNotAllowedError,
     RouteNotFoundError,
     ScopeMissingError,
-    CredentialsMissingError,
     error_from_http,
 )
 from gateway.middleware.record import headers_of, record_of
@@ -68,6 +68,8 @@ from services.chassis.logs import get_log, log_defect
 
 SIGN_IN: Final = f"{ROOT}/sign-in"
 LIVE: Final = f"{ROOT}/live"
+CHANGE_PASSWORD: Final = f"{ROOT}/account"
+OPEN_BEFORE_CHANGE: Final = frozenset({"/account", "/sign-out"})  # to somebody with a one-time password
 FOR_EVER: Final = "public, max-age=31536000, immutable"
 LONG_TABLE_PAGES: Final = 200  # that one CSV file is written from
 TIME_ZONE: Final = "Asia/Shanghai"
@@ -168,6 +170,8 @@ class Console:
             if member is None:
                 return await self._signed_out(visit)
             record_of(request.scope).role = "staff"
+            if member.must_change and page.path not in OPEN_BEFORE_CHANGE:
+                return RedirectResponse(CHANGE_PASSWORD, HTTPStatus.SEE_OTHER)
             if not member.roles & page.roles:
                 raise ScopeMissingError("this page is not for your roles")
         if request.method == "POST":
@@ -175,7 +179,7 @@ class Console:
         return await self._shown(visit)
 
     def _visit(self, request: Request, page: Page, path: Mapping[str, str], member: Member | None) -> Visit:
-        language = reading_language(request)
+        language = reading_language(request, member.member.language if member is not None else "")
         formats = Formats(language, self._zone, self._parts.clock.now())
         visit = Visit(
             request=request,

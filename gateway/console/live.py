@@ -77,7 +77,10 @@ class LiveStreams:
         places = places_of(headers.get("last-event-id", "") or visit.text("after", PLACE_LIMIT))
         ticket = self._take(member)
         chunks = self._told(visit, topics, places, still_signed_in)
-        return EventStream(chunks, release=lambda: self._open.pop(ticket, None))
+        return EventStream(chunks, release=lambda: self._release(ticket))
+
+    def _release(self, ticket: object) -> None:
+        self._open.pop(ticket, None)
 
     def _take(self, member: Member) -> object:
         own = sum(each == member.id for each in self._open.values())
@@ -98,9 +101,7 @@ class LiveStreams:
             yield opening()
             while True:
                 coming = asyncio.create_task(news.next())
-                await asyncio.wait(
-                    {coming, closing}, timeout=self._heartbeat_s, return_when=asyncio.FIRST_COMPLETED
-                )
+                await asyncio.wait({coming, closing}, timeout=self._heartbeat_s, return_when=asyncio.FIRST_COMPLETED)
                 if closing.done() or not coming.done():
                     coming.cancel()
                 if closing.done():

@@ -87,6 +87,7 @@ class Page:
     help: str = ""
     forms: Sequence[Form] = ()
     topics: Sequence[str] = ()  # live topics whose moves renew the parts marked data-live
+    counts: str = ""  # the topic whose number stands beside the page's name in the navigation
     example: Mapping[str, str] = field(default_factory=dict)
 
 
