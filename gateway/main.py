@@ -33,6 +33,7 @@ from gateway.order_access import OrderTokens
 from gateway.order_streams import OrderStreams
 from gateway.parameters import LANGUAGES
 from gateway.settings import GatewaySettings
+from gateway.staff.demo import DEMO_STAFF_FILE, open_demo_accounts
 from gateway.staff.office import open_staff
 from gateway.tokens import OPERATOR_FILE, SECRET_FILE, OperatorToken, ShopperTokens, load_operator_token, load_secrets
 from services.chassis.adapters import open_adapters
@@ -118,6 +119,7 @@ async def built(settings: GatewaySettings) -> AsyncIterator[Gateway]:
             shop = DemoShop(parts, documents, data=data)
             await shop.open()
             pages += tuple(shop.routes())
+            await open_demo_accounts(parts.staff, data / DEMO_STAFF_FILE)
         metrics.gauge("zhike_rate_limit_buckets").set_function(lambda: len(limiter))
         yield Gateway(build_app(parts, metrics, pages=pages), parts, console, metrics)
 

@@ -62,14 +62,14 @@ from gateway.errors import (
     ScopeMissingError,
     error_from_http,
 )
+from gateway.middleware.cors import Header
 from gateway.middleware.record import headers_of, record_of
 from services.chassis.errors import ErrorKind, ZhikeError
 from services.chassis.logs import get_log, log_defect
 
 SIGN_IN: Final = f"{ROOT}/sign-in"
 LIVE: Final = f"{ROOT}/live"
-CHANGE_PASSWORD: Final = f"{ROOT}/account"
-OPEN_BEFORE_CHANGE: Final = frozenset({"/account", "/sign-out"})  # to somebody with a one-time password
+NEW_PASSWORD: Final = f"{ROOT}/password"
 FOR_EVER: Final = "public, max-age=31536000, immutable"
 LONG_TABLE_PAGES: Final = 200  # that one CSV file is written from
 TIME_ZONE: Final = "Asia/Shanghai"
@@ -170,8 +170,8 @@ class Console:
             if member is None:
                 return await self._signed_out(visit)
             record_of(request.scope).role = "staff"
-            if member.must_change and page.path not in OPEN_BEFORE_CHANGE:
-                return RedirectResponse(CHANGE_PASSWORD, HTTPStatus.SEE_OTHER)
+            if member.must_change:
+                return RedirectResponse(NEW_PASSWORD, HTTPStatus.SEE_OTHER)
             if not member.roles & page.roles:
                 raise ScopeMissingError("this page is not for your roles")
         if request.method == "POST":
@@ -258,7 +258,7 @@ class Console:
         try:
             model = read_form(form.model, sent)
             key = (visit.member.id if visit.member else "", request.url.path, form.name, visit.submit_id)
-            outcome = await self._submits.once(key, lambda: form.handle(visit, model))
+            outcome, visit.headers = await self._submits.once(key, lambda: _handled(form, visit, model))
         except (ValidationError, ZhikeError) as error:
             return await self._shown_again(visit, form, sent, error)
         finally:
@@ -322,6 +322,11 @@ class Console:
 
     def _cookie(self, request: Request, name: str, value: str, life_s: int) -> tuple[bytes, bytes]:
         return cookie(name, value, life_s=life_s, secure=request.url.scheme == "https")
+
+
+async def _handled(form: Form, visit: Visit, model: Any) -> tuple[Redirect | Download, list[Header]]:
+    """Act; the second of two clicks gets the first one's cookies too."""
+    return await form.handle(visit, model), visit.headers
 
 
 class _Static(StaticFiles):
