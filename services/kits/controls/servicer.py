@@ -79,7 +79,7 @@ class ControlServicer(control_service_pb2_grpc.ControlServiceServicer):
         abilities = self._controlling.abilities
         response.actions.extend(actions_to_pb(abilities.actions))
         response.placements.extend(abilities.placements)
-        response.segments.extend(abilities.segments)
+        response.segments.extend(abilities.segments())
         return response
 
     async def UpdateControl(self, request: pb.UpdateControlRequest, context: Any) -> pb.SavedControl:

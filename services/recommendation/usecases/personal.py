@@ -40,7 +40,9 @@ def recommend_for_you(
     lines = profile.cart(now_s)
     in_cart = frozenset(line.product_id for line in known_lines(world.shelf, lines)) if lines else NOTHING
     without = in_cart.union(request.excluded, request.product_ids)
-    positions = offered_positions(profile, offered(world, request), without, request.page_size, narrow=_is_narrow(request))
+    positions = offered_positions(
+        profile, offered(world, request), without, request.page_size, narrow=_is_narrow(request)
+    )
     if profile.taste is not None:
         source, fallback = Source.ALS, FallbackReason.NONE
     else:

@@ -4,7 +4,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from services.kits.controls.live_controls import ControlSet
 from services.recommendation.domain.errors import ProductRequiredError
 from services.recommendation.domain.prediction import (
     PERSONAL,
@@ -18,11 +17,10 @@ from services.recommendation.store.people import Person
 from services.recommendation.store.world import World
 from services.recommendation.usecases.about_product import bought_together, similar_items
 from services.recommendation.usecases.carts import cart_of
-from services.recommendation.usecases.controlled import asked_of, controlled
+from services.recommendation.usecases.controlled import Ruling, asked_of, controlled
 from services.recommendation.usecases.personal import buy_again, recently_viewed, recommend_for_you
 from services.recommendation.usecases.popular import popular
 from services.recommendation.usecases.taste import Profiles
-
 
 NOBODY = Person((), consented=False)
 
@@ -43,17 +41,16 @@ async def predict(
     profiles: Profiles,
     consent: ConsentRules,
     now: datetime,
-    controls: ControlSet | None = None,
+    ruling: Ruling | None = None,
 ) -> Prediction:
-    """Fill one placement. Raises ProductRequiredError."""
-    person, now_s = NOBODY, int(now.timestamp())
-    if request.placement is not Placement.POPULAR or controls:
+    """Fill one placement, by the Controls in force where there are any. Raises ProductRequiredError."""
+    person = NOBODY
+    if request.placement is not Placement.POPULAR:
         person = world.people.resolve(request.identifiers, default_consent=consent.default_consent)
-    filling = Filling(world, person, profiles, consent, now_s)
-    if not controls:
+    filling = Filling(world, person, profiles, consent, int(now.timestamp()))
+    if ruling is None or not ruling.controls:
         return filling.fill(request)
-    may_know = filling.refusal() is FallbackReason.NONE
-    plan = controls.plan(asked_of(request, world, person, controls, may_know=may_know, now_s=now_s))
+    plan = ruling.controls.plan(asked_of(request, ruling, now))
     return filling.fill(request) if plan is None else controlled(world, request, plan, filling.fill)
 
 
@@ -67,21 +64,17 @@ class Filling:
     consent: ConsentRules
     now_s: int
 
-    def refusal(self) -> FallbackReason:
-        """Say why an answer must not be personal, NONE if it may be."""
-        return personal_refusal(
-            consented=self.person.consented,
-            staleness_s=self.consent.staleness_s(),
-            staleness_limit_s=self.consent.staleness_limit_s,
-        )
-
     def fill(self, request: Request) -> Prediction:
         """Retrieve and blend. Raises ProductRequiredError."""
         placement, world, now_s = request.placement, self.world, self.now_s
         if placement is Placement.POPULAR:
             return popular(world, request)
         if placement in PERSONAL:
-            refusal = self.refusal()
+            refusal = personal_refusal(
+                consented=self.person.consented,
+                staleness_s=self.consent.staleness_s(),
+                staleness_limit_s=self.consent.staleness_limit_s,
+            )
             if refusal is not FallbackReason.NONE:
                 return popular(world, request, refusal)
             actors = world.ledger.actor_places(self.person.identifiers)
