@@ -3,6 +3,7 @@
 Pure: numbers in, coordinates and path texts out; templates/charts.html draws them. x and y go from 0 to 100, y down.
 """
 
+from bisect import bisect_right
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -221,7 +222,7 @@ def _spaced(months: list[tuple[int, date]]) -> list[tuple[int, date]]:
 def _level(value: float | None, known: Sequence[float]) -> int:
     if not value:
         return 0
-    rank = sum(each <= value for each in known) / len(known)
+    rank = bisect_right(known, value) / len(known)
     return max(1, ceil(rank * (HEAT_LEVELS - 1)))
 
 
