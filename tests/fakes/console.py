@@ -11,7 +11,11 @@ from gateway.app import build_app
 from gateway.console.answering import Console
 from gateway.console.pages import Area
 from gateway.console.registry import AREAS
-from gateway.console.staffing import EVERYBODY, StaffRole
+from gateway.console.staffing import StaffRole
+from gateway.staff.members import StaffMember
+from gateway.staff.office import Staff
+from gateway.staff.sessions import StaffSession
+from tests.fakes.clock import START_TIME
 from tests.fakes.gateway_services import FakeServices
 from tests.fakes.gateway_shop import Shop, open_shop
 
@@ -19,30 +23,22 @@ ROLES_HEADER = "x-test-roles"
 NAME_HEADER = "x-test-name"
 
 
-@dataclass(frozen=True)
-class FakeMember:
-    """A colleague."""
-
-    id: str = "staff-1"
-    name: str = "Lin"
-    roles: frozenset[StaffRole] = EVERYBODY
-    shop: str = "main"
-    must_change: bool = False
-
-    @property
-    def actor(self) -> str:
-        return f"staff:{self.id}"
-
-
 class FakeSessions:
-    """Reads who is signed in from the test's own headers."""
+    """Reads who is signed in from the test's own headers; their accounts stand in the store."""
 
-    async def member_of(self, headers: Mapping[bytes, bytes]) -> FakeMember | None:
+    def __init__(self, staff: Staff) -> None:
+        self._staff = staff
+
+    async def member_of(self, headers: Mapping[bytes, bytes]) -> StaffSession | None:
         roles = headers.get(ROLES_HEADER.encode(), b"").decode()
         if not roles:
-            return None
+            return await self._staff.sessions.member_of(headers)
         name = headers.get(NAME_HEADER.encode(), b"Lin").decode()
-        return FakeMember(f"staff-{name}", name, frozenset(StaffRole(each) for each in roles.split(",")))
+        wanted = frozenset(StaffRole(each) for each in roles.split(","))
+        member = StaffMember(f"staff-{name.lower()}", name, wanted, START_TIME)
+        if await self._staff.members.get(member.id) is None:
+            await self._staff.members.insert(member)
+        return StaffSession(member, "a-test", "main", START_TIME)
 
 
 @dataclass
@@ -95,7 +91,7 @@ def whole(html: str) -> None:
 async def open_console(areas: Sequence[Area] = AREAS, *, language: str = "en", **settings: Any) -> ConsoleOnFakes:
     """Build a console with all areas, or those that a test is about."""
     shop = await open_shop(**settings)
-    console = Console(shop.parts, FakeSessions(), areas=areas)
+    console = Console(shop.parts, FakeSessions(shop.parts.staff), areas=areas)
     app = build_app(shop.parts, shop.metrics, pages=console.routes())
     client = httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://gateway.test")
     return ConsoleOnFakes(client, shop, console, language)
