@@ -47,7 +47,7 @@ from services.chassis.standing import Standings
 from services.recommendation.domain.baskets import TogetherTable
 from services.recommendation.domain.model import AlsParameters, Ranker
 from services.recommendation.jobs.board import count_board
-from services.recommendation.servicer import PredictionServicer
+from services.recommendation.servicer.predictions import PredictionServicer
 from services.recommendation.store.blobs import ModelArrays
 from services.recommendation.store.serving import ServingModel
 from services.recommendation.store.world import World

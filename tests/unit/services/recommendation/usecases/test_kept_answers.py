@@ -21,7 +21,7 @@ from services.recommendation.store.world import World
 from services.recommendation.usecases import about_product, taste
 from services.recommendation.usecases.predict import ConsentRules, predict
 from services.recommendation.usecases.taste import Profiles
-from services.recommendation.wire import WrittenReasons, prediction_to_json
+from services.recommendation.wire.predictions import WrittenReasons, prediction_to_json
 from tests.unit.services.recommendation.shop import (
     NOW,
     PRODUCTS,

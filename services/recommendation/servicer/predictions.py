@@ -1,4 +1,4 @@
-"""zhike.recommendation.v1 over the use cases: decode, call one use case, encode."""
+"""zhike.recommendation.v1.PredictionService and ModelService over the use cases."""
 
 from collections.abc import Callable
 from typing import Any
@@ -21,7 +21,7 @@ from services.recommendation.usecases.carts import get_cart
 from services.recommendation.usecases.models import ModelInForce, list_models, promote_by_hand
 from services.recommendation.usecases.predict import ConsentRules, predict
 from services.recommendation.usecases.taste import Profiles
-from services.recommendation.wire import (
+from services.recommendation.wire.predictions import (
     WrittenReasons,
     cart_to_pb,
     engine_from_pb,

@@ -27,7 +27,7 @@ from services.recommendation.domain.prediction import (
     Source,
 )
 from services.recommendation.domain.reasons import Reason, ReasonCode
-from services.recommendation.wire import (
+from services.recommendation.wire.predictions import (
     WrittenReasons,
     cart_to_pb,
     engine_from_pb,

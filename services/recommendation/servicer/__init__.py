@@ -1,0 +1,1 @@
+"""Decodes a request, calls one use case, encodes its answer."""

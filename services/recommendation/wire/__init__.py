@@ -1,0 +1,1 @@
+"""The only conversion between protobuf and the domain of recommendation."""
