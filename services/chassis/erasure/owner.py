@@ -5,6 +5,7 @@ out of the rewritten logs, by the very code that a rebuild by hand runs, so that
 document that names a person is scrubbed; snapshots, uploads and error files of before are removed.
 """
 
+import re
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
@@ -45,6 +46,7 @@ SCAN_PAGE: Final = 200
 ATTEMPTS_LIMIT: Final = 20
 REBUILD_WAIT_S: Final = 600.0
 OWNER: Final = "erasure"
+_DIGEST: Final = re.compile(r"[0-9a-f]{64}", re.ASCII)
 
 
 class RebuildFailedError(UnavailableError):
@@ -92,7 +94,7 @@ class ErasureOwner:
 
     def subjects(self, subjects: Sequence[Subject]) -> Subjects:
         """Return the persons as texts to look for."""
-        return Subjects(subjects, self._suppression.digest)
+        return Subjects(subjects, self._suppression.digest, self._parts.also_named)
 
     async def outcome(self, round_id: str, step: str) -> StepOutcome | None:
         """Return what a step did, None before it is done."""
@@ -283,8 +285,8 @@ _DOCUMENTS: Final[Mapping[str, DocumentPolicy]] = {
 
 def _files_of(body: Mapping[str, Any]) -> list[str]:
     progress = body["progress"]
-    named = [progress["error_file"], progress.get("result_file", ""), body["arguments"].get("upload", "")]
-    return [each for each in named if isinstance(each, str) and each]
+    named = [progress["error_file"], progress.get("result_file", ""), *body["arguments"].values()]
+    return [each for each in named if isinstance(each, str) and _DIGEST.fullmatch(each)]
 
 
 def _subject_erased(subject: Subject, subjects: Subjects, now: datetime) -> NewEvent:

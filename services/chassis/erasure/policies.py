@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from services.chassis.documents.port import Body, Collection, Document
-from services.chassis.erasure.subjects import Subject, Subjects
+from services.chassis.erasure.subjects import AlsoNamed, Subject, Subjects
 from services.chassis.eventlog.tombstones import rewritten, said_by, tombstone
 
 Digest = Callable[[str], str]
@@ -70,6 +70,11 @@ def delete(document: Document, subjects: Subjects) -> Body | str | None:
     return DELETED if document.key in subjects or subjects.names_any(document.body) else None
 
 
+def keep(_document: Document, _subjects: Subjects) -> Body | str | None:
+    """Leave a document as it is: its names are needed for the erasure and go with its end."""
+    return None
+
+
 @dataclass(frozen=True, slots=True)
 class ErasureParts:
     """What a service adds to what the chassis erases by itself.
@@ -84,5 +89,6 @@ class ErasureParts:
     documents: Mapping[str, DocumentPolicy] = field(default_factory=dict)
     rebuilt: Sequence[Collection] = ()  # collections of those projections, which no policy needs to look at
     states: Sequence[str] = ()
+    also_named: AlsoNamed | None = None  # under which names a service knows who has an identifier
     hooks: Sequence[Callable[[], Awaitable[None]]] = ()
     export: Mapping[str, Exporter] = field(default_factory=dict)

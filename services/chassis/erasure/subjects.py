@@ -20,6 +20,7 @@ _NAMED_INSIDE: Final = re.compile(r"(?:card|login|phone|email|visitor|author):[^
 _MAY_NAME: Final = re.compile(r":|c-[0-9a-f]{20}")
 
 Digest = Callable[[str], str]
+AlsoNamed = Callable[[str], Iterable[str]]
 
 
 def keyed_hash(key: bytes, text: str) -> str:
@@ -44,7 +45,7 @@ class Subject:
 class Subjects:
     """The persons of a round, as texts to look for. ``erasures``: the receipt that each text belongs to."""
 
-    def __init__(self, subjects: Iterable[Subject], digest: Digest) -> None:
+    def __init__(self, subjects: Iterable[Subject], digest: Digest, also_named: AlsoNamed | None = None) -> None:
         self.all = tuple(subjects)
         self._digest = digest
         self.erasures: dict[str, str] = {}
@@ -53,6 +54,8 @@ class Subjects:
                 self.erasures[name] = subject.erasure_id
                 if name.startswith(_BARE_KINDS):
                     self.erasures[name.partition(":")[2]] = subject.erasure_id
+                for other in also_named(name) if also_named is not None else ():
+                    self.erasures[other] = subject.erasure_id
 
     def __contains__(self, text: object) -> bool:
         return text in self.erasures

@@ -30,6 +30,7 @@ SUPPRESSED: Final = Collection("erased_names")
 ERASURE_KEYS: Final = Collection("erasure_keys")
 CURRENT: Final = "current"
 REFRESH_INTERVAL_S: Final = 1.0
+ERASED_MESSAGE: Final = "this person's data was erased at their request; nothing more is kept of them"
 IDENTIFIERS: Final = "identifiers"  # the field of a payload that lists who did what it tells
 
 
@@ -40,7 +41,7 @@ class SubjectErasedError(ZhikeError):
     reason = "SUBJECT_ERASED"
 
     def __init__(self) -> None:
-        super().__init__("this person's data was erased at their request; nothing more is kept of them")
+        super().__init__(ERASED_MESSAGE)
 
 
 class Suppression:
@@ -105,6 +106,13 @@ class Suppression:
     def is_erased(self, name: str) -> bool:
         """Tell whether the name belongs to an erased person."""
         return bool(self._names) and self.digest(name) in self._names
+
+    async def erasure_of(self, name: str) -> str:
+        """Return the id of the receipt by which the name was erased, "" for one that was not."""
+        if not self.is_erased(name):
+            return ""
+        document = await self._documents.get(SUPPRESSED, self.digest(name))
+        return "" if document is None else str(document.body["erasure"])
 
     def any_erased(self, names: Iterable[str]) -> bool:
         """Tell whether one of them does."""
