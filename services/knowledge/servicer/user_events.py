@@ -28,7 +28,7 @@ class UserEventServicer(user_event_service_pb2_grpc.UserEventServiceServicer):
     """Intake and its imports."""
 
     def __init__(
-        self, log: EventLog, clock: Clock, metrics: Metrics, uploads: Uploads, suppression: Suppression
+        self, log: EventLog, clock: Clock, metrics: Metrics, uploads: Uploads, suppression: Suppression | None = None
     ) -> None:
         self._log, self._clock, self._uploads, self._suppression = log, clock, uploads, suppression
         self._events = metrics.counter("zhike_knowledge_events_total")

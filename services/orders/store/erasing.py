@@ -42,7 +42,7 @@ class OrderEventsPolicy(LogPolicy):
             return None
         return Rewritten(rewritten(body, payload=payload), erasure_id)
 
-    def about(self, body: Body, subjects: Subjects) -> str:
+    def about(self, body: Body, subjects: Subjects) -> str:  # noqa: ARG002 - learned from the placing
         """Return whose order the event is about."""
         order = body["payload"].get("order") or {}
         return self._orders.get(order.get("id", ""), "")
