@@ -11,8 +11,7 @@ from gateway.app import build_app
 from gateway.console.answering import Console
 from gateway.console.pages import Area
 from gateway.console.registry import AREAS
-from gateway.console.staffing import StaffRole
-from gateway.staff.members import StaffMember
+from gateway.staff.members import StaffMember, StaffRole
 from gateway.staff.office import Staff
 from gateway.staff.sessions import StaffSession
 from tests.fakes.clock import START_TIME
@@ -35,7 +34,7 @@ class FakeSessions:
             return await self._staff.sessions.member_of(headers)
         name = headers.get(NAME_HEADER.encode(), b"Lin").decode()
         wanted = frozenset(StaffRole(each) for each in roles.split(","))
-        member = StaffMember(f"staff-{name.lower()}", name, wanted, START_TIME)
+        member = StaffMember(name.lower(), name, wanted, START_TIME)
         if await self._staff.members.get(member.id) is None:
             await self._staff.members.insert(member)
         return StaffSession(member, "a-test", "main", START_TIME)
