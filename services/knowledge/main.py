@@ -1,11 +1,11 @@
 """Puts knowledge together and runs it."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 
-from zhike.knowledge.v1 import customer_service_pb2_grpc, user_event_service_pb2_grpc
+from zhike.knowledge.v1 import case_service_pb2_grpc, customer_service_pb2_grpc, user_event_service_pb2_grpc
 
 from services.chassis.eventlog.generations import Generations
 from services.chassis.eventlog.port import EventSource
@@ -23,6 +23,7 @@ from services.knowledge.domain.identity import IdentityRules
 from services.knowledge.domain.import_plan import CUSTOMERS as IMPORT_CUSTOMERS
 from services.knowledge.domain.import_plan import EVENTS, check_plan
 from services.knowledge.jobs.classing import ClassJob
+from services.knowledge.jobs.desk import ServiceDesk
 from services.knowledge.jobs.importing import Importing
 from services.knowledge.jobs.projecting import (
     build_own_label,
@@ -32,6 +33,7 @@ from services.knowledge.jobs.projecting import (
     shopping_generations,
     stated_generations,
 )
+from services.knowledge.servicer.cases import CaseServicer
 from services.knowledge.servicer.customers import CustomerServicer
 from services.knowledge.servicer.user_events import UserEventServicer
 from services.knowledge.settings import KnowledgeSettings
@@ -87,6 +89,8 @@ async def build(runtime: Runtime[KnowledgeSettings]) -> Service:
     runtime.metrics.declare(METRICS)
     parts = make_parts(runtime)
     await parts.open()
+    desk = ServiceDesk(runtime, parts.customers)
+    await desk.open()
     reading = CustomerReading(parts.customers, parts.classes, settings.zone)
     writing = Writing(
         reading,
@@ -105,8 +109,9 @@ async def build(runtime: Runtime[KnowledgeSettings]) -> Service:
                 customer_service_pb2_grpc.add_CustomerServiceServicer_to_server,
                 CustomerServicer(reading, writing, uploads),
             ),
+            (case_service_pb2_grpc.add_CaseServiceServicer_to_server, CaseServicer(desk.cases)),
         ],
-        jobs=jobs_of(runtime, parts),
+        jobs=[*jobs_of(runtime, parts), *desk.jobs()],
         ready=[parts.claims.caught_up],
         readers=lambda: [log for projection in parts.followed for log in projection.logs],
         rebuilds={
@@ -114,8 +119,13 @@ async def build(runtime: Runtime[KnowledgeSettings]) -> Service:
             parts.claims.name: _then(parts.claims, parts.announce_everyone),
             parts.products.name: parts.products.rebuild,
         },
-        facts=parts.customers.sizes,
+        facts=partial(_facts, parts, desk),
     )
+
+
+async def _facts(parts: Parts, desk: ServiceDesk) -> Mapping[str, object]:
+    """Say how much there is, for an operator."""
+    return {**await parts.customers.sizes(), **await desk.facts()}
 
 
 def make_parts(runtime: Runtime[KnowledgeSettings]) -> Parts:
