@@ -32,6 +32,7 @@ from gateway.order_access import OrderTokens
 from gateway.order_streams import OrderStreams
 from gateway.parameters import LANGUAGES
 from gateway.settings import GatewaySettings
+from gateway.staff.office import open_staff
 from gateway.tokens import OPERATOR_FILE, SECRET_FILE, OperatorToken, ShopperTokens, load_operator_token, load_secrets
 from services.chassis.adapters import open_adapters
 from services.chassis.clients import Clients
@@ -104,6 +105,7 @@ async def built(settings: GatewaySettings) -> AsyncIterator[Gateway]:
             order_streams=OrderStreams(RemoteSource(clients, "orders", ORDER_EVENTS), clients, metrics),
             alert_streams=AlertStreams(RemoteSource(clients, "reputation", ALERTS_LOG), clients, metrics),
             readiness=readiness,
+            staff=await open_staff(documents, clock, limiter, settings),
         )
         for language in LANGUAGES:
             parts.fallbacks.popular.want(settings.default_shop, language)
