@@ -40,6 +40,7 @@ from services.knowledge.settings import KnowledgeSettings
 from services.knowledge.store.class_basis import ClassStore
 from services.knowledge.store.collections import CUSTOMER_CLAIMS, CUSTOMERS, PRODUCTS, USER_EVENTS
 from services.knowledge.store.customers import CustomerStore
+from services.knowledge.store.names import NameStore, name_generations, names_projection
 from services.knowledge.store.resolutions import ResolutionStore
 from services.knowledge.usecases.announcing import Announcer, announce_by_new_rules, announce_everyone
 from services.knowledge.usecases.customers import CustomerReading
@@ -65,11 +66,13 @@ class Parts:
     events: RebuildableProjection
     claims: RebuildableProjection
     products: RebuildableProjection
+    called: RebuildableProjection
+    names: NameStore
 
     @property
     def followed(self) -> tuple[RebuildableProjection, ...]:
         """Return the projections of all logs."""
-        return (self.events, self.claims, self.products)
+        return (self.events, self.claims, self.products, self.called)
 
     async def open(self) -> None:
         """Declare every collection."""
@@ -107,7 +110,7 @@ async def build(runtime: Runtime[KnowledgeSettings]) -> Service:
             (user_event_service_pb2_grpc.add_UserEventServiceServicer_to_server, intake),
             (
                 customer_service_pb2_grpc.add_CustomerServiceServicer_to_server,
-                CustomerServicer(reading, writing, uploads),
+                CustomerServicer(reading, writing, uploads, parts.names),
             ),
             (case_service_pb2_grpc.add_CaseServiceServicer_to_server, CaseServicer(desk.cases)),
         ],
@@ -118,6 +121,7 @@ async def build(runtime: Runtime[KnowledgeSettings]) -> Service:
             parts.events.name: _then(parts.events, parts.announce_everyone),
             parts.claims.name: _then(parts.claims, parts.announce_everyone),
             parts.products.name: parts.products.rebuild,
+            parts.called.name: parts.called.rebuild,
         },
         facts=partial(_facts, parts, desk),
     )
@@ -132,7 +136,7 @@ def make_parts(runtime: Runtime[KnowledgeSettings]) -> Parts:
     """Make stores, announcer and the projections that feed them."""
     documents = runtime.documents
     shopping, stated = shopping_generations(documents), stated_generations(documents)
-    own_label = own_label_generations(documents)
+    own_label, called = own_label_generations(documents), name_generations(documents)
     customers = CustomerStore(
         documents, identity_rules(runtime.settings), shopping=shopping, statements=stated, own_label=own_label
     )
@@ -157,6 +161,8 @@ def make_parts(runtime: Runtime[KnowledgeSettings]) -> Parts:
         ),
         claims=follow(stated, build_statements(documents, stated, announcer), runtime.event_log(CUSTOMER_CLAIMS)),
         products=follow(own_label, build_own_label(documents), runtime.source(PRODUCTS, "search")),
+        called=follow(called, partial(names_projection, documents), runtime.event_log(CUSTOMER_CLAIMS)),
+        names=NameStore(documents, called),
     )
 
 
