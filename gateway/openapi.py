@@ -33,6 +33,7 @@ _HEADERS: Final = {
     "Accept-Language": "zh or en, where the query names no language.",
 }
 _ANSWER_HEADERS: Final = {
+    "Cache-Control": "How long a copy may be kept.",
     "Age": "Seconds; only of an answer that was kept and stands in for a service that is down.",
     "ETag": "The public version.",
     "Location": "Where to look further.",

@@ -15,7 +15,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import BaseRoute, Mount, compile_path
 from starlette.staticfiles import StaticFiles
-from starlette.types import Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from gateway.console import csv_export
 from gateway.console.cells import Table, text_of
@@ -34,6 +34,7 @@ from gateway.console.forms import (
     sent_by,
     typed_values,
 )
+from gateway.console.live import LiveStreams
 from gateway.console.navigation import navigation_for
 from gateway.console.pages import ROOT, Area, Download, Form, Page, Redirect
 from gateway.console.policy import PolicyMiddleware
@@ -48,23 +49,27 @@ from gateway.console.preferences import (
 )
 from gateway.console.registry import AREAS
 from gateway.console.rendering import STATIC, rendered
-from gateway.console.staffing import Member, Sessions
+from gateway.console.staffing import EVERYBODY, Member, Sessions
 from gateway.console.visit import Visit
 from gateway.console.words import Words
 from gateway.endpoints import Parts
 from gateway.errors import (
     STATUSES,
     STATUSES_BY_REASON,
+    CredentialsMissingError,
     MethodNotAllowedError,
     RouteNotFoundError,
     ScopeMissingError,
     error_from_http,
 )
+from gateway.middleware.cors import Header
 from gateway.middleware.record import headers_of, record_of
 from services.chassis.errors import ErrorKind, ZhikeError
 from services.chassis.logs import get_log, log_defect
 
 SIGN_IN: Final = f"{ROOT}/sign-in"
+LIVE: Final = f"{ROOT}/live"
+NEW_PASSWORD: Final = f"{ROOT}/password"
 FOR_EVER: Final = "public, max-age=31536000, immutable"
 LONG_TABLE_PAGES: Final = 200  # that one CSV file is written from
 TIME_ZONE: Final = "Asia/Shanghai"
@@ -96,6 +101,7 @@ class Console:
             if "{" in page.path
         ]
         self._submits = Submits()
+        self.live = LiveStreams([topic for area in areas for topic in area.topics])
 
     @property
     def areas(self) -> Sequence[Area]:
@@ -114,9 +120,24 @@ class Console:
         response = await self._guarded(request)
         await response(scope, receive, send)
 
-    async def _guarded(self, request: Request) -> Response:
+    async def _live(self, request: Request, member: Member | None) -> ASGIApp:
+        """Open the tab's stream; it ends when its session does."""
+        if member is None:
+            raise CredentialsMissingError("sign in first")
+        headers = dict(headers_of(request.scope))
+
+        async def still_signed_in() -> bool:
+            now = await self._sessions.member_of(headers)
+            return now is not None and now.id == member.id
+
+        return self.live.stream(self._visit(request, _LIVE_PAGE, {}, member), still_signed_in)
+
+    async def _guarded(self, request: Request) -> ASGIApp:
         """Answer; a refusal is a page too."""
         try:
+            if request.url.path == LIVE:
+                record_of(request.scope).route = LIVE
+                return await self._live(request, await self._sessions.member_of(headers_of(request.scope)))
             page, path = self._find(request.url.path[len(ROOT) :] or "/")
             record_of(request.scope).route = f"{ROOT}{page.path}"
             member = await self._sessions.member_of(headers_of(request.scope))
@@ -149,6 +170,8 @@ class Console:
             if member is None:
                 return await self._signed_out(visit)
             record_of(request.scope).role = "staff"
+            if member.must_change:
+                return RedirectResponse(NEW_PASSWORD, HTTPStatus.SEE_OTHER)
             if not member.roles & page.roles:
                 raise ScopeMissingError("this page is not for your roles")
         if request.method == "POST":
@@ -156,7 +179,7 @@ class Console:
         return await self._shown(visit)
 
     def _visit(self, request: Request, page: Page, path: Mapping[str, str], member: Member | None) -> Visit:
-        language = reading_language(request)
+        language = reading_language(request, member.member.language if member is not None else "")
         formats = Formats(language, self._zone, self._parts.clock.now())
         visit = Visit(
             request=request,
@@ -235,7 +258,7 @@ class Console:
         try:
             model = read_form(form.model, sent)
             key = (visit.member.id if visit.member else "", request.url.path, form.name, visit.submit_id)
-            outcome = await self._submits.once(key, lambda: form.handle(visit, model))
+            outcome, visit.headers = await self._submits.once(key, lambda: _handled(form, visit, model))
         except (ValidationError, ZhikeError) as error:
             return await self._shown_again(visit, form, sent, error)
         finally:
@@ -301,6 +324,11 @@ class Console:
         return cookie(name, value, life_s=life_s, secure=request.url.scheme == "https")
 
 
+async def _handled(form: Form, visit: Visit, model: Any) -> tuple[Redirect | Download, list[Header]]:
+    """Act; the second of two clicks gets the first one's cookies too."""
+    return await form.handle(visit, model), visit.headers
+
+
 class _Static(StaticFiles):
     """Files whose address changes with what they hold."""
 
@@ -316,6 +344,7 @@ async def _nothing(_visit: Visit) -> dict[str, Any]:
 
 
 _ERROR_PAGE: Final = Page(path="", roles=frozenset(), title="error.title", template="error.html", show=_nothing)
+_LIVE_PAGE: Final = Page(path="/live", roles=EVERYBODY, title="error.title", template="error.html", show=_nothing)
 _KIND_WORDS: Final = {
     HTTPStatus.UNAUTHORIZED: "unauthorized",
     HTTPStatus.FORBIDDEN: "forbidden",

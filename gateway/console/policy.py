@@ -10,6 +10,8 @@ CSP: Final = (
 )
 HEADERS: Final = (
     (b"content-security-policy", CSP),
+    # "no-referrer" would make browsers send "Origin: null" with forms, which says nothing about where they came from.
+    (b"referrer-policy", b"same-origin"),
     (b"cross-origin-opener-policy", b"same-origin"),
     (b"permissions-policy", b"camera=(), geolocation=(), microphone=()"),
 )

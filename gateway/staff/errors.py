@@ -10,10 +10,9 @@ class SignInRequiredError(ZhikeError):
     reason = "SIGN_IN_REQUIRED"
 
 
-class SignInFailedError(ZhikeError):
+class SignInFailedError(InvalidArgumentError):
     """A wrong name or password, or a disabled account; which of them is not said."""
 
-    kind = ErrorKind.UNAUTHENTICATED
     reason = "SIGN_IN_FAILED"
 
 
@@ -93,8 +92,7 @@ class LastAdminError(ZhikeError):
     reason = "LAST_ADMIN"
 
 
-class OneTimePasswordExpiredError(ZhikeError):
+class OneTimePasswordExpiredError(InvalidArgumentError):
     """A one-time password past its term: an admin makes another."""
 
-    kind = ErrorKind.UNAUTHENTICATED
     reason = "ONE_TIME_PASSWORD_EXPIRED"

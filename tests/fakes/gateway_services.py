@@ -21,6 +21,7 @@ from services.chassis.status import RemoteError, error_from_status, status_from_
 from tests.fakes.gateway_alerts import FakeAlertLog, FakeAlerts
 from tests.fakes.gateway_delivery import FakeDelivery
 from tests.fakes.gateway_reputation import FakeReputation
+from tests.fakes.gateway_scenes import FakeScenes, media
 from tests.fakes.gateway_webhooks import FakeWebhooks
 from tests.fakes.order_log import FakeOrderLog
 
@@ -50,7 +51,7 @@ class EmptyPartError(InvalidArgumentError):
     reason = "GROUP_EMPTY"
 
 
-class FakeServices(FakeReputation, FakeAlerts, FakeWebhooks, FakeDelivery):
+class FakeServices(FakeReputation, FakeAlerts, FakeWebhooks, FakeDelivery, FakeScenes):
     """``down``: services that cannot be reached. ``failures``: method name to the error that it answers."""
 
     def __init__(self) -> None:
@@ -97,6 +98,8 @@ class FakeServices(FakeReputation, FakeAlerts, FakeWebhooks, FakeDelivery):
                 if self.refuse_upload_after is not None and len(content) > self.refuse_upload_after:
                     self._fail(method, EmptyPartError("a row is longer than its bound", field="row"))
         self.uploads.append(bytes(content))
+        if name == "UploadMedia":
+            return self._guarded(method, name, media)
         return self._guarded(method, name, lambda: self._started(method.service, config, bytes(content)))
 
     async def stream(self, method: Method[Any, Any], request: Any, *, timeout_ms: int | None) -> AsyncIterator[Any]:
