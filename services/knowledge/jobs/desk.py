@@ -29,7 +29,12 @@ class ServiceDesk:
         self._steps = runtime.metrics.counter("zhike_knowledge_case_steps_total")
         self._breaches = runtime.metrics.counter("zhike_knowledge_case_breaches_total")
         self.cases = CaseDesk(
-            CaseStore(runtime.documents), customers, runtime.clock, runtime.settings.answer_clock(), self._saved
+            CaseStore(runtime.documents),
+            customers,
+            runtime.clock,
+            runtime.settings.answer_clock(),
+            self._saved,
+            runtime.suppression,
         )
 
     async def open(self) -> None:

@@ -20,6 +20,8 @@ from services.chassis.documents.port import (
     RevisionMismatchError,
     Scalar,
 )
+from services.chassis.erasure.policies import DELETED, scrub
+from services.chassis.erasure.subjects import Subjects
 from services.chassis.eventlog.outbox import OUTBOX_INDEX, OutboxEvent, outbox_of, with_outbox
 from services.kits.times import micros
 from services.knowledge.domain.cases import Case, CaseState, entries_since
@@ -143,6 +145,11 @@ class CaseStore:
         range_ = None if until_us is None else Range(below=until_us + 1)
         page = await self._documents.find(CASES, index, equals, range_=range_, limit=limit, descending=True)
         return tuple(_stored(document).case for document in page.documents)
+
+
+def erased_with_customer(document: Document, subjects: Subjects) -> Body | str | None:
+    """Return what becomes of a case or contact: an erased customer's goes, another's loses the erased one's names."""
+    return DELETED if document.body["customer"] in subjects else scrub(document, subjects)
 
 
 def event_of(case: Case, event_type: str, time: datetime) -> OutboxEvent:

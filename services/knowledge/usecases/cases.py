@@ -3,12 +3,14 @@
 Every decision is the domain's; when another writer was faster, the case is read and decided again.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
-from typing import Final
+from typing import Any, Final
 
 from services.chassis.clock import Clock
+from services.chassis.erasure.subjects import Subject
+from services.chassis.erasure.suppression import Suppression
 from services.chassis.errors import InvalidArgumentError
 from services.kits.text.identifiers import parse_identifier
 from services.kits.times import micros
@@ -31,7 +33,7 @@ TRIES: Final = 16  # against others who change the same case
 REQUEST_ID_LIMIT: Final = 256  # characters
 TICKED_AT_ONCE: Final = 200
 COUNTED_LIMIT: Final = 1_000
-FOUND_BY_PREFIX: Final = 10
+EXPORTED_LIMIT: Final = 1_000  # cases of one identifier
 SHORTEST_PREFIX: Final = 6  # of an id, "k-" included
 
 Change = Callable[[Case], Case]
@@ -47,6 +49,7 @@ class CaseDesk:
     clock: Clock
     answer_clock: AnswerClock
     saved: Saved
+    suppression: Suppression | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +124,7 @@ async def create_case(desk: CaseDesk, opening: Opening, *, actor: str, request_i
             text=opening.text,
         )
     )
+    _check_not_erased(desk, checked.customer)
     known = await desk.cases.get(case_id)
     if known is None:
         act = Act(actor, desk.clock.now(), request_id)
@@ -210,6 +214,32 @@ async def reopen_case(desk: CaseDesk, deed: Deed, text: str) -> Case:
     return await _changed(desk, deed, lambda case: steps.reopen(case, _act(desk, deed), text, desk.answer_clock))
 
 
+async def exported_cases(desk: CaseDesk, subject: Subject) -> Mapping[str, Any]:
+    """Return a person's cases as that person may see them, the latest first."""
+    found: list[Case] = []
+    for identifier in subject.identifiers:
+        found.extend(await desk.cases.of_customer(identifier, until_us=None, limit=EXPORTED_LIMIT))
+    return {
+        "cases": [
+            {
+                "id": case.id,
+                "kind": case.kind.value,
+                "state": case.state.value,
+                "opened_time": case.opened_time.isoformat(),
+                "order_number": case.order_number,
+                "product_id": case.product_id,
+                "title": case.title,
+                "text": case.text,
+                "history": [
+                    {"what": each.what.value, "time": each.time.isoformat(), "text": each.text}
+                    for each in steps.shown_to_customer(case.history)
+                ],
+            }
+            for case in sorted(found, key=_place, reverse=True)
+        ]
+    }
+
+
 async def tick_cases(desk: CaseDesk) -> int:
     """Let the clock pass over the cases that it has something to do for; return how many it changed.
 
@@ -262,6 +292,7 @@ async def _identifiers_of(desk: CaseDesk, name: str) -> tuple[str, ...]:
 async def _changed(desk: CaseDesk, deed: Deed, change: Change) -> Case:
     for _ in range(TRIES):
         stored = await _existing(desk, deed.case_id, deed.scope)
+        _check_not_erased(desk, stored.case.customer)
         after = change(stored.case)
         if after == stored.case:  # it was done already, under whichever version
             return after
@@ -293,6 +324,11 @@ def _act(desk: CaseDesk, deed: Deed) -> Act:
     if len(deed.request_id) > REQUEST_ID_LIMIT:
         raise InvalidArgumentError(f"a request id has at most {REQUEST_ID_LIMIT} characters", field="request_id")
     return Act(deed.actor, desk.clock.now(), deed.request_id)
+
+
+def _check_not_erased(desk: CaseDesk, customer: str) -> None:
+    if desk.suppression is not None:
+        desk.suppression.check([customer], where="cases")
 
 
 def _place(case: Case) -> tuple[int, str]:
