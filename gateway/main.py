@@ -65,6 +65,7 @@ class Gateway:
 
     app: ASGIApp
     parts: Parts
+    console: Console
     metrics: Metrics
 
 
@@ -111,14 +112,16 @@ async def built(settings: GatewaySettings) -> AsyncIterator[Gateway]:
         )
         for language in LANGUAGES:
             parts.fallbacks.popular.want(settings.default_shop, language)
-        pages: tuple[BaseRoute, ...] = (*Console(parts, parts.staff.sessions).routes(),)
+        console = Console(parts, parts.staff.sessions)
+        metrics.gauge("zhike_console_streams").set_function(lambda: len(console.live))
+        pages: tuple[BaseRoute, ...] = tuple(console.routes())
         if settings.demo:
             shop = DemoShop(parts, documents, data=data)
             await shop.open()
-            pages = (*pages, *shop.routes())
+            pages += tuple(shop.routes())
             await open_demo_accounts(parts.staff, data / DEMO_STAFF_FILE)
         metrics.gauge("zhike_rate_limit_buckets").set_function(lambda: len(limiter))
-        yield Gateway(build_app(parts, metrics, pages=pages), parts, metrics)
+        yield Gateway(build_app(parts, metrics, pages=pages), parts, console, metrics)
 
 
 class _Server(uvicorn.Server):
@@ -161,6 +164,7 @@ async def _run(settings: GatewaySettings) -> None:
             server.stop()
             parts.order_streams.close()
             parts.alert_streams.close()
+            gateway.console.live.close()
 
         def stop_if_broken(task: asyncio.Task[None]) -> None:
             """A gateway without its background looks well and is not: the supervisor starts another."""

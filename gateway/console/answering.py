@@ -15,7 +15,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import BaseRoute, Mount, compile_path
 from starlette.staticfiles import StaticFiles
-from starlette.types import Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from gateway.console import csv_export
 from gateway.console.cells import Table, text_of
@@ -34,6 +34,7 @@ from gateway.console.forms import (
     sent_by,
     typed_values,
 )
+from gateway.console.live import LiveStreams
 from gateway.console.navigation import navigation_for
 from gateway.console.pages import ROOT, Area, Download, Form, Page, Redirect
 from gateway.console.policy import PolicyMiddleware
@@ -48,13 +49,14 @@ from gateway.console.preferences import (
 )
 from gateway.console.registry import AREAS
 from gateway.console.rendering import STATIC, rendered
-from gateway.console.staffing import Member, Sessions
+from gateway.console.staffing import EVERYBODY, Member, Sessions
 from gateway.console.visit import Visit
 from gateway.console.words import Words
 from gateway.endpoints import Parts
 from gateway.errors import (
     STATUSES,
     STATUSES_BY_REASON,
+    CredentialsMissingError,
     MethodNotAllowedError,
     RouteNotFoundError,
     ScopeMissingError,
@@ -66,6 +68,7 @@ from services.chassis.errors import ErrorKind, ZhikeError
 from services.chassis.logs import get_log, log_defect
 
 SIGN_IN: Final = f"{ROOT}/sign-in"
+LIVE: Final = f"{ROOT}/live"
 NEW_PASSWORD: Final = f"{ROOT}/password"
 FOR_EVER: Final = "public, max-age=31536000, immutable"
 LONG_TABLE_PAGES: Final = 200  # that one CSV file is written from
@@ -98,6 +101,7 @@ class Console:
             if "{" in page.path
         ]
         self._submits = Submits()
+        self.live = LiveStreams([topic for area in areas for topic in area.topics])
 
     @property
     def areas(self) -> Sequence[Area]:
@@ -116,9 +120,24 @@ class Console:
         response = await self._guarded(request)
         await response(scope, receive, send)
 
-    async def _guarded(self, request: Request) -> Response:
+    async def _live(self, request: Request, member: Member | None) -> ASGIApp:
+        """Open the tab's stream; it ends when its session does."""
+        if member is None:
+            raise CredentialsMissingError("sign in first")
+        headers = dict(headers_of(request.scope))
+
+        async def still_signed_in() -> bool:
+            now = await self._sessions.member_of(headers)
+            return now is not None and now.id == member.id
+
+        return self.live.stream(self._visit(request, _LIVE_PAGE, {}, member), still_signed_in)
+
+    async def _guarded(self, request: Request) -> ASGIApp:
         """Answer; a refusal is a page too."""
         try:
+            if request.url.path == LIVE:
+                record_of(request.scope).route = LIVE
+                return await self._live(request, await self._sessions.member_of(headers_of(request.scope)))
             page, path = self._find(request.url.path[len(ROOT) :] or "/")
             record_of(request.scope).route = f"{ROOT}{page.path}"
             member = await self._sessions.member_of(headers_of(request.scope))
@@ -160,7 +179,7 @@ class Console:
         return await self._shown(visit)
 
     def _visit(self, request: Request, page: Page, path: Mapping[str, str], member: Member | None) -> Visit:
-        language = reading_language(request)
+        language = reading_language(request, member.member.language if member is not None else "")
         formats = Formats(language, self._zone, self._parts.clock.now())
         visit = Visit(
             request=request,
@@ -325,6 +344,7 @@ async def _nothing(_visit: Visit) -> dict[str, Any]:
 
 
 _ERROR_PAGE: Final = Page(path="", roles=frozenset(), title="error.title", template="error.html", show=_nothing)
+_LIVE_PAGE: Final = Page(path="/live", roles=EVERYBODY, title="error.title", template="error.html", show=_nothing)
 _KIND_WORDS: Final = {
     HTTPStatus.UNAUTHORIZED: "unauthorized",
     HTTPStatus.FORBIDDEN: "forbidden",

@@ -18,7 +18,7 @@ class Entry:
     href: str
     icon: str
     current: bool
-    topics: Sequence[str]
+    counts: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +51,7 @@ def navigation_for(areas: Sequence[Area], visit: Visit) -> Navigation:
                 ROOT + page.path.rstrip("/"),
                 page.nav,
                 _is_within(path, ROOT + page.path.rstrip("/")),
-                page.topics,
+                page.counts,
             )
             for page in area.pages
             if page.nav and page.roles & member.roles

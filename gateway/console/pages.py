@@ -1,6 +1,6 @@
 """What an area of the console gives to the frame: pages with forms, cards for the start page, finders, live topics."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
@@ -87,6 +87,7 @@ class Page:
     help: str = ""
     forms: Sequence[Form] = ()
     topics: Sequence[str] = ()  # live topics whose moves renew the parts marked data-live
+    counts: str = ""  # the topic whose number stands beside the page's name in the navigation
     example: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -133,19 +134,27 @@ class Finder:
 
 @dataclass(frozen=True, slots=True)
 class Moved:
-    """Something moved: how to go on from here after a broken connection, and a number for the navigation if any."""
+    """Something moved: how to go on from here after a broken connection, and a number for the navigation if any.
+
+    ``first`` is how it stood when the stream began, which the page shows already.
+    """
 
     place: str = ""
     count: int | None = None
+    first: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Topic:
-    """Something that moves while people look. ``follow`` gets the shop and the place to go on from ("" for now)."""
+    """Something that moves while people look.
+
+    ``follow`` gets the gateway's parts, the shop and the place to go on from ("" for now). ``live.Polled`` makes one of
+    a function that reads how things stand.
+    """
 
     name: str
     roles: frozenset[StaffRole]
-    follow: Callable[[Any, str, str], AsyncIterator[Moved | None]]
+    follow: Callable[[Any, str, str], AsyncGenerator[Moved | None, None]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -19,10 +19,11 @@ FLASH_LIMIT: Final = 2_000  # characters
 TONES: Final = ("good", "info", "warn", "bad")
 
 
-def reading_language(request: Request) -> str:
-    """Return the language: chosen in the address, else before, else what the browser asks for."""
+def reading_language(request: Request, own: str = "") -> str:
+    """Return the language: chosen in the address, else in this browser, else the account's, else the browser's."""
     asked = request.query_params.get("language", "")
     chosen = asked if asked in LANGUAGES else request.cookies.get(LANGUAGE_COOKIE, "")
+    chosen = chosen if chosen in LANGUAGES else own
     if chosen in LANGUAGES:
         return chosen
     return language_of("", request.headers.get("accept-language", "").encode("latin-1", "replace"))

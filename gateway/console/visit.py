@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, Protocol, TypeVar
+from urllib.parse import quote
 
 from google.protobuf.message import Message
 from starlette.datastructures import QueryParams
@@ -11,12 +12,13 @@ from starlette.requests import Request
 from gateway.clients import Remote
 from gateway.console.formats import Formats
 from gateway.console.forms import FormState
-from gateway.console.pages import Area, Page
+from gateway.console.pages import ROOT, Area, Page
 from gateway.console.staffing import Member, StaffRole
 from gateway.console.words import Words
 from gateway.endpoints import Parts
 from gateway.fallbacks import is_absent
 from gateway.middleware.record import record_of
+from gateway.staff.audit import Facts
 from services.chassis.errors import InvalidArgumentError, ZhikeError
 from services.chassis.logs import new_request_id
 
@@ -118,6 +120,12 @@ class Visit:
         value = self.query.get(f"{table}.sort", default)
         return value if value.removeprefix("-") in options else default
 
+    async def record(
+        self, action: str, kind: str, thing_id: str, *, before: Facts | None = None, after: Facts | None = None
+    ) -> None:
+        """Leave a line in the audit trail, after the thing was done: "control.pause", "control", its id."""
+        await self.parts.staff.audit.record(self.staff, action, kind, thing_id, before=before, after=after)
+
     async def ask(self, remote: Remote[RequestT, ResponseT], request: RequestT) -> ResponseT:
         """Ask a service. Raises its error: the page is nothing without this."""
         return await remote(self.parts.caller, request)
@@ -144,6 +152,12 @@ class Visit:
             state.version = str(version) or state.version
             state.submit_id = state.submit_id or self.new_id()
         return state
+
+    def link(self, path: str, **values: str) -> str:
+        """Return the address of a page by its declared path; "" where this console has no such page."""
+        if not any(page.path == path for area in self.areas for page in area.pages):
+            return ""
+        return ROOT + path.format_map({name: quote(value, safe="") for name, value in values.items()})
 
     def address(self, changes: Mapping[str, str | None]) -> str:
         """Return the page's own address with query parameters changed; None or "" takes one out."""

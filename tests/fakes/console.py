@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from html.parser import HTMLParser
 from typing import Any
 
@@ -11,38 +12,26 @@ from gateway.app import build_app
 from gateway.console.answering import Console
 from gateway.console.pages import Area
 from gateway.console.registry import AREAS
-from gateway.console.staffing import EVERYBODY, StaffRole
+from gateway.staff.members import StaffMember, StaffRole
+from gateway.staff.sessions import StaffSession
 from tests.fakes.gateway_services import FakeServices
 from tests.fakes.gateway_shop import Shop, open_shop
 
 ROLES_HEADER = "x-test-roles"
 NAME_HEADER = "x-test-name"
-
-
-@dataclass(frozen=True)
-class FakeMember:
-    """A colleague."""
-
-    id: str = "staff-1"
-    name: str = "Lin"
-    roles: frozenset[StaffRole] = EVERYBODY
-    shop: str = "main"
-    must_change: bool = False
-
-    @property
-    def actor(self) -> str:
-        return f"staff:{self.id}"
+START = datetime(2026, 11, 30, 8, tzinfo=UTC)
 
 
 class FakeSessions:
     """Reads who is signed in from the test's own headers."""
 
-    async def member_of(self, headers: Mapping[bytes, bytes]) -> FakeMember | None:
+    async def member_of(self, headers: Mapping[bytes, bytes]) -> StaffSession | None:
         roles = headers.get(ROLES_HEADER.encode(), b"").decode()
         if not roles:
             return None
         name = headers.get(NAME_HEADER.encode(), b"Lin").decode()
-        return FakeMember(f"staff-{name}", name, frozenset(StaffRole(each) for each in roles.split(",")))
+        held = frozenset(StaffRole(each) for each in roles.split(","))
+        return StaffSession(StaffMember(name.lower(), name, held, START), "handle", "main", START)
 
 
 @dataclass

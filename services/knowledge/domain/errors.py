@@ -29,6 +29,18 @@ class AccountNotFoundError(NotFoundError):
     reason = "ACCOUNT_NOT_FOUND"
 
 
+class ErasureNotFoundError(NotFoundError):
+    """There is no receipt of this id."""
+
+    reason = "ERASURE_NOT_FOUND"
+
+
+class ExportNotFoundError(NotFoundError):
+    """There is no export of this id, or it is another person's."""
+
+    reason = "EXPORT_NOT_FOUND"
+
+
 class UnmergeGroupsError(InvalidArgumentError):
     """The groups of an unmerge do not both hold identifiers of the customer."""
 

@@ -66,4 +66,5 @@ PAGE: Final = Page(
     show=show,
     nav="home",
     help="start.help",
+    topics=("alerts", "system"),
 )
