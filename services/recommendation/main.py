@@ -5,11 +5,13 @@ import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 from typing import Any, TypeVar
 
 from threadpoolctl import threadpool_limits
 from zhike.recommendation.v1 import model_service_pb2_grpc, prediction_service_pb2_grpc, scene_service_pb2_grpc
 
+from services.chassis.erasure.policies import ErasureParts
 from services.chassis.eventlog.snapshots import ReplicaState, State
 from services.chassis.jobs import Job, JobKind
 from services.chassis.server import Runtime, Service, run_service
@@ -20,10 +22,12 @@ from services.recommendation.jobs.model_numbers import NUMBERS_INTERVAL_S, Model
 from services.recommendation.jobs.regular_training import RegularTraining
 from services.recommendation.jobs.scorer import Scorer, ScorerOptions
 from services.recommendation.jobs.trainer import Command, Trainer, TrainerOptions
-from services.recommendation.servicer.predictions import SCORE_KIND, TRAIN_KIND, ModelServicer, PredictionServicer
+from services.recommendation.servicer.models import SCORE_KIND, TRAIN_KIND, ModelServicer
+from services.recommendation.servicer.predictions import PredictionServicer
 from services.recommendation.servicer.scenes import SceneServicer
 from services.recommendation.settings import RecommendationSettings
 from services.recommendation.store import ledger, people, shelf
+from services.recommendation.store.exported import exported_interactions
 from services.recommendation.store.models import ModelStore
 from services.recommendation.store.scenes import SceneStore
 from services.recommendation.store.scores import ShardStore
@@ -130,6 +134,14 @@ async def build_with(runtime: Runtime[Settings], *, command: Command | None) -> 
         rebuilds={copy.name: copy.rebuild for copy in copies.all()},
         named_blobs=[models.named_blobs, shards.named_blobs, scenes.named_blobs],
         facts=lambda: _facts(world, cluster),
+        erasure=ErasureParts(
+            projections={
+                copies.interactions.name: [name for name, _ in ledger.LOGS],
+                copies.people.name: [people.LOG],
+            },
+            states=[copies.interactions.name, copies.people.name],
+            export={"interactions": partial(exported_interactions, world)},
+        ),
     )
 
 
