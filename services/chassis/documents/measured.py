@@ -98,6 +98,9 @@ class MeasuredDocuments:
     async def drop(self, collection: Collection) -> None:
         await self._documents.drop(collection)
 
+    async def collections(self) -> tuple[Collection, ...]:
+        return await self._documents.collections()
+
     async def truncate_wal(self) -> None:
         await self._documents.truncate_wal()
 
