@@ -19,6 +19,7 @@ from gateway.middleware.edge import EdgeMiddleware, validation_error
 from gateway.middleware.record import record_of
 from gateway.openapi import openapi_document
 from gateway.routes import all_endpoints
+from gateway.staff.same_origin import SameOriginMiddleware
 from services.chassis.errors import ZhikeError
 from services.chassis.metrics import Metrics
 
@@ -36,7 +37,7 @@ def build_app(parts: Parts, metrics: Metrics, *, pages: Sequence[BaseRoute] = ()
         fastapi.add_exception_handler(kind, handler)
     settings = parts.settings
     limited = BodyLimitMiddleware(
-        Dispatcher(routes, fastapi),
+        Dispatcher(routes, SameOriginMiddleware(fastapi, public_url=settings.console_url)),
         limit_bytes=settings.body_limit_bytes,
         import_limit_bytes=settings.import_limit_bytes,
     )

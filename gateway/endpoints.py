@@ -37,6 +37,7 @@ from gateway.order_streams import OrderStreams
 from gateway.parameters import NO_QUERY, Query, language_of
 from gateway.principals import Principal, Role, acting_identifiers
 from gateway.settings import GatewaySettings
+from gateway.staff.office import Staff
 from gateway.tokens import ShopperTokens
 from services.chassis.clock import Clock
 from services.chassis.errors import InvalidArgumentError
@@ -63,6 +64,7 @@ class Parts:
     order_streams: OrderStreams
     alert_streams: AlertStreams
     readiness: Readiness
+    staff: Staff
 
 
 class Answer:

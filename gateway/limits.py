@@ -69,6 +69,11 @@ class RateLimiter:
         buckets[name] = full_at
         return Allowance(rate.burst, int((window_s - (full_at - now)) * rate.per_s + 1e-6), _ceil(full_at - now))
 
+    def give_back(self, name: str, rate: Rate) -> None:
+        """Undo one ``take`` of a request that should not count after all."""
+        if rate.per_s > 0 and name in self._full_at:
+            self._full_at[name] -= rate.cost_s
+
     def check(self, name: str, rate: Rate) -> None:
         """Raise RateLimitedError if the bucket is empty, without counting."""
         if rate.per_s > 0 and name in self._full_at:

@@ -21,6 +21,7 @@ from gateway.admission import Admission
 from gateway.alert_streams import ALERTS_LOG, AlertStreams
 from gateway.app import build_app
 from gateway.authentication import Authenticator
+from gateway.console.answering import Console
 from gateway.demo_shop.routes import DemoShop
 from gateway.endpoints import Parts
 from gateway.fallbacks import Fallbacks
@@ -32,6 +33,8 @@ from gateway.order_access import OrderTokens
 from gateway.order_streams import OrderStreams
 from gateway.parameters import LANGUAGES
 from gateway.settings import GatewaySettings
+from gateway.staff.demo import DEMO_STAFF_FILE, open_demo_accounts
+from gateway.staff.office import open_staff
 from gateway.tokens import OPERATOR_FILE, SECRET_FILE, OperatorToken, ShopperTokens, load_operator_token, load_secrets
 from services.chassis.adapters import open_adapters
 from services.chassis.clients import Clients
@@ -62,6 +65,7 @@ class Gateway:
 
     app: ASGIApp
     parts: Parts
+    console: Console
     metrics: Metrics
 
 
@@ -104,16 +108,20 @@ async def built(settings: GatewaySettings) -> AsyncIterator[Gateway]:
             order_streams=OrderStreams(RemoteSource(clients, "orders", ORDER_EVENTS), clients, metrics),
             alert_streams=AlertStreams(RemoteSource(clients, "reputation", ALERTS_LOG), clients, metrics),
             readiness=readiness,
+            staff=await open_staff(documents, clock, limiter, settings),
         )
         for language in LANGUAGES:
             parts.fallbacks.popular.want(settings.default_shop, language)
-        pages: tuple[BaseRoute, ...] = ()
+        console = Console(parts, parts.staff.sessions)
+        metrics.gauge("zhike_console_streams").set_function(lambda: len(console.live))
+        pages: tuple[BaseRoute, ...] = tuple(console.routes())
         if settings.demo:
             shop = DemoShop(parts, documents, data=data)
             await shop.open()
-            pages = tuple(shop.routes())
+            pages += tuple(shop.routes())
+            await open_demo_accounts(parts.staff, data / DEMO_STAFF_FILE)
         metrics.gauge("zhike_rate_limit_buckets").set_function(lambda: len(limiter))
-        yield Gateway(build_app(parts, metrics, pages=pages), parts, metrics)
+        yield Gateway(build_app(parts, metrics, pages=pages), parts, console, metrics)
 
 
 class _Server(uvicorn.Server):
@@ -156,6 +164,7 @@ async def _run(settings: GatewaySettings) -> None:
             server.stop()
             parts.order_streams.close()
             parts.alert_streams.close()
+            gateway.console.live.close()
 
         def stop_if_broken(task: asyncio.Task[None]) -> None:
             """A gateway without its background looks well and is not: the supervisor starts another."""

@@ -22,6 +22,7 @@ GATEWAY_METRICS: tuple[Metric, ...] = (
     Metric(
         "zhike_order_stream_updates_total", MetricKind.COUNTER, "Orders as they stand, handed to those who watch them."
     ),
+    Metric("zhike_console_streams", MetricKind.GAUGE, "Open streams of the console's pages, one for a tab."),
     Metric("zhike_alert_streams", MetricKind.GAUGE, "Open streams of alerts."),
     Metric("zhike_rate_limit_buckets", MetricKind.GAUGE, "Token buckets held in memory."),
 )

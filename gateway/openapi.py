@@ -33,6 +33,7 @@ _HEADERS: Final = {
     "Accept-Language": "zh or en, where the query names no language.",
 }
 _ANSWER_HEADERS: Final = {
+    "Cache-Control": "How long a copy may be kept.",
     "Age": "Seconds; only of an answer that was kept and stands in for a service that is down.",
     "ETag": "The public version.",
     "Location": "Where to look further.",
@@ -40,6 +41,7 @@ _ANSWER_HEADERS: Final = {
 _PATH_PARAMETERS: Final = {
     "id": "The id.",
     "placement": "The placement.",
+    "query": "The query, as typed.",
     "purpose": "personalization or marketing.",
     "version": "The model version.",
     "service": "knowledge, search, recommendation, orders or reputation.",

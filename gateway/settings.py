@@ -47,3 +47,14 @@ class GatewaySettings(ChassisSettings):
     shopper_token_limit_s: int = Field(
         3_600, ge=60, le=3_600, description="Longest life of a shopper token; never above one hour."
     )
+    console_url: str = Field(
+        "",
+        pattern=r"^(https?://[^/?#]+.*)?$",
+        description="Where browsers find the console, https://host[:port]; empty: wherever the request says it went.",
+    )
+    staff_idle_s: int = Field(
+        7_200, ge=60, le=604_800, description="How long a member of staff stays signed in without doing anything."
+    )
+    staff_life_s: int = Field(
+        43_200, ge=300, le=2_592_000, description="How long a member of staff stays signed in at most."
+    )

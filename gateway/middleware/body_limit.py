@@ -9,6 +9,8 @@ from gateway.errors import BodyTooLargeError
 from services.chassis.errors import InvalidArgumentError
 
 UPLOAD_SUFFIXES: Final = (":import", "/tone-models:train")
+MEDIA_PATH: Final = "/v1/media"
+MEDIA_LIMIT_BYTES: Final = 4 * 1024 * 1024  # of a picture; its service counts again
 LENGTH_DIGITS_LIMIT: Final = 18
 _BODILESS: Final = frozenset({"GET", "HEAD"})
 
@@ -23,13 +25,18 @@ class BodyLimitMiddleware:
         """Return the application's own awaitable: what has no body passes at the cost of a comparison."""
         if scope["type"] != "http" or scope["method"] in _BODILESS:
             return self._app(scope, receive, send)
-        limit = self._import_limit_bytes if scope["path"].endswith(UPLOAD_SUFFIXES) else self._limit_bytes
+        limit = self._limit_of(scope["path"])
         announced = _content_length(scope)
         if announced is None:
             receive = _Counted(receive, limit)
         elif announced > limit:
             raise _too_large(limit)
         return self._app(scope, receive, send)
+
+    def _limit_of(self, path: str) -> int:
+        if path.endswith(UPLOAD_SUFFIXES):
+            return self._import_limit_bytes
+        return MEDIA_LIMIT_BYTES if path == MEDIA_PATH else self._limit_bytes
 
 
 class _Counted:

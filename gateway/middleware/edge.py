@@ -50,7 +50,9 @@ EVERY_HEADER: Final[tuple[Header, ...]] = (
 )
 _PROBES: Final = frozenset({"/healthz", "/readyz"})  # asked every second by those who watch
 _METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
-_OWN_CHOICE: Final = frozenset({b"content-security-policy", b"cache-control"})  # an answer may say these itself
+_OWN_CHOICE: Final = frozenset(
+    {b"content-security-policy", b"cache-control", b"referrer-policy"}
+)  # an answer may say these itself
 
 log, access = get_log("access"), AccessLog("access")
 

@@ -79,7 +79,7 @@ async def search(call: Call) -> Answer:
         exact_spelling=query["exact_spelling"],
         synthetic=asker.synthetic or staff,  # what staff try out is no demand
     )
-    _name_shopper(request.shopper, call)
+    name_shopper(request.shopper, call)
     pages, caller = call.parts.fallbacks.pages, call.parts.caller
     filters = tuple(query["filter"])
     page = (call.shop, call.language, *(query[name] for name in _PAGE_PARAMETERS), filters)
@@ -117,7 +117,7 @@ async def recommend(call: Call) -> Answer:
         exclude_product_ids=call.query["exclude_product_id"],
         synthetic=call.principal.synthetic,
     )
-    _name_shopper(request.shopper, call)
+    name_shopper(request.shopper, call)
     popular, caller = call.parts.fallbacks.popular, call.parts.caller
     popular.want(call.shop, call.language)
     kept = popular.find(request.placement, call.shop, call.language)
@@ -148,7 +148,7 @@ async def get_product(call: Call) -> Answer:
 async def get_cart(call: Call) -> Answer:
     """Pass the cart of the shopper through."""
     request = prediction_service_pb2.GetCartRequest(language=call.language)
-    _name_shopper(request.shopper, call)
+    name_shopper(request.shopper, call)
     if not request.shopper.identifiers:
         raise InvalidArgumentError("whose cart? send X-Visitor-Id or identifier", field="identifier")
     return Answer((await GET_CART(call.parts.caller, request)).json)
@@ -166,7 +166,7 @@ async def create_shopper_token(call: Call) -> Answer:
     )
 
 
-def _name_shopper(shopper: identifier_pb2.Shopper, call: Call) -> None:
+def name_shopper(shopper: identifier_pb2.Shopper, call: Call) -> None:
     """Say who asks, in place: a message made apart would be copied into the request."""
     if call.principal.role is not Role.STAFF:
         shopper.identifiers.extend(call.shopper_identifiers())

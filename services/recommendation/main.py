@@ -5,11 +5,13 @@ import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 from typing import Any, TypeVar
 
 from threadpoolctl import threadpool_limits
-from zhike.recommendation.v1 import model_service_pb2_grpc, prediction_service_pb2_grpc
+from zhike.recommendation.v1 import model_service_pb2_grpc, prediction_service_pb2_grpc, scene_service_pb2_grpc
 
+from services.chassis.erasure.policies import ErasureParts
 from services.chassis.eventlog.snapshots import ReplicaState, State
 from services.chassis.jobs import Job, JobKind
 from services.chassis.server import Runtime, Service, run_service
@@ -20,14 +22,19 @@ from services.recommendation.jobs.model_numbers import NUMBERS_INTERVAL_S, Model
 from services.recommendation.jobs.regular_training import RegularTraining
 from services.recommendation.jobs.scorer import Scorer, ScorerOptions
 from services.recommendation.jobs.trainer import Command, Trainer, TrainerOptions
-from services.recommendation.servicer.predictions import SCORE_KIND, TRAIN_KIND, ModelServicer, PredictionServicer
+from services.recommendation.servicer.models import SCORE_KIND, TRAIN_KIND, ModelServicer
+from services.recommendation.servicer.predictions import PredictionServicer
+from services.recommendation.servicer.scenes import SceneServicer
 from services.recommendation.settings import RecommendationSettings
 from services.recommendation.store import ledger, people, shelf
+from services.recommendation.store.exported import exported_interactions
 from services.recommendation.store.models import ModelStore
+from services.recommendation.store.scenes import SceneStore
 from services.recommendation.store.scores import ShardStore
 from services.recommendation.store.world import World
 from services.recommendation.usecases.models import ModelInForce
 from services.recommendation.usecases.predict import ConsentRules
+from services.recommendation.usecases.scenes import Staging
 from services.recommendation.usecases.taste import Profiles
 
 NAME = "recommendation"
@@ -88,6 +95,8 @@ async def build_with(runtime: Runtime[Settings], *, command: Command | None) -> 
     )
     shards = ShardStore(runtime.documents)
     await shards.declare()
+    scenes = SceneStore(runtime.documents)
+    await scenes.declare()
     options = ScorerOptions(settings.train_workers, settings.ray_address)
     scorer = Scorer(
         world,
@@ -104,6 +113,7 @@ async def build_with(runtime: Runtime[Settings], *, command: Command | None) -> 
         world, profiles, consent=consent, clock=clock, new_token=lambda: secrets.token_urlsafe(TOKEN_BYTES)
     )
     model_servicer = ModelServicer(models, in_force, runtime.operations, NAME)
+    scene_servicer = SceneServicer(Staging(scenes, runtime.artifacts, world, consent, clock))
 
     async def ready() -> None:
         for copy in copies.all():
@@ -115,14 +125,23 @@ async def build_with(runtime: Runtime[Settings], *, command: Command | None) -> 
         servicers=[
             (prediction_service_pb2_grpc.add_PredictionServiceServicer_to_server, prediction),
             (model_service_pb2_grpc.add_ModelServiceServicer_to_server, model_servicer),
+            (scene_service_pb2_grpc.add_SceneServiceServicer_to_server, scene_servicer),
         ],
         jobs=_jobs(runtime, copies, models, in_force=in_force, board=board, world=world),
         ready=[ready],
         close=[copy.save for copy in copies.all()],
         readers=lambda: [log for copy in copies.all() for log in copy.logs],
         rebuilds={copy.name: copy.rebuild for copy in copies.all()},
-        named_blobs=[models.named_blobs, shards.named_blobs],
+        named_blobs=[models.named_blobs, shards.named_blobs, scenes.named_blobs],
         facts=lambda: _facts(world, cluster),
+        erasure=ErasureParts(
+            projections={
+                copies.interactions.name: [name for name, _ in ledger.LOGS],
+                copies.people.name: [people.LOG],
+            },
+            states=[copies.interactions.name, copies.people.name],
+            export={"interactions": partial(exported_interactions, world)},
+        ),
     )
 
 

@@ -21,6 +21,7 @@ from services.chassis.status import RemoteError, error_from_status, status_from_
 from tests.fakes.gateway_alerts import FakeAlertLog, FakeAlerts
 from tests.fakes.gateway_delivery import FakeDelivery
 from tests.fakes.gateway_reputation import FakeReputation
+from tests.fakes.gateway_scenes import FakeScenes, media
 from tests.fakes.gateway_webhooks import FakeWebhooks
 from tests.fakes.order_log import FakeOrderLog
 
@@ -50,7 +51,7 @@ class EmptyPartError(InvalidArgumentError):
     reason = "GROUP_EMPTY"
 
 
-class FakeServices(FakeReputation, FakeAlerts, FakeWebhooks, FakeDelivery):
+class FakeServices(FakeReputation, FakeAlerts, FakeWebhooks, FakeDelivery, FakeScenes):
     """``down``: services that cannot be reached. ``failures``: method name to the error that it answers."""
 
     def __init__(self) -> None:
@@ -97,6 +98,8 @@ class FakeServices(FakeReputation, FakeAlerts, FakeWebhooks, FakeDelivery):
                 if self.refuse_upload_after is not None and len(content) > self.refuse_upload_after:
                     self._fail(method, EmptyPartError("a row is longer than its bound", field="row"))
         self.uploads.append(bytes(content))
+        if name == "UploadMedia":
+            return self._guarded(method, name, media)
         return self._guarded(method, name, lambda: self._started(method.service, config, bytes(content)))
 
     async def stream(self, method: Method[Any, Any], request: Any, *, timeout_ms: int | None) -> AsyncIterator[Any]:
@@ -206,6 +209,14 @@ class FakeServices(FakeReputation, FakeAlerts, FakeWebhooks, FakeDelivery):
     def _ListQueryInsights(self, request: Any) -> Any:
         return query_insight_service_pb2.ListQueryInsightsResponse(queries=[{"query": "牛奶", "searches": 7}])
 
+    def _GetQueryCourse(self, request: Any) -> Any:
+        days = [{"day": f"2026-01-{day:02}", "searches": day, "empty": 1, "clicks": day // 2} for day in range(1, 29)]
+        return query_insight_service_pb2.QueryCourse(
+            insight={"query": request.query, "searches": 406, "searches_before": 300, "clicks": 190, "results": 5},
+            days=days,
+            clicks_by_position=[90, 40, 20, *[1] * 18],
+        )
+
     # recommendation
 
     def _Predict(self, request: Any) -> Any:
@@ -219,7 +230,20 @@ class FakeServices(FakeReputation, FakeAlerts, FakeWebhooks, FakeDelivery):
         return prediction_service_pb2.GetCartResponse(json=orjson.dumps(body))
 
     def _ListModels(self, request: Any) -> Any:
-        return model_service_pb2.ListModelsResponse(models=[{"version": MODEL, "promoted": True}])
+        windows = [{"ndcg_at_10": 0.06 + n / 100, "popularity_ndcg_at_10": 0.05, "customers": 9} for n in range(3)]
+        models = [
+            model_service_pb2.Model(version=name, promoted=name == MODEL, windows=windows, earned=True, actor="li")
+            for name in (MODEL, "m-6")
+        ]
+        for model in models:
+            model.create_time.FromSeconds(1_770_000_000)
+        promotions = [{"number": 4, "version": MODEL, "ranker": "als", "reason": "by hand", "actor": "li"}]
+        running = [
+            name for name, each in self.operations.items() if name.startswith("recommendation.") and not each.done
+        ]
+        return model_service_pb2.ListModelsResponse(
+            models=models, promotions=promotions, training=running[0] if running else ""
+        )
 
     def _TrainModel(self, request: Any) -> Any:
         return self._started("recommendation", None, b"")
@@ -228,8 +252,10 @@ class FakeServices(FakeReputation, FakeAlerts, FakeWebhooks, FakeDelivery):
         return self._started("recommendation", None, b"")
 
     def _PromoteModel(self, request: Any) -> Any:
-        if request.version != MODEL:
+        if request.version not in {MODEL, "m-6"}:
             raise NotFoundError("there is no such version", resource="model")
+        if request.expected_number not in {0, 4}:
+            raise StaleVersionError("another one was put in force", version=4)
         return model_service_pb2.Model(version=request.version, promoted=True)
 
     # orders

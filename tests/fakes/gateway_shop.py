@@ -5,6 +5,7 @@ from random import Random
 from typing import Any
 
 import httpx
+from argon2.profiles import CHEAPEST
 from starlette.types import ASGIApp
 
 from gateway.admission import Admission
@@ -20,6 +21,11 @@ from gateway.order_access import OrderTokens
 from gateway.order_streams import OrderStreams
 from gateway.principals import Principal, Role
 from gateway.settings import GatewaySettings
+from gateway.staff.accounts import NewAccount, Where
+from gateway.staff.audit import NamedActor
+from gateway.staff.cookies import SECURE_NAME
+from gateway.staff.members import StaffRole
+from gateway.staff.office import open_staff
 from gateway.tokens import OperatorToken, ShopperTokens
 from services.chassis.documents.memory import MemoryDocuments
 from services.chassis.metrics import CHASSIS_METRICS, Metrics
@@ -32,6 +38,7 @@ OPERATOR = "op_operator-of-the-tests"
 SECRET = "a signing secret of thirty-two bytes or more"
 VISITOR = "v-0123456789abcdefghijklmn"
 OTHER_VISITOR = "v-zzzzzzzzzzzzzzzzzzzzzzzz"
+STAFF_PASSWORD = "correct horse of the tests"
 SHOPPER_IDENTIFIERS = ("login:u42", f"visitor:{VISITOR}")
 
 
@@ -59,6 +66,15 @@ class Shop:
     async def send(self, method: str, path: str, role: Role | str | None = None, **arguments: Any) -> httpx.Response:
         headers = {**self.headers(role), **arguments.pop("headers", {})}
         return await self.client.request(method, path, headers=headers, **arguments)
+
+    async def signed_in(self, *roles: StaffRole, name: str = "") -> dict[str, str]:
+        """Return the headers of somebody of staff who is signed in; the account is made at the first call."""
+        staff, staff_id = self.parts.staff, name or "-".join(sorted(roles))
+        if await staff.members.get(staff_id) is None:
+            wanted = NewAccount(staff_id, staff_id.title(), tuple(roles))
+            await staff.accounts.create(NamedActor("operator"), wanted, password=STAFF_PASSWORD)
+        session_id = await staff.accounts.sign_in(staff_id, STAFF_PASSWORD, Where("test", "a test"))
+        return {"Cookie": f"{SECURE_NAME}={session_id}", "Sec-Fetch-Site": "same-origin"}
 
     async def get(self, path: str, role: Role | str | None = Role.PUBLISHABLE, **arguments: Any) -> httpx.Response:
         return await self.send("GET", path, role, **arguments)
@@ -93,6 +109,7 @@ async def open_shop(**settings: Any) -> Shop:
         order_streams=OrderStreams(services.order_log, services, metrics, rng=Random(7)),
         alert_streams=AlertStreams(services.alert_log, services, metrics, rng=Random(7)),
         readiness=Readiness(None, metrics, standings, clock),
+        staff=await open_staff(documents, clock, limiter, configured, hashing=CHEAPEST),
     )
     await parts.readiness.become_ready()
     keys = {Role.OPERATOR: OPERATOR}

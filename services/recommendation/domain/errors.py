@@ -92,3 +92,67 @@ class SnapshotUnreadableError(ZhikeError):
 
     kind = ErrorKind.DATA_LOSS
     reason = "SNAPSHOT_UNREADABLE"
+
+
+class SceneInvalidError(InvalidArgumentError):
+    """Something of a scene is out of bounds; metadata ``field`` names it."""
+
+    reason = "SCENE_INVALID"
+
+
+class SceneIncompleteError(InvalidArgumentError):
+    """A scene is published, or stays so, only complete; metadata ``missing`` lists what it lacks."""
+
+    reason = "SCENE_INCOMPLETE"
+
+
+class SceneNotFoundError(NotFoundError):
+    """No scene has this id."""
+
+    reason = "SCENE_NOT_FOUND"
+
+
+class SceneStateError(ZhikeError):
+    """A scene does not go from its state to the one asked for."""
+
+    kind = ErrorKind.CONFLICT
+    reason = "SCENE_STATE"
+
+
+class TooManyScenesError(ZhikeError):
+    """A shop has as many scenes, or live ones, as it may: archive some; metadata ``limit``."""
+
+    kind = ErrorKind.CONFLICT
+    reason = "TOO_MANY_SCENES"
+
+
+class VersionMismatchError(ZhikeError):
+    """Somebody changed it meanwhile: read it again; metadata ``version`` is the present one."""
+
+    kind = ErrorKind.PRECONDITION
+    reason = "VERSION_MISMATCH"
+
+
+class PictureRefusedError(InvalidArgumentError):
+    """The bytes are no PNG, JPEG or WebP, or its sides are out of bounds."""
+
+    reason = "PICTURE_REFUSED"
+
+
+class PictureTooLargeError(InvalidArgumentError):
+    """A picture is larger than may be stored; metadata ``limit``."""
+
+    reason = "PICTURE_TOO_LARGE"
+
+
+class MediaNotFoundError(NotFoundError):
+    """No picture has this id."""
+
+    reason = "MEDIA_NOT_FOUND"
+
+
+class TooManyMediaError(ZhikeError):
+    """There are as many pictures as may be stored; metadata ``limit``."""
+
+    kind = ErrorKind.CONFLICT
+    reason = "TOO_MANY_MEDIA"

@@ -55,6 +55,10 @@ class Shelf:
         """Return the ids of all products whose category (its English path) is ``path`` or lies below it."""
         return self._aisles.get(path, ())
 
+    def top_aisles(self) -> tuple[str, ...]:
+        """Return the English names of the top-level categories, sorted."""
+        return tuple(sorted(path[0] for path in self._aisles if len(path) == 1))
+
     def ids(self) -> tuple[str, ...]:
         """Return every product id, sorted; sorted anew only when there are more."""
         if len(self._ids) != len(self._products):

@@ -1,0 +1,1 @@
+"""The areas of the console: one package each, with its pages, cards, finders and topics."""

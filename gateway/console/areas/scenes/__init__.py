@@ -1,0 +1,7 @@
+"""Scenes: a product's benefit shown for a segment."""
+
+from typing import Final
+
+from gateway.console.pages import Area
+
+AREA: Final = Area(name="scenes")

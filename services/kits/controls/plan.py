@@ -1,0 +1,181 @@
+"""What the Controls that apply to one request say of each product. Plans are kept, with what they found of products."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Final, NamedTuple
+
+from services.kits.controls.catalogue import Catalogue, ProductFacts
+from services.kits.controls.control import ActionType, CapPer, Control, Pin, Target
+
+VERDICTS_LIMIT: Final = 200_000  # products of which a plan knows what it says
+
+
+class Effect(NamedTuple):
+    """One Control that touched a slot, and by what action."""
+
+    control_id: str
+    title: str
+    action: ActionType
+
+
+class Verdict(NamedTuple):
+    """What a plan says of a product. ``factor`` multiplies its rank; ``caps``: the counters that it adds to."""
+
+    allowed: bool
+    factor: float
+    caps: tuple[tuple[int, str], ...]
+    effects: tuple[Effect, ...]
+    refusals: tuple[Effect, ...] = ()
+
+
+PLAIN: Final = Verdict(True, 1.0, (), ())
+
+
+@dataclass(frozen=True, slots=True)
+class PinRule:
+    """A pin with the Control that made it."""
+
+    pin: Pin
+    effect: Effect
+
+
+class _Targets:
+    """Targets by one of their fields, so that a product meets only those that may be about it."""
+
+    def __init__(self, targets: Sequence[Target]) -> None:
+        self._targets = targets
+        self._by: defaultdict[tuple[str, str], list[int]] = defaultdict(list)
+        self._all: list[int] = []
+        for number, target in enumerate(targets):
+            for field in ("product_ids", "brands", "tags", "categories"):
+                values: tuple[str, ...] = getattr(target, field)
+                if values:
+                    for value in values:
+                        self._by[field, value].append(number)
+                    break
+            else:
+                self._all.append(number)
+
+    def of(self, product_id: str, facts: ProductFacts) -> list[int]:
+        """Return the numbers of the targets that a product is one of, ascending."""
+        if not self._targets:
+            return []
+        found = set(self._all)
+        found.update(self._by.get(("product_ids", product_id), ()))
+        for field, values in (("brands", facts.brands), ("tags", facts.tags), ("categories", facts.categories)):
+            for value in values:
+                found.update(self._by.get((field, value), ()))
+        return sorted(number for number in found if is_in(self._targets[number], product_id, facts))
+
+
+def is_in(target: Target, product_id: str, facts: ProductFacts) -> bool:
+    """Tell whether a product is one of a target's: all its fields must hold."""
+    return (
+        (not target.product_ids or product_id in target.product_ids)
+        and (not target.categories or not facts.categories.isdisjoint(target.categories))
+        and (not target.brands or not facts.brands.isdisjoint(target.brands))
+        and (not target.tags or not facts.tags.isdisjoint(target.tags))
+    )
+
+
+class Plan:
+    """The actions of the Controls that apply, by kind, in the order in which the Controls were made."""
+
+    def __init__(self, controls: Iterable[Control], catalogue: Catalogue) -> None:
+        self.controls = tuple(controls)
+        self._catalogue = catalogue
+        self._position = catalogue.position
+        self._verdicts: dict[str, Verdict] = {}
+        effects = {each.id: Effect(each.id, each.content.title, each.action.type) for each in self.controls}
+        of_type: defaultdict[ActionType, list[Control]] = defaultdict(list)
+        for control in self.controls:
+            of_type[control.action.type].append(control)
+        self._excluding = of_type[ActionType.EXCLUDE]
+        self._filtering = of_type[ActionType.FILTER]
+        self._moving = sorted(
+            (*of_type[ActionType.BOOST], *of_type[ActionType.BURY]), key=lambda each: (each.create_time, each.id)
+        )
+        self._capping = of_type[ActionType.CAP]
+        self._effects = effects
+        self._excluded = _Targets([each.action.target for each in self._excluding])
+        self._filtered = [each.action.target for each in self._filtering]
+        self._moved = _Targets([each.action.target for each in self._moving])
+        self._capped = _Targets([each.action.target for each in self._capping])
+        self.maxima = tuple(each.action.maximum for each in self._capping)
+        self.pins = tuple(
+            PinRule(pin, effects[control.id]) for control in of_type[ActionType.PIN] for pin in control.action.pins
+        )
+        self.synonyms = tuple(of_type[ActionType.SYNONYMS])
+        self.redirects = tuple(of_type[ActionType.REDIRECT])
+        self.is_selective = bool(self._excluding or self._filtering)
+        self.is_ranking = bool(self._moving or self._capping)
+
+    def __bool__(self) -> bool:
+        return bool(self.controls)
+
+    @property
+    def exclusions(self) -> tuple[Target, ...]:
+        """What must not be shown."""
+        return tuple(each.action.target for each in self._excluding)
+
+    @property
+    def filters(self) -> tuple[Target, ...]:
+        """What alone may be shown: a product must be one of each."""
+        return tuple(self._filtered)
+
+    def freshen(self) -> None:
+        """Forget what was found of products that changed since; call it once before a request."""
+        position = self._catalogue.position
+        if position == self._position:
+            return
+        changed = self._catalogue.follow(self._position)
+        self._position = position
+        if changed is None or len(self._verdicts) > VERDICTS_LIMIT:
+            self._verdicts.clear()
+            return
+        for product_id in changed:
+            self._verdicts.pop(product_id, None)
+
+    def verdict(self, product_id: str) -> Verdict:
+        """Return what the plan says of a product."""
+        known = self._verdicts.get(product_id)
+        if known is None:
+            known = self._verdicts[product_id] = self._judged(product_id)
+        return known
+
+    def allows(self, product_id: str) -> bool:
+        """Tell whether a product may be shown: not excluded, and one of what every filter asks for."""
+        return self.verdict(product_id).allowed
+
+    def _judged(self, product_id: str) -> Verdict:
+        facts = self._catalogue.facts(product_id) or ProductFacts(sellable=False)
+        refusals = [self._effects[self._excluding[number].id] for number in self._excluded.of(product_id, facts)]
+        refusals += [
+            self._effects[control.id]
+            for control, target in zip(self._filtering, self._filtered, strict=True)
+            if not is_in(target, product_id, facts)
+        ]
+        factor, effects = 1.0, []
+        for number in self._moved.of(product_id, facts):
+            control = self._moving[number]
+            strength = control.action.strength + 1
+            factor *= 1 / strength if control.action.type is ActionType.BOOST else strength
+            effects.append(self._effects[control.id])
+        caps = []
+        for number in self._capped.of(product_id, facts):
+            caps += [(number, name) for name in _counted(self._capping[number], facts)]
+            effects.append(self._effects[self._capping[number].id])
+        if not refusals and not effects:
+            return PLAIN
+        return Verdict(not refusals, factor, tuple(caps), tuple(effects), tuple(refusals))
+
+
+def _counted(control: Control, facts: ProductFacts) -> tuple[str, ...]:
+    match control.action.per:
+        case CapPer.BRAND:
+            return tuple(sorted(facts.brands))
+        case CapPer.CATEGORY:
+            return (facts.leaf,) if facts.leaf else ()
+        case _:
+            return ("",)
