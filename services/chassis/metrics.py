@@ -122,6 +122,12 @@ CHASSIS_METRICS: tuple[Metric, ...] = (
         ("background_job",),  # "job" is what a scraper calls its targets
     ),
     Metric(
+        "zhike_erasure_refused_total",
+        MetricKind.COUNTER,
+        "What was refused because its person was erased, by the door at which it came.",
+        ("door",),
+    ),
+    Metric(
         "zhike_operations_total",
         MetricKind.COUNTER,
         "Long-running operations that ended.",

@@ -59,7 +59,12 @@ from google.longrunning import operations_pb2_grpc
 from grpc_health.v1 import health_pb2_grpc
 from grpc_health.v1._async import HealthServicer
 from prometheus_client import CollectorRegistry
-from zhike.chassis.v1 import call_stream_service_pb2_grpc, event_log_service_pb2_grpc, system_service_pb2_grpc
+from zhike.chassis.v1 import (
+    call_stream_service_pb2_grpc,
+    erasure_service_pb2_grpc,
+    event_log_service_pb2_grpc,
+    system_service_pb2_grpc,
+)
 
 from services.chassis.adapters import Adapters, open_adapters
 from services.chassis.artifacts.manifest import Manifests
@@ -68,7 +73,11 @@ from services.chassis.callstream.servicer import CallStreamServicer, StreamedMet
 from services.chassis.clients import TRANSPORT_OPTIONS, Clients
 from services.chassis.clock import Clock, SystemClock
 from services.chassis.documents.measured import STORE_METRICS, MeasuredDocuments
-from services.chassis.documents.port import DocumentStore
+from services.chassis.erasure.owner import ErasureOwner, Owned
+from services.chassis.erasure.policies import ErasureParts
+from services.chassis.erasure.servicer import ErasureServicer
+from services.chassis.erasure.suppression import REFRESH_INTERVAL_S as SUPPRESSION_REFRESH_INTERVAL_S
+from services.chassis.erasure.suppression import Suppression
 from services.chassis.errors import ErrorKind, ZhikeError
 from services.chassis.eventlog.documents_log import DocumentsLog
 from services.chassis.eventlog.metrics import EVENTLOG_METRICS
@@ -124,7 +133,7 @@ class Runtime(Generic[SettingsT]):
     clock: Clock
     chance: Random
     instance: str  # names this process; new with every start
-    documents: DocumentStore
+    documents: MeasuredDocuments
     artifacts: ArtifactStore
     manifests: Manifests
     leases: Leases
@@ -133,6 +142,7 @@ class Runtime(Generic[SettingsT]):
     clients: Clients
     operations: Operations
     idempotency: IdempotentCreates
+    suppression: Suppression
     logs: dict[str, DocumentsLog] = field(default_factory=dict)
 
     @property
@@ -173,6 +183,7 @@ class Service:
     named_blobs: Sequence[Callable[[], Awaitable[frozenset[str]]]] = ()  # blobs that no manifest names and it needs
     rebuilds: Mapping[str, Worker] = field(default_factory=dict)  # projection -> what rebuilds it
     facts: Callable[[], Awaitable[Mapping[str, object]]] | None = None  # shown to an operator
+    erasure: ErasureParts = field(default_factory=ErasureParts)  # how persons leave what the service keeps
 
 
 Build = Callable[[Runtime[SettingsT]], Awaitable[Service]]
@@ -260,7 +271,13 @@ async def running(
         stack.push_async_callback(adapters.close)
         runtime = _runtime(name, settings, adapters, metrics, clock=clock or SystemClock(), chance=chance or Random())
         stack.push_async_callback(runtime.clients.close)
-        for each in (runtime.manifests, runtime.leases, runtime.idempotency, runtime.operations):
+        for each in (
+            runtime.manifests,
+            runtime.leases,
+            runtime.idempotency,
+            runtime.operations,
+            runtime.suppression,
+        ):
             await each.open()
         stack.push_async_callback(_close_logs, runtime)
         service = await build(runtime)
@@ -296,6 +313,7 @@ def _runtime(
 ) -> Runtime[SettingsT]:
     standings = Standings(metrics)
     documents, artifacts = MeasuredDocuments(adapters.documents, metrics, standings), adapters.artifacts
+    suppression = Suppression(documents, clock, metrics)
     instance = f"{name}-{SystemRandom().getrandbits(64):016x}"
     leases = Leases(
         documents,
@@ -322,6 +340,7 @@ def _runtime(
         clients=Clients(settings, metrics, chance=chance),
         operations=Operations(name, documents, artifacts, leases, clock=clock, metrics=metrics, instance=instance),
         idempotency=IdempotentCreates(documents),
+        suppression=suppression,
     )
 
 
@@ -345,7 +364,10 @@ async def _serve(stack: AsyncExitStack, runtime: Runtime[SettingsT], service: Se
     health_pb2_grpc.add_HealthServicer_to_server(health_servicer, server)
     readiness = Readiness(health_servicer, metrics, runtime.standings, runtime.clock)
     await readiness.show()
-    for add, servicer in (*service.servicers, *_own_servicers(runtime, service, readiness, jobs)):
+    erasing = await _erasing(runtime, service)
+    stack.push_async_callback(erasing.close)
+    own = _own_servicers(runtime, service, readiness, jobs, erasing)
+    for add, servicer in (*service.servicers, *own):
         add(servicer, streamed)
     port = _bind(server, settings)
     await server.start()
@@ -369,8 +391,25 @@ async def _serve(stack: AsyncExitStack, runtime: Runtime[SettingsT], service: Se
     return Running(runtime, port, metrics_port, become_ready)
 
 
+async def _erasing(runtime: Runtime[Any], service: Service) -> ErasureServicer:
+    owned = Owned(
+        runtime.name,
+        runtime.documents,
+        runtime.documents.declared,
+        runtime.logs,
+        runtime.artifacts,
+        runtime.manifests,
+        runtime.operations,
+        rebuild_kind,
+        runtime.clock,
+    )
+    owner = ErasureOwner(owned, runtime.suppression, service.erasure)
+    await owner.open()
+    return ErasureServicer(owner)
+
+
 def _own_servicers(
-    runtime: Runtime[Any], service: Service, readiness: Readiness, jobs: JobRunner
+    runtime: Runtime[Any], service: Service, readiness: Readiness, jobs: JobRunner, erasing: ErasureServicer
 ) -> Sequence[tuple[Callable[..., None], object]]:
     """What every service serves besides its own."""
     system = SystemServicer(
@@ -388,6 +427,7 @@ def _own_servicers(
         (operations_pb2_grpc.add_OperationsServicer_to_server, OperationsServicer(runtime.operations, runtime.name)),
         (system_service_pb2_grpc.add_SystemServiceServicer_to_server, system),
         (event_log_service_pb2_grpc.add_EventLogServiceServicer_to_server, EventLogServicer(runtime.logs)),
+        (erasure_service_pb2_grpc.add_ErasureServiceServicer_to_server, erasing),
     )
 
 
@@ -406,6 +446,8 @@ def _own_jobs(runtime: Runtime[Any], service: Service) -> Sequence[Job]:
 
     own = [Job("housekeeping", keep_house, JobKind.SINGLETON, every_s=HOUSEKEEPING_INTERVAL_S)]
     if not runtime.settings.embedded:  # an embedded process has no other replica that could die beside it
+        refuse = runtime.suppression.refresh
+        own.append(Job("erased-names", refuse, JobKind.PER_REPLICA, every_s=SUPPRESSION_REFRESH_INTERVAL_S))
         recover = runtime.operations.recover
         own.append(Job("operations-recovery", recover, JobKind.PER_REPLICA, every_s=RECOVERY_INTERVAL_S))
     return own

@@ -1,12 +1,20 @@
 """Puts knowledge together and runs it."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
-from zhike.knowledge.v1 import customer_service_pb2_grpc, user_event_service_pb2_grpc
+from zhike.knowledge.v1 import (
+    case_service_pb2_grpc,
+    customer_service_pb2_grpc,
+    privacy_service_pb2_grpc,
+    user_event_service_pb2_grpc,
+)
 
+from services.chassis.erasure.policies import ErasureParts, delete, keep
+from services.chassis.erasure.subjects import Subject
 from services.chassis.eventlog.generations import Generations
 from services.chassis.eventlog.port import EventSource
 from services.chassis.eventlog.rebuild import REFRESH_INTERVAL_S, Build, RebuildableProjection
@@ -23,6 +31,8 @@ from services.knowledge.domain.identity import IdentityRules
 from services.knowledge.domain.import_plan import CUSTOMERS as IMPORT_CUSTOMERS
 from services.knowledge.domain.import_plan import EVENTS, check_plan
 from services.knowledge.jobs.classing import ClassJob
+from services.knowledge.jobs.desk import ServiceDesk
+from services.knowledge.jobs.erasing import RemoteServices
 from services.knowledge.jobs.importing import Importing
 from services.knowledge.jobs.projecting import (
     build_own_label,
@@ -32,19 +42,45 @@ from services.knowledge.jobs.projecting import (
     shopping_generations,
     stated_generations,
 )
+from services.knowledge.servicer.cases import CaseServicer
 from services.knowledge.servicer.customers import CustomerServicer
+from services.knowledge.servicer.privacy import PrivacyServicer
 from services.knowledge.servicer.user_events import UserEventServicer
 from services.knowledge.settings import KnowledgeSettings
+from services.knowledge.store.cases import CASES, erased_with_customer
 from services.knowledge.store.class_basis import ClassStore
-from services.knowledge.store.collections import CUSTOMER_CLAIMS, CUSTOMERS, PRODUCTS, USER_EVENTS
+from services.knowledge.store.collections import (
+    ACTIVITY,
+    CUSTOMER_CLAIMS,
+    CUSTOMERS,
+    ORDERS,
+    PRODUCTS,
+    STATEMENTS,
+    USER_EVENTS,
+)
 from services.knowledge.store.customers import CustomerStore
+from services.knowledge.store.erasures import ERASURES, ErasureStore
+from services.knowledge.store.exports import EXPORTS, ExportStore
+from services.knowledge.store.names import NAMES, NameStore, name_generations, names_projection
 from services.knowledge.store.resolutions import ResolutionStore
 from services.knowledge.usecases.announcing import Announcer, announce_by_new_rules, announce_everyone
+from services.knowledge.usecases.cases import exported_cases
 from services.knowledge.usecases.customers import CustomerReading
+from services.knowledge.usecases.erasing import Erasing, carry_out_erasures
+from services.knowledge.usecases.exporting import (
+    EXPORT_KIND,
+    Exporting,
+    expire_exports,
+    profiles_of,
+    run_export,
+)
 from services.knowledge.usecases.statements import Writing
+from services.knowledge.wire.privacy import profiles_json
 
 SERVICE = "knowledge"
 STAGING = "services.knowledge.jobs.staging"
+ERASURES_INTERVAL_S = 0.5  # between looks for who waits to be erased
+EXPIRY_INTERVAL_S = 60.0
 PENDING_INTERVAL_S = 2.0  # between looks for what was saved and not announced; nearly always nothing
 METRICS = (
     Metric("zhike_knowledge_events_total", MetricKind.COUNTER, "User events by verdict.", ("verdict",)),
@@ -63,11 +99,13 @@ class Parts:
     events: RebuildableProjection
     claims: RebuildableProjection
     products: RebuildableProjection
+    called: RebuildableProjection
+    names: NameStore
 
     @property
     def followed(self) -> tuple[RebuildableProjection, ...]:
         """Return the projections of all logs."""
-        return (self.events, self.claims, self.products)
+        return (self.events, self.claims, self.products, self.called)
 
     async def open(self) -> None:
         """Declare every collection."""
@@ -87,6 +125,8 @@ async def build(runtime: Runtime[KnowledgeSettings]) -> Service:
     runtime.metrics.declare(METRICS)
     parts = make_parts(runtime)
     await parts.open()
+    desk = ServiceDesk(runtime, parts.customers)
+    await desk.open()
     reading = CustomerReading(parts.customers, parts.classes, settings.zone)
     writing = Writing(
         reading,
@@ -94,35 +134,103 @@ async def build(runtime: Runtime[KnowledgeSettings]) -> Service:
         runtime.clock,
         new_id=lambda: f"{runtime.chance.getrandbits(96):024x}",
         read_back=parts.claims.caught_up,
+        suppression=runtime.suppression,
     )
+    erasing, exporting = await privacy_of(runtime, parts, reading)
     uploads = Uploads(SERVICE, runtime.artifacts, runtime.operations, check_plan)
-    intake = UserEventServicer(runtime.event_log(USER_EVENTS), runtime.clock, runtime.metrics, uploads)
+    intake = UserEventServicer(
+        runtime.event_log(USER_EVENTS), runtime.clock, runtime.metrics, uploads, runtime.suppression
+    )
     register_imports(runtime, parts)
     return Service(
         servicers=[
             (user_event_service_pb2_grpc.add_UserEventServiceServicer_to_server, intake),
             (
                 customer_service_pb2_grpc.add_CustomerServiceServicer_to_server,
-                CustomerServicer(reading, writing, uploads),
+                CustomerServicer(reading, writing, uploads, parts.names),
             ),
+            (
+                privacy_service_pb2_grpc.add_PrivacyServiceServicer_to_server,
+                PrivacyServicer(erasing, exporting, SERVICE),
+            ),
+            (case_service_pb2_grpc.add_CaseServiceServicer_to_server, CaseServicer(desk.cases)),
         ],
-        jobs=jobs_of(runtime, parts),
+        jobs=[
+            *jobs_of(runtime, parts),
+            *desk.jobs(),
+            Job("erasures", partial(carry_out_erasures, erasing), every_s=ERASURES_INTERVAL_S),
+            Job("export-expiry", partial(expire_exports, exporting), every_s=EXPIRY_INTERVAL_S),
+        ],
         ready=[parts.claims.caught_up],
         readers=lambda: [log for projection in parts.followed for log in projection.logs],
         rebuilds={
             parts.events.name: _then(parts.events, parts.announce_everyone),
             parts.claims.name: _then(parts.claims, parts.announce_everyone),
             parts.products.name: parts.products.rebuild,
+            parts.called.name: parts.called.rebuild,
         },
-        facts=parts.customers.sizes,
+        facts=partial(_facts, parts, desk),
+        named_blobs=[exporting.exports.named_blobs],
+        erasure=erasure_parts(parts, reading, desk),
     )
+
+
+async def privacy_of(
+    runtime: Runtime[KnowledgeSettings], parts: Parts, reading: CustomerReading
+) -> tuple[Erasing, Exporting]:
+    """Make what erases and exports persons, over all services."""
+    erasures, exports = ErasureStore(runtime.documents), ExportStore(runtime.documents)
+    await erasures.declare()
+    await exports.declare()
+    services = RemoteServices(runtime.clients)
+
+    async def read_back() -> None:
+        await asyncio.gather(parts.claims.caught_up(), parts.events.caught_up())
+
+    exporting = Exporting(
+        reading, exports, runtime.operations, runtime.artifacts, services, runtime.suppression, runtime.clock
+    )
+    runtime.operations.register(EXPORT_KIND, partial(run_export, exporting), repeatable=True)
+    erasing = Erasing(
+        parts.customers,
+        erasures,
+        runtime.suppression,
+        services,
+        runtime.clock,
+        new_id=lambda: f"{runtime.chance.getrandbits(96):024x}",
+        read_back=read_back,
+    )
+    return erasing, exporting
+
+
+def erasure_parts(parts: Parts, reading: CustomerReading, desk: ServiceDesk) -> ErasureParts:
+    """Return how persons leave what knowledge keeps, and what it shows them of themselves."""
+
+    async def profile(subject: Subject) -> Mapping[str, Any]:
+        return profiles_json(await profiles_of(reading, subject))
+
+    return ErasureParts(
+        projections={
+            parts.events.name: [log.name for log in parts.events.sources],
+            parts.claims.name: [log.name for log in parts.claims.sources],
+            parts.called.name: [log.name for log in parts.called.sources],
+        },
+        documents={EXPORTS.name: delete, ERASURES.name: keep, CASES.name: erased_with_customer},
+        rebuilt=(ORDERS, ACTIVITY, STATEMENTS, NAMES),
+        export={"profile": profile, "cases": partial(exported_cases, desk.cases)},
+    )
+
+
+async def _facts(parts: Parts, desk: ServiceDesk) -> Mapping[str, object]:
+    """Say how much there is, for an operator."""
+    return {**await parts.customers.sizes(), **await desk.facts()}
 
 
 def make_parts(runtime: Runtime[KnowledgeSettings]) -> Parts:
     """Make stores, announcer and the projections that feed them."""
     documents = runtime.documents
     shopping, stated = shopping_generations(documents), stated_generations(documents)
-    own_label = own_label_generations(documents)
+    own_label, called = own_label_generations(documents), name_generations(documents)
     customers = CustomerStore(
         documents, identity_rules(runtime.settings), shopping=shopping, statements=stated, own_label=own_label
     )
@@ -147,6 +255,8 @@ def make_parts(runtime: Runtime[KnowledgeSettings]) -> Parts:
         ),
         claims=follow(stated, build_statements(documents, stated, announcer), runtime.event_log(CUSTOMER_CLAIMS)),
         products=follow(own_label, build_own_label(documents), runtime.source(PRODUCTS, "search")),
+        called=follow(called, partial(names_projection, documents), runtime.event_log(CUSTOMER_CLAIMS)),
+        names=NameStore(documents, called),
     )
 
 
@@ -196,6 +306,7 @@ def register_imports(runtime: Runtime[KnowledgeSettings], parts: Parts) -> None:
         customer_claims=runtime.event_log(CUSTOMER_CLAIMS),
         customers=parts.customers,
         read_back=read_back,
+        suppression=runtime.suppression,
     )
     for kind in (IMPORT_CUSTOMERS, EVENTS):
         runtime.operations.register(f"import-{kind}", importing.worker(kind), repeatable=True)

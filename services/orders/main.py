@@ -10,6 +10,7 @@ from zhike.orders.v1 import (
     promise_service_pb2_grpc,
 )
 
+from services.chassis.erasure.policies import ErasureParts, delete
 from services.chassis.eventlog.generations import Generations
 from services.chassis.eventlog.port import EventSource
 from services.chassis.eventlog.rebuild import REFRESH_INTERVAL_S, Build, RebuildableProjection
@@ -20,6 +21,7 @@ from services.kits.imports.running import ImportParts
 from services.kits.imports.servicer import Uploads
 from services.kits.imports.staging_process import stage_in_process
 from services.kits.purchases import ORDER_EVENTS
+from services.kits.webhooks.delivery_store import DELIVERIES
 from services.kits.webhooks.webhooks import Webhooks
 from services.orders.domain.carrier_connections import connections_of
 from services.orders.domain.carriers import own_carrier_words
@@ -42,6 +44,9 @@ from services.orders.servicer.imports import OrderImportServicer
 from services.orders.servicer.orders import OrderServicer
 from services.orders.servicer.promises import PromiseServicer
 from services.orders.settings import OrdersSettings
+from services.orders.store.collections import ORDERS as ORDER_FACTS
+from services.orders.store.collections import PARCELS
+from services.orders.store.erasing import OrderEventsPolicy
 from services.orders.store.looks import LookStore
 from services.orders.store.orders import OrderStore
 from services.orders.store.products import LOG, OWNER, ProductCopies, product_generations, product_projection
@@ -84,7 +89,7 @@ class Orders:
         self.products = self._projection(
             product_copy, runtime.source(LOG, OWNER), partial(product_projection, documents, catalog)
         )
-        self.reading, self.writing = Reading(self.orders), Writing(self.log, self.orders)
+        self.reading, self.writing = Reading(self.orders), Writing(self.log, self.orders, runtime.suppression)
         foresight = Foresight(catalog, settings.work_places(), LeadTimes(assumed))
         copies = ProductCopies(documents, product_copy)
         self.promises = Promises(self.orders, copies, self.writing, foresight, clock)
@@ -146,7 +151,9 @@ class Orders:
 
     def _imports(self) -> OrderImportServicer:
         runtime = self.runtime
-        importing = Importing(import_parts(runtime), self.log, self.orders, self.projection.caught_up)
+        importing = Importing(
+            import_parts(runtime), self.log, self.orders, self.projection.caught_up, runtime.suppression
+        )
         runtime.operations.register(f"import-{ORDERS}", importing.run_import, repeatable=True)
         return OrderImportServicer(Uploads(SERVICE, runtime.artifacts, runtime.operations, check_plan))
 
@@ -169,6 +176,12 @@ async def build(runtime: Runtime[OrdersSettings]) -> Service:
         readers=lambda: (*orders.projection.logs, *orders.products.logs, orders.telling.reader),
         rebuilds={orders.projection.name: orders.projection.rebuild, orders.products.name: orders.products.rebuild},
         facts=orders.orders.sizes,
+        erasure=ErasureParts(
+            projections={orders.projection.name: [ORDER_EVENTS]},
+            logs={ORDER_EVENTS: OrderEventsPolicy},
+            documents={DELIVERIES.name: delete},
+            rebuilt=(ORDER_FACTS, PARCELS),
+        ),
     )
 
 

@@ -5,11 +5,13 @@ import secrets
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any, TypeVar
 
 from threadpoolctl import threadpool_limits
 from zhike.recommendation.v1 import model_service_pb2_grpc, prediction_service_pb2_grpc, scene_service_pb2_grpc
 
+from services.chassis.erasure.policies import ErasureParts
 from services.chassis.eventlog.snapshots import ReplicaState, State
 from services.chassis.jobs import Job, JobKind
 from services.chassis.server import Runtime, Service, run_service
@@ -24,10 +26,12 @@ from services.recommendation.jobs.model_numbers import NUMBERS_INTERVAL_S, Model
 from services.recommendation.jobs.regular_training import RegularTraining
 from services.recommendation.jobs.scorer import Scorer, ScorerOptions
 from services.recommendation.jobs.trainer import Command, Trainer, TrainerOptions
-from services.recommendation.servicer.predictions import SCORE_KIND, TRAIN_KIND, ModelServicer, PredictionServicer
+from services.recommendation.servicer.models import SCORE_KIND, TRAIN_KIND, ModelServicer
+from services.recommendation.servicer.predictions import PredictionServicer
 from services.recommendation.servicer.scenes import SceneServicer
 from services.recommendation.settings import RecommendationSettings
 from services.recommendation.store import ledger, people, shelf
+from services.recommendation.store.exported import exported_interactions
 from services.recommendation.store.models import ModelStore
 from services.recommendation.store.scenes import SceneStore
 from services.recommendation.store.scores import ShardStore
@@ -84,16 +88,7 @@ async def build_with(runtime: Runtime[Settings], *, command: Command | None) -> 
     in_force = ModelInForce(models, runtime.artifacts, world, profiles)
     board = BoardKeeper(world, clock)
     cluster = ClusterNumbers(runtime.metrics, runtime.standings)
-    trainer = Trainer(
-        world,
-        models,
-        in_force,
-        runtime.artifacts,
-        trained_through=copies.interactions.trained_through,
-        clock=clock,
-        command=command or TrainerOptions(settings.train_workers, settings.ray_address).command,
-        numbers=cluster,
-    )
+    trainer = _trainer(runtime, world, models, in_force, copies=copies, cluster=cluster, command=command)
     runtime.operations.register(TRAIN_KIND, trainer.train, repeatable=True)
     consent = ConsentRules(
         default_consent=settings.consents_by_default,
@@ -139,6 +134,37 @@ async def build_with(runtime: Runtime[Settings], *, command: Command | None) -> 
         rebuilds={copy.name: copy.rebuild for copy in copies.all()},
         named_blobs=[models.named_blobs, shards.named_blobs, scenes.named_blobs],
         facts=lambda: _facts(world, cluster),
+        erasure=ErasureParts(
+            projections={
+                copies.interactions.name: [name for name, _ in ledger.LOGS],
+                copies.people.name: [people.LOG],
+            },
+            states=[copies.interactions.name, copies.people.name],
+            export={"interactions": partial(exported_interactions, world)},
+        ),
+    )
+
+
+def _trainer(
+    runtime: Runtime[Settings],
+    world: World,
+    models: ModelStore,
+    in_force: ModelInForce,
+    *,
+    copies: Copies,
+    cluster: ClusterNumbers,
+    command: Command | None,
+) -> Trainer:
+    settings = runtime.settings
+    return Trainer(
+        world,
+        models,
+        in_force,
+        runtime.artifacts,
+        trained_through=copies.interactions.trained_through,
+        clock=runtime.clock,
+        command=command or TrainerOptions(settings.train_workers, settings.ray_address).command,
+        numbers=cluster,
     )
 
 

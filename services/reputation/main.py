@@ -10,12 +10,14 @@ from zhike.reputation.v1 import (
     tone_service_pb2_grpc,
 )
 
+from services.chassis.erasure.policies import ErasureParts, delete
 from services.chassis.eventlog.documents_log import DocumentsLog
 from services.chassis.eventlog.rebuild import RebuildableProjection
 from services.chassis.jobs import Job, JobKind
 from services.chassis.server import Runtime, Service, run_service
 from services.kits.outbound.allowed_hosts import allowed_hosts
 from services.kits.outbound.guard import OutboundGuard
+from services.kits.webhooks.delivery_store import DELIVERIES
 from services.reputation.domain.aspects import aspect_of
 from services.reputation.domain.hearing import Ear, Mention, ToneOf
 from services.reputation.jobs.alerting import Alerting
@@ -30,7 +32,16 @@ from services.reputation.servicer.mentions import IMPORT_KIND, MENTION_METRICS, 
 from services.reputation.servicer.sources import SourceServicer
 from services.reputation.servicer.tone import TRAIN_KIND, ToneServicer
 from services.reputation.settings import ReputationSettings
-from services.reputation.store.collections import MENTIONS_LOG, PRODUCTS_LOG
+from services.reputation.store.collections import (
+    CLUSTER_KEYS,
+    CLUSTERS,
+    COUNTERS,
+    MENTION_PLACES,
+    MENTIONS,
+    MENTIONS_LOG,
+    PRODUCTS_LOG,
+)
+from services.reputation.store.erasing import author_names
 from services.reputation.store.hearing import hearing_generations
 from services.reputation.store.lexicon import LivingLexicon, build_names, names_generations
 from services.reputation.store.mentions import MentionStore
@@ -108,10 +119,13 @@ async def build(runtime: Runtime[ReputationSettings]) -> Service:
         operations=runtime.operations,
         clock=runtime.clock,
         metrics=runtime.metrics,
+        suppression=runtime.suppression,
     )
     trainer = ToneTrainer(models, tone, runtime.artifacts, runtime.clock)
     runtime.operations.register(TRAIN_KIND, trainer.train, repeatable=True)
-    runtime.operations.register(IMPORT_KIND, MentionImport(runtime.artifacts, log, runtime.clock).run, repeatable=True)
+    runtime.operations.register(
+        IMPORT_KIND, MentionImport(runtime.artifacts, log, runtime.clock, runtime.suppression).run, repeatable=True
+    )
     return Service(
         servicers=[
             (mention_service_pb2_grpc.add_MentionServiceServicer_to_server, MentionServicer(ports)),
@@ -135,6 +149,12 @@ async def build(runtime: Runtime[ReputationSettings]) -> Service:
         readers=lambda: [*hearing.followed.logs, *hearing.names.logs, *alerting.readers],
         rebuilds={hearing.followed.name: hearing.followed.rebuild, hearing.names.name: hearing.names.rebuild},
         facts=facts,
+        erasure=ErasureParts(
+            projections={hearing.followed.name: [MENTIONS_LOG]},
+            documents={DELIVERIES.name: delete},
+            rebuilt=(MENTIONS, MENTION_PLACES, CLUSTERS, CLUSTER_KEYS, COUNTERS),
+            also_named=author_names,
+        ),
     )
 
 

@@ -8,6 +8,7 @@ from typing import Final
 from zhike.search.v1 import product_service_pb2_grpc, query_insight_service_pb2_grpc, search_service_pb2_grpc
 
 from services.chassis.adapters import open_search_index
+from services.chassis.erasure.policies import ErasureParts
 from services.chassis.eventlog.applier import Projection
 from services.chassis.eventlog.cursors import Cursors, DocumentCursors, MemoryCursors
 from services.chassis.eventlog.documents_log import DocumentsLog
@@ -72,7 +73,7 @@ class Search:
         runtime.metrics.declare((*SEARCH_METRICS, *INDEX_METRICS))
         self.products_log: DocumentsLog = runtime.event_log(PRODUCTS_LOG)
         self.search_log = SearchLog(
-            runtime.event_log(SEARCHES_LOG), runtime.metrics.counter("zhike_search_log_lost_total")
+            runtime.event_log(SEARCHES_LOG), runtime.metrics.counter("zhike_search_log_lost_total"), runtime.suppression
         )
         self.engine = WatchedIndex(
             open_search_index(settings, runtime.folder / "index", "search", runtime.clock),
@@ -284,6 +285,11 @@ async def build(runtime: Runtime[SearchSettings]) -> Service:
         readers=lambda: (search.index_reader, search.memory_reader, *search.mining.logs),
         rebuilds={"product-index": search.indexer.rebuild, PROJECTION: search.mining.rebuild},
         facts=search.facts,
+        erasure=ErasureParts(
+            projections={PROJECTION: [log.name for log in search.mining.sources]},
+            rebuilt=(MINED, COUNTED_ORDERS),
+            hooks=[search.refresh_suggestions],
+        ),
     )
 
 

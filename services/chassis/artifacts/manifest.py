@@ -115,6 +115,18 @@ class Manifests:
                 return await self.promote(name, manifest.blobs, expected_version=expected_version, metadata=metadata)
         raise ManifestVersionMissingError(f"{name} keeps no version {to_version}", name=name, version=to_version)
 
+    async def forget_history(self, name: str) -> int:
+        """Drop every version but the one in force, and delete what they alone named at once; return how many blobs.
+
+        For an erasure: what held the erased must not wait for the collection of garbage, nor be rolled back to.
+        """
+        before = await self.history(name)
+        if len(before) > 1:
+            await self._change(name, lambda body: {**body, "versions": body["versions"][:1]})
+        kept = await self._named(None)
+        old = {digest for manifest in before[1:] for digest in manifest.blobs.values()} - kept
+        return sum([await self._artifacts.delete(digest) for digest in sorted(old)])
+
     async def collect_garbage(self, also_named: Named | None = None) -> tuple[str, ...]:
         """Delete blobs that nothing has named for UNNAMED_GRACE; return their digests.
 

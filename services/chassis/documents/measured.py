@@ -44,12 +44,18 @@ class MeasuredDocuments:
 
     def __init__(self, documents: DocumentStore, metrics: Metrics, standings: Standings) -> None:
         self._documents, self._standings = documents, standings
+        self._declared: dict[str, Collection] = {}
         self._failures = metrics.counter("zhike_store_failures_total")
         seconds = metrics.histogram("zhike_store_seconds")
         self._observe = {operation: seconds.labels(operation).observe for operation in (*READS, *WRITES)}
 
     async def declare(self, *collections: Collection) -> None:
         await self._documents.declare(*collections)
+        self._declared.update({each.name: each for each in collections})
+
+    def declared(self) -> Sequence[Collection]:
+        """Return every collection that this process declared and did not drop."""
+        return tuple(self._declared.values())
 
     async def get(self, collection: Collection, key: str) -> Document | None:
         return await self._timed("get", self._documents.get(collection, key))
@@ -96,7 +102,11 @@ class MeasuredDocuments:
         return await self._timed("count", self._documents.count(collection, index, equals))
 
     async def drop(self, collection: Collection) -> None:
+        self._declared.pop(collection.name, None)
         await self._documents.drop(collection)
+
+    async def collections(self) -> tuple[Collection, ...]:
+        return await self._documents.collections()
 
     async def truncate_wal(self) -> None:
         await self._documents.truncate_wal()

@@ -15,6 +15,7 @@ from services.chassis.eventlog.backoff import Backoff, is_passing
 from services.chassis.eventlog.dead_letters import DeadLetters
 from services.chassis.eventlog.port import Event
 from services.chassis.eventlog.reader_spans import Links, ReaderSpans
+from services.chassis.eventlog.tombstones import leaves_no_trace
 from services.chassis.metrics import Metrics
 from services.chassis.traces import active_traces
 
@@ -56,7 +57,9 @@ class Applier:
         metrics: Metrics,
         patience: Patience,
         links: Links | None = None,
+        seen: Callable[[Event], Event | None] | None = None,
     ) -> None:
+        self._seen = _as_told if seen is None else seen
         self._projection = projection
         self._dead_letters = dead_letters
         self._rng = rng
@@ -81,6 +84,9 @@ class Applier:
         What was set aside once stays so, also when it is read again by code that could apply it: only its redrive
         counts, or the two together would count twice.
         """
+        events = [told for event in events if (told := self._seen(event)) is not None]
+        if not events:
+            return
         if self._spans is None:
             await self._apply(events)
             return
@@ -172,6 +178,11 @@ class Applier:
         self._retries.inc()
         self._log.warning("trying again", error=type(error).__name__, attempt=attempt)
         await asyncio.sleep(self._patience.away.wait_s(attempt, self._rng))
+
+
+def _as_told(event: Event) -> Event | None:
+    """Return an event as a reader may see it where nobody keeps a list of the erased."""
+    return None if leaves_no_trace(event.type) else event
 
 
 def _is_redrive(event: Event) -> bool:

@@ -15,6 +15,7 @@ import structlog
 
 from services.chassis.clock import Clock
 from services.chassis.documents.port import DocumentStore
+from services.chassis.erasure.suppression import suppression_on
 from services.chassis.errors import ZhikeError
 from services.chassis.eventlog.applier import Applier, Patience, Projection
 from services.chassis.eventlog.backoff import is_passing
@@ -68,6 +69,7 @@ class Reader:
         self._clock = clock
         self._rng = rng
         self._timing = timing or ReaderTiming()
+        suppression = suppression_on(documents)
         self._own_cursors = DocumentCursors(documents, projection.name)
         self._cursors = cursors or self._own_cursors
         self._dead_letters = DeadLetters(documents, clock)
@@ -79,6 +81,7 @@ class Reader:
             metrics=metrics,
             patience=self._timing.patience,
             links=links,
+            seen=None if suppression is None else suppression.seen,
         )
         self._freshness = Freshness(clock)
         self._standing = SavedStanding(source, self._cursors, clock)

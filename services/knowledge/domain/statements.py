@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from itertools import combinations
 from typing import Any, Final
 
+from services.chassis.erasure.subjects import is_erased_name
 from services.chassis.errors import InvalidArgumentError
 from services.kits.text.identifiers import CARD, EMAIL, LOGIN, PHONE, VISITOR, kind_of, parse_identifier
 from services.knowledge.domain.facts import (
@@ -195,6 +196,8 @@ def records_of_event(event_type: str, payload: Mapping[str, Any], time_us: int) 
 
 def _of_claims(payload: Mapping[str, Any], time_us: int) -> Iterable[Record]:
     named = [ClaimedIdentifier(identifier, verified) for identifier, verified in payload["identifiers"]]
+    if not named:  # all of them were erased
+        return
     source, first = payload["source"], named[0].identifier
     for each in named:
         yield empty_record(each.identifier)
@@ -215,6 +218,8 @@ def _of_claims(payload: Mapping[str, Any], time_us: int) -> Iterable[Record]:
 
 
 def _of_join(payload: Mapping[str, Any], time_us: int) -> Iterable[Record]:
+    if len(payload["identifiers"]) != 2:  # one of them was erased
+        return
     one, two = payload["identifiers"]
     yield from _edge(one, two, Link(MANUAL, payload["source"], time_us))
     for identifier, partings in payload["lifted"].items():
@@ -229,6 +234,8 @@ def _of_parting(payload: Mapping[str, Any], _time_us: int) -> Iterable[Record]:
 
 def _of_consent(payload: Mapping[str, Any], time_us: int) -> Iterable[Record]:
     statement = ConsentStatement(payload["state"] == GRANTED, time_us, payload["source"])
+    if is_erased_name(payload["identifier"]):
+        return
     spoken_for = [payload["identifier"]] if statement.granted else [payload["identifier"], *payload["denied_for"]]
     yield from _consent(spoken_for, payload["purpose"], statement)
 

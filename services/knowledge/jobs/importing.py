@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from services.chassis.canonical import fingerprint
+from services.chassis.erasure.suppression import ERASED_MESSAGE, SubjectErasedError, Suppression
 from services.chassis.eventlog.port import EventLog, NewEvent, Verdict, VerdictStatus
 from services.chassis.operation_run import OperationRun, RowError
 from services.kits.imports.running import ImportParts, ImportRun, Items, append_patiently
@@ -31,6 +32,7 @@ class Importing:
     customer_claims: EventLog
     customers: CustomerStore
     read_back: Callable[[], Awaitable[None]]
+    suppression: Suppression | None = None
 
     def worker(self, kind: str) -> Callable[[OperationRun], Awaitable[None]]:
         """Return what runs an import of a kind."""
@@ -57,12 +59,20 @@ class _Import:
             await self._import.carry_out(self._append_events)
 
     async def _append_events(self, items: Items) -> None:
+        items = [item for item in items if self._is_taken(item["rows"], item["event"]["payload"]["identifiers"])]
+        if not items:
+            return
         events = [self._user_event(item["event"]) for item in items]
         verdicts = await append_patiently(self._importing.user_events, events)
         for item, verdict in zip(items, verdicts, strict=True):
             self._count(item["rows"], item["kinds"], verdict)
 
     async def _append_customers(self, items: Items) -> None:
+        items = [
+            item
+            for item in items
+            if self._is_taken([item["row"]], [name for name, _ in item["payload"]["identifiers"]])
+        ]
         fresh = [item for item in items if self._is_first(item["payload"])]
         self._run.progress.duplicate += len(items) - len(fresh)
         await self._read_back_once()
@@ -80,6 +90,16 @@ class _Import:
             verdicts = await append_patiently(self._importing.customer_claims, statements)
             for item, verdict in zip(news, verdicts, strict=True):
                 self._count([item["row"]], {CUSTOMER: 1}, verdict)
+
+    def _is_taken(self, rows: Sequence[int], identifiers: Sequence[str]) -> bool:
+        """Tell whether nobody of these was erased; who was is refused and counted, and the row is not kept."""
+        suppression = self._importing.suppression
+        if suppression is None or not suppression.any_erased(identifiers):
+            return True
+        suppression.count("import", len(rows))
+        for row in rows:
+            self._run.reject(RowError(row, SubjectErasedError.reason, ERASED_MESSAGE, "identifiers"))
+        return False
 
     async def _is_first_met(self, payload: dict[str, Any]) -> bool:
         """Tell whether a row names nobody but one who was never met, and says nothing else."""

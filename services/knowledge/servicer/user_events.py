@@ -9,6 +9,7 @@ from zhike.knowledge.v1 import user_event_service_pb2_grpc
 from zhike.type.v1 import import_pb2
 
 from services.chassis.clock import Clock
+from services.chassis.erasure.suppression import Suppression
 from services.chassis.eventlog.port import EventLog
 from services.chassis.metrics import Metrics
 from services.chassis.traces import current_trace
@@ -26,8 +27,10 @@ DEFAULT_CHANNEL = "web"
 class UserEventServicer(user_event_service_pb2_grpc.UserEventServiceServicer):
     """Intake and its imports."""
 
-    def __init__(self, log: EventLog, clock: Clock, metrics: Metrics, uploads: Uploads) -> None:
-        self._log, self._clock, self._uploads = log, clock, uploads
+    def __init__(
+        self, log: EventLog, clock: Clock, metrics: Metrics, uploads: Uploads, suppression: Suppression | None = None
+    ) -> None:
+        self._log, self._clock, self._uploads, self._suppression = log, clock, uploads, suppression
         self._events = metrics.counter("zhike_knowledge_events_total")
         self._refused = metrics.counter("zhike_knowledge_refused_events_total")
 
@@ -39,7 +42,9 @@ class UserEventServicer(user_event_service_pb2_grpc.UserEventServiceServicer):
             allowed=frozenset(parse_identifier(each) for each in request.only_identifiers) or None,
         )
         writer = Writer(request.owner, request.synthetic, current_trace() or request.trace)
-        verdict = await write_user_events(self._log, read_batch(request.json), rules, writer)
+        verdict = await write_user_events(
+            self._log, read_batch(request.json), rules, writer, suppression=self._suppression
+        )
         self._count(verdict)
         return pb.WriteUserEventsResponse(
             json=verdicts_json(verdict),

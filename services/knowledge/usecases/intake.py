@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from services.chassis.canonical import canonical_json
+from services.chassis.erasure.suppression import ERASED_MESSAGE, SubjectErasedError, Suppression
 from services.chassis.eventlog.port import EventLog, NewEvent, VerdictStatus
 from services.kits.event_forms import EventRefusedError
 from services.knowledge.domain.errors import BatchSizeError
@@ -59,7 +60,12 @@ class Writer:
 
 
 async def write_user_events(
-    log: EventLog, forms: Sequence[UserEventForm | RefusedForm], rules: IntakeRules, writer: Writer
+    log: EventLog,
+    forms: Sequence[UserEventForm | RefusedForm],
+    rules: IntakeRules,
+    writer: Writer,
+    *,
+    suppression: Suppression | None = None,
 ) -> BatchVerdict:
     """Check each, append what can be kept in one go, and tell what became of each. Raises BatchSizeError."""
     if not 1 <= len(forms) <= MAX_BATCH_EVENTS:
@@ -76,6 +82,7 @@ async def write_user_events(
         try:
             event = check_event(form, rules)
             check_weight(event)
+            check_not_erased(event, suppression)
         except EventRefusedError as error:
             items[place] = ItemVerdict(form.id, REJECTED, error)
         else:
@@ -92,6 +99,13 @@ def check_weight(event: CheckedEvent) -> None:
     products = event.payload.get("products", ())
     if len(products) > _WEIGHED_PRODUCTS and len(canonical_json(event.payload)) > MAX_EVENT_BYTES:
         raise EventRefusedError("EVENT_TOO_LARGE", f"an event takes at most {MAX_EVENT_BYTES} bytes", field="products")
+
+
+def check_not_erased(event: CheckedEvent, suppression: Suppression | None) -> None:
+    """Raise EventRefusedError for an event of a person who was erased."""
+    if suppression is not None and suppression.any_erased((event.subject, *event.payload["identifiers"])):
+        suppression.count("user-events")
+        raise EventRefusedError(SubjectErasedError.reason, ERASED_MESSAGE, field="identifiers")
 
 
 def _new_event(event: CheckedEvent, writer: Writer) -> NewEvent:

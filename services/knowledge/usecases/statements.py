@@ -10,7 +10,9 @@ from typing import Any, Final
 
 from services.chassis.canonical import fingerprint
 from services.chassis.clock import Clock
+from services.chassis.erasure.suppression import SubjectErasedError, Suppression
 from services.chassis.eventlog.port import EventLog, NewEvent, VerdictStatus
+from services.chassis.eventlog.tombstones import leaves_no_trace
 from services.kits.text.identifiers import by_strength, parse_identifier
 from services.knowledge.domain.errors import (
     MergeRefusedError,
@@ -31,6 +33,7 @@ from services.knowledge.domain.statements import (
     ClaimsStatement,
     checked_purpose,
     checked_text,
+    records_of_event,
 )
 from services.knowledge.store.customers import Closure
 from services.knowledge.usecases.customers import CustomerReading, get_customer, identifier_named, profile_of
@@ -50,6 +53,7 @@ class Writing:
     clock: Clock
     new_id: Callable[[], str]
     read_back: Callable[[], Awaitable[None]]
+    suppression: Suppression | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,6 +182,9 @@ async def _append(
     """Append one statement and wait until it can be read; return the payload that the log holds under its id."""
     if len(request.request_id) > MAX_REQUEST_ID_CHARACTERS:
         raise RequestIdReusedError(f"a request id has at most {MAX_REQUEST_ID_CHARACTERS} characters")
+    if writing.suppression is not None:
+        named = {subject, *records_of_event(event_type, payload, 0)}
+        writing.suppression.check(named, where="customer-claims")
     event = NewEvent(
         client_event_id=f"{event_type}/{request.request_id or writing.new_id()}",
         owner=request.owner,
@@ -192,6 +199,8 @@ async def _append(
     stored = payload
     if verdict.status is not VerdictStatus.STORED:
         (known,) = await writing.log.read(verdict.partition, after=verdict.seq - 1, limit=1)
+        if leaves_no_trace(known.type):
+            raise SubjectErasedError
         if known.payload[ASKED] != payload[ASKED]:
             raise RequestIdReusedError("this request id came with another request before")
         stored = known.payload

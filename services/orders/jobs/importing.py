@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from services.chassis.erasure.suppression import ERASED_MESSAGE, SubjectErasedError, Suppression
 from services.chassis.eventlog.port import EventLog, NewEvent, Verdict, VerdictStatus
 from services.chassis.operation_run import OperationRun, RowError
 from services.kits.imports.running import ImportParts, ImportRun, Items, append_patiently
@@ -29,6 +30,7 @@ class Importing:
     log: EventLog
     orders: OrderStore
     read_back: Callable[[], Awaitable[None]]
+    suppression: Suppression | None = None
 
     async def run_import(self, run: OperationRun) -> None:
         """Do the work of an import operation."""
@@ -51,8 +53,18 @@ class _Import:
         if not self._is_current:
             await self._importing.read_back()
             self._is_current = True
+        items = [item for item in items if self._is_taken(item)]
         known = await self._importing.orders.get_many([item["payload"]["order"]["id"] for item in items])
         return [item for item in items if self._is_to_tell(item, known.get(item["payload"]["order"]["id"]))]
+
+    def _is_taken(self, item: dict[str, Any]) -> bool:
+        """Tell whether nobody was erased whose order it is."""
+        suppression = self._importing.suppression
+        if suppression is None or not suppression.any_erased(item["payload"].get("identifiers") or ()):
+            return True
+        suppression.count("import", len(item["rows"]))
+        self._refuse(item["rows"], SubjectErasedError.reason, ERASED_MESSAGE, "identifiers")
+        return False
 
     def _is_to_tell(self, item: dict[str, Any], stored: StoredOrder | None) -> bool:
         if stored is None:

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final
 
+from services.chassis.erasure.suppression import ERASED_MESSAGE, SubjectErasedError, Suppression
 from services.chassis.eventlog.port import EventLog, NewEvent, Verdict, VerdictStatus
 from services.kits.event_forms import EventRefusedError
 from services.orders.domain.errors import BatchSizeError
@@ -76,8 +77,8 @@ class _Taken:
 class Writing:
     """Appends facts, and tells what is known to be odd about them now."""
 
-    def __init__(self, log: EventLog, orders: OrderStore) -> None:
-        self._log, self._orders = log, orders
+    def __init__(self, log: EventLog, orders: OrderStore, suppression: Suppression | None = None) -> None:
+        self._log, self._orders, self._suppression = log, orders, suppression
 
     async def write(self, forms: Sequence[EventForm | RefusedForm], rules: IntakeRules, writer: Writer) -> BatchVerdict:
         """Check each, append what can be kept in one go, and tell what became of each. Raises BatchSizeError."""
@@ -90,11 +91,18 @@ class Writing:
                 taken.refuse(place, form.id, form.error)
                 continue
             try:
-                taken.kept.append((place, check_event(form, rules)))
+                taken.kept.append((place, self._not_erased(check_event(form, rules))))
             except EventRefusedError as error:
                 taken.refuse(place, form.id or "", error)
         await self._write_kept(taken, writer)
         return BatchVerdict(tuple([item for item in taken.items if item is not None]))
+
+    def _not_erased(self, event: CheckedEvent) -> CheckedEvent:
+        """Return the event; raises EventRefusedError for the order of a person who was erased."""
+        if self._suppression is not None and self._suppression.any_erased(event.payload.get("identifiers") or ()):
+            self._suppression.count("order-events")
+            raise EventRefusedError(SubjectErasedError.reason, ERASED_MESSAGE, field="identifiers")
+        return event
 
     async def append(self, events: Sequence[CheckedEvent], writer: Writer) -> tuple[Verdict, ...]:
         """Append facts whose orders are known or that wait for one. At least one."""

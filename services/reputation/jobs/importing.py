@@ -10,6 +10,7 @@ from typing import Any, BinaryIO, Final
 
 from services.chassis.artifacts.port import ArtifactStore
 from services.chassis.clock import Clock
+from services.chassis.erasure.suppression import Suppression
 from services.chassis.errors import ErrorKind, ZhikeError
 from services.chassis.eventlog.port import EventLog
 from services.chassis.operation_run import OperationRun, RowError
@@ -32,6 +33,7 @@ class MentionImport:
     artifacts: ArtifactStore
     log: EventLog
     clock: Clock
+    suppression: Suppression | None = None
 
     async def run(self, run: OperationRun) -> None:
         """Do the work of one import. Arguments: ``file`` (digest), ``shop``, ``owner``, ``synthetic``, ``dry_run``."""
@@ -74,7 +76,14 @@ class MentionImport:
         writer = Writer(arguments["owner"], arguments["synthetic"])
         for attempt in range(BUSY_TRIES):
             try:
-                return await write_mentions(self.log, forms, rules, writer, dry_run=arguments["dry_run"])
+                return await write_mentions(
+                    self.log,
+                    forms,
+                    rules,
+                    writer,
+                    dry_run=arguments["dry_run"],
+                    suppression=self.suppression,
+                )
             except ZhikeError as error:
                 if error.kind not in (ErrorKind.UNAVAILABLE, ErrorKind.EXHAUSTED) or attempt == BUSY_TRIES - 1:
                     raise

@@ -11,6 +11,7 @@ from zhike.type.v1 import import_pb2
 
 from services.chassis.artifacts.port import ArtifactStore
 from services.chassis.clock import Clock
+from services.chassis.erasure.suppression import Suppression
 from services.chassis.eventlog.port import EventLog
 from services.chassis.metrics import Metric, MetricKind, Metrics
 from services.chassis.operations import Operations
@@ -54,6 +55,7 @@ class MentionPorts:
     operations: Operations
     clock: Clock
     metrics: Metrics
+    suppression: Suppression | None = None
 
 
 class MentionServicer(mention_service_pb2_grpc.MentionServiceServicer):
@@ -67,7 +69,9 @@ class MentionServicer(mention_service_pb2_grpc.MentionServiceServicer):
     async def WriteMentions(self, request: pb.WriteMentionsRequest, context: Any) -> pb.WriteMentionsResponse:
         rules = MentionRules(self._ports.clock.now(), request.default_shop or DEFAULT_SHOP)
         writer = Writer(request.owner, request.synthetic, current_trace() or request.trace)
-        verdict = await write_mentions(self._ports.log, read_batch(request.json), rules, writer)
+        verdict = await write_mentions(
+            self._ports.log, read_batch(request.json), rules, writer, suppression=self._ports.suppression
+        )
         self._count(verdict)
         return pb.WriteMentionsResponse(
             json=verdicts_json(verdict),

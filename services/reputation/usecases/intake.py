@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from services.chassis.erasure.suppression import ERASED_MESSAGE, SubjectErasedError, Suppression
 from services.chassis.eventlog.port import EventLog, NewEvent, VerdictStatus
 from services.reputation.domain.errors import BatchSizeError, MentionRefusedError
 from services.reputation.domain.mentions import (
@@ -64,6 +65,7 @@ async def write_mentions(
     writer: Writer,
     *,
     dry_run: bool = False,
+    suppression: Suppression | None = None,
 ) -> BatchVerdict:
     """Check each, append what can be kept in one go, and tell what became of each. Raises BatchSizeError.
 
@@ -80,7 +82,7 @@ async def write_mentions(
             items[place] = ItemVerdict(form.id, REJECTED, error=form.error)
             continue
         try:
-            mention = check_mention(form, rules)
+            mention = _not_erased(check_mention(form, rules), suppression)
         except MentionRefusedError as error:
             items[place] = ItemVerdict(form.id, REJECTED, error=error)
         else:
@@ -93,6 +95,14 @@ async def write_mentions(
         for place, written, verdict in zip(places, kept, await log.append(kept), strict=True):
             items[place] = _item(written.client_event_id, verdict.status, verdict.key)
     return BatchVerdict(tuple([item for item in items if item is not None]))
+
+
+def _not_erased(mention: CheckedMention, suppression: Suppression | None) -> CheckedMention:
+    """Return the mention; raises MentionRefusedError for one by a person who was erased."""
+    if suppression is not None and suppression.is_erased(mention.subject):
+        suppression.count("mentions")
+        raise MentionRefusedError(SubjectErasedError.reason, ERASED_MESSAGE, field="author")
+    return mention
 
 
 def _new_event(mention: CheckedMention, writer: Writer) -> NewEvent:

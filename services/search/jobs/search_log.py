@@ -10,6 +10,7 @@ from typing import Final
 
 from prometheus_client import Counter
 
+from services.chassis.erasure.suppression import Suppression
 from services.chassis.errors import ErrorKind, ZhikeError
 from services.chassis.eventlog.port import APPEND_LIMIT, EventLog, NewEvent
 from services.chassis.logs import get_log
@@ -28,14 +29,18 @@ log = get_log("search-log")
 class SearchLog:
     """The queue and its writer."""
 
-    def __init__(self, event_log: EventLog, lost: Counter) -> None:
+    def __init__(self, event_log: EventLog, lost: Counter, suppression: Suppression | None = None) -> None:
+        self._suppression = suppression
         self._event_log = event_log
         self._lost = lost
         self._queue: deque[tuple[Served, str]] = deque()  # with the trace of the search
         self._filled = asyncio.Event()
 
     def note(self, served: Served) -> None:
-        """Take what was shown; never waits."""
+        """Take what was shown; never waits. Of who was erased nothing is kept."""
+        if self._suppression is not None and self._suppression.any_erased(served.shopper.identifiers):
+            self._suppression.count("searches")
+            return
         if len(self._queue) >= QUEUE_LIMIT:
             self._lost.inc()
             return

@@ -1,0 +1,225 @@
+"""Erasing a person: the request with its receipt, and the rounds in which every service does its steps.
+
+A round takes everyone who waits, so that a log is walked once for all of them. Whatever dies in between, the round goes
+on from the last step that was saved: each step of each service is named by the round and done once.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Final, Protocol
+
+from services.chassis.clock import Clock
+from services.chassis.erasure.subjects import Subject, Subjects
+from services.chassis.erasure.suppression import Suppression
+from services.chassis.eventlog.record import micros_from_time
+from services.knowledge.domain.erasure import (
+    BY_DESK,
+    BY_SHOPPER,
+    COPIES,
+    LOGS,
+    SERVICES,
+    ErasureState,
+    ServiceDone,
+    StepDone,
+    whole_proof,
+)
+from services.knowledge.domain.errors import ErasureNotFoundError, RequestIdReusedError
+from services.knowledge.domain.identifiers import own_customer_id
+from services.knowledge.store.customers import CustomerStore
+from services.knowledge.store.erasures import Erasure, ErasureStore
+from services.knowledge.usecases.customers import identifier_named
+from services.knowledge.usecases.statements import MAX_REQUEST_ID_CHARACTERS, Request
+
+RESOLVE_ROUNDS: Final = 5  # looks for members that came while the first were being refused
+ASK_AGAIN_S: Final = 0.2
+
+
+@dataclass(frozen=True, slots=True)
+class StepReport:
+    """How a step of a round stands in a service. ``counts``: by receipt."""
+
+    done: bool
+    counts: Mapping[str, Mapping[str, int]]
+    touched_logs: tuple[str, ...]
+    done_time: datetime | None
+    proof: str
+
+
+class ErasingServices(Protocol):
+    """Every service of the deployment, as a round asks it."""
+
+    async def erase(
+        self, service: str, round_id: str, step: str, subjects: Sequence[Subject], touched_logs: Sequence[str]
+    ) -> StepReport:
+        """Begin the step, or tell how it stands."""
+
+
+@dataclass(frozen=True, slots=True)
+class Erasing:
+    """What erasing takes. ``read_back`` returns when all that the logs hold is readable."""
+
+    customers: CustomerStore
+    erasures: ErasureStore
+    suppression: Suppression
+    services: ErasingServices
+    clock: Clock
+    new_id: Callable[[], str]
+    read_back: Callable[[], Awaitable[None]]
+    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
+
+
+async def request_erasure(erasing: Erasing, name: str, request: Request, *, requested_by: str) -> Erasure:
+    """Keep the request and return its receipt. Raises CustomerNotFoundError, IdentifierInvalidError.
+
+    Who is erased already, or about to be, gets the receipt of that.
+    """
+    if len(request.request_id) > MAX_REQUEST_ID_CHARACTERS:
+        raise RequestIdReusedError(f"a request id has at most {MAX_REQUEST_ID_CHARACTERS} characters")
+    known = await erasing.suppression.erasure_of(name)
+    if known:
+        return await get_erasure(erasing, known)
+    unique = request.request_id or erasing.new_id()
+    erasure_id = erasing.suppression.digest(f"erasure/{request.owner}/{unique}")
+    stored = await erasing.erasures.get(erasure_id)
+    if stored is not None:
+        return stored
+    identifier = await identifier_named(erasing.customers, name, must_be_known=True)
+    members = (await erasing.customers.closure([identifier])).people[identifier].identifiers
+    for waiting in await erasing.erasures.of_state(ErasureState.REQUESTED):
+        if set(waiting.identifiers) & set(members):
+            return waiting
+    return await erasing.erasures.insert(
+        Erasure(
+            erasure_id,
+            ErasureState.REQUESTED,
+            BY_DESK if requested_by == BY_DESK else BY_SHOPPER,
+            micros_from_time(erasing.clock.now()),
+            identifiers=members,
+            customer_ids=_ids(members),
+        )
+    )
+
+
+async def get_erasure(erasing: Erasing, erasure_id: str) -> Erasure:
+    """Return a receipt. Raises ErasureNotFoundError."""
+    erasure = await erasing.erasures.get(erasure_id)
+    if erasure is None:
+        raise ErasureNotFoundError("there is no receipt of this id", resource="erasure", id=erasure_id)
+    return erasure
+
+
+async def carry_out_erasures(erasing: Erasing) -> None:
+    """Finish the rounds that were begun, then take everyone who waits into a new one: a pass of a job."""
+    for state in (ErasureState.COPIES, ErasureState.LOGS):
+        rounds: dict[str, list[Erasure]] = {}
+        for erasure in await erasing.erasures.of_state(state):
+            rounds.setdefault(erasure.round_id, []).append(erasure)
+        for round_id, erasures in rounds.items():
+            await _finish(erasing, round_id, erasures)
+    waiting = await erasing.erasures.of_state(ErasureState.REQUESTED)
+    if waiting:
+        await _begin(erasing, waiting)
+
+
+async def _begin(erasing: Erasing, waiting: Sequence[Erasure]) -> None:
+    """Refuse everyone who waits, learn who else they are by now, and give them their round."""
+    round_id = erasing.new_id()
+    begun = []
+    for erasure in waiting:
+        whole = await _whole_person(erasing, erasure)
+        saved = await erasing.erasures.save(replace(whole, state=ErasureState.LOGS, round_id=round_id))
+        if saved is not None:
+            begun.append(saved)
+    if begun:
+        await _finish(erasing, round_id, begun)
+
+
+async def _whole_person(erasing: Erasing, erasure: Erasure) -> Erasure:
+    """Refuse all identifiers of the person, also those that came in until the refusal held."""
+    members = set(erasure.identifiers)
+    for _ in range(RESOLVE_ROUNDS):
+        refused = Subject(erasure.id, tuple(sorted(members)), _ids(members))
+        await erasing.suppression.add(Subjects([refused], erasing.suppression.digest))
+        await erasing.read_back()
+        closure = await erasing.customers.closure(sorted(members))
+        found = members | {each for name in members for each in closure.people[name].identifiers}
+        if found == members:
+            break
+        members = found
+    ordered = (*erasure.identifiers, *sorted(members - set(erasure.identifiers)))
+    return replace(erasure, identifiers=ordered, customer_ids=_ids(ordered))
+
+
+async def _finish(erasing: Erasing, round_id: str, erasures: Sequence[Erasure]) -> None:
+    """Do the steps that are left, in every service, and turn the intents into receipts."""
+    current = list(erasures)
+    if current[0].state is ErasureState.LOGS:
+        touched = await _step(erasing, round_id, LOGS, current)
+        current = await _saved(
+            erasing,
+            [replace(each, state=ErasureState.COPIES, touched_logs=touched) for each in await _read(erasing, current)],
+        )
+    if not current:
+        return
+    await _step(erasing, round_id, COPIES, current)
+    now_us = micros_from_time(erasing.clock.now())
+    await _saved(
+        erasing,
+        [
+            replace(
+                each,
+                state=ErasureState.DONE,
+                identifiers=(),
+                customer_ids=(),
+                done_us=now_us,
+                proof=whole_proof(each.services),
+            )
+            for each in await _read(erasing, current)
+        ],
+    )
+
+
+async def _step(erasing: Erasing, round_id: str, step: str, erasures: Sequence[Erasure]) -> tuple[str, ...]:
+    """Have every service do the step; return the logs that were rewritten."""
+    subjects = [Subject(each.id, each.identifiers, each.customer_ids) for each in erasures]
+    before = erasures[0].touched_logs
+
+    async def ask(service: str) -> tuple[str, ...]:
+        while True:
+            report = await erasing.services.erase(service, round_id, step, subjects, before)
+            if report.done:
+                await _note(erasing, erasures, service, step, report)
+                return report.touched_logs
+            await erasing.sleep(ASK_AGAIN_S)
+
+    touched = await asyncio.gather(*(ask(service) for service in SERVICES))
+    return tuple(sorted({name for names in touched for name in names}))
+
+
+async def _note(erasing: Erasing, erasures: Sequence[Erasure], service: str, step: str, report: StepReport) -> None:
+    time_us = micros_from_time(report.done_time or erasing.clock.now())
+    for erasure in erasures:
+        done = StepDone(time_us, report.counts.get(erasure.id, {}), report.proof)
+        saved: Erasure | None = None
+        while saved is None:
+            stored = await get_erasure(erasing, erasure.id)
+            if step in stored.services.get(service, ServiceDone()).steps:
+                break
+            of_service = stored.services.get(service, ServiceDone()).with_step(step, done)
+            saved = await erasing.erasures.save(replace(stored, services={**stored.services, service: of_service}))
+
+
+async def _read(erasing: Erasing, erasures: Sequence[Erasure]) -> list[Erasure]:
+    return [await get_erasure(erasing, each.id) for each in erasures]
+
+
+async def _saved(erasing: Erasing, erasures: Sequence[Erasure]) -> list[Erasure]:
+    """Save each; one that another holder of the job changed meanwhile is left to the next pass."""
+    saved = [await erasing.erasures.save(each) for each in erasures]
+    return [each for each in saved if each is not None]
+
+
+def _ids(identifiers: Sequence[str] | set[str]) -> tuple[str, ...]:
+    return tuple(sorted(own_customer_id(each) for each in identifiers))
