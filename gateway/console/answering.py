@@ -13,7 +13,7 @@ from pydantic import ValidationError
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import RedirectResponse, Response
-from starlette.routing import BaseRoute, Mount, compile_path
+from starlette.routing import BaseRoute, Mount, Route, compile_path
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -118,6 +118,7 @@ class Console:
         """Return what to mount."""
         return (
             Mount(f"{ROOT}/static", PolicyMiddleware(_Static(directory=STATIC))),
+            Route(ROOT, PolicyMiddleware(self._answer)),  # a Mount has only what comes after a slash
             Mount(ROOT, PolicyMiddleware(self._answer)),
         )
 
@@ -275,7 +276,7 @@ class Console:
         """Show the page with all that was typed, what is wrong with it, and what is stored meanwhile."""
         status = HTTPStatus.UNPROCESSABLE_ENTITY
         if isinstance(error, ZhikeError):
-            if error.kind in {ErrorKind.INTERNAL, ErrorKind.NOT_FOUND, ErrorKind.FORBIDDEN, ErrorKind.UNAUTHENTICATED}:
+            if error.kind in {ErrorKind.INTERNAL, ErrorKind.NOT_FOUND, ErrorKind.FORBIDDEN}:
                 raise error
             if error.kind is not ErrorKind.INVALID:
                 status = _status_of(error)
@@ -339,6 +340,7 @@ class _Static(StaticFiles):
     """Files whose address changes with what they hold."""
 
     async def get_response(self, path: str, scope: Scope) -> Response:
+        record_of(scope).route = f"{ROOT}/static"
         response = await super().get_response(path, scope)
         response.headers["Cache-Control"] = FOR_EVER if b"v=" in scope["query_string"] else "no-cache"
         return response
