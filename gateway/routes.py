@@ -4,7 +4,9 @@ from gateway.endpoints import Endpoint
 from gateway.routers import (
     admin,
     alerts,
+    cases,
     collect,
+    contacts,
     desk,
     merchandising,
     operations,
@@ -30,6 +32,8 @@ def all_endpoints() -> tuple[Endpoint, ...]:
         *merchandising.ENDPOINTS,
         *scenes.ENDPOINTS,
         *desk.ENDPOINTS,
+        *cases.ENDPOINTS,
+        *contacts.ENDPOINTS,
         *pr.ENDPOINTS,
         *alerts.ENDPOINTS,
         *tone.ENDPOINTS,

@@ -140,7 +140,7 @@ async def test_overdue_ones_and_a_customer_s_own_are_listed(desk: ContactDesk, w
 
 async def test_a_class_is_planned_once_on_working_days_with_room(desk: ContactDesk, world: World) -> None:
     for place in range(30):
-        await world.claim(f"card:{2000 + place}", f"phone:139{place:08d}"[:17], consents={"marketing": "granted"})
+        await world.claim(f"card:{2000 + place}", f"phone:139{12345000 + place}", consents={"marketing": "granted"})
     await world.claim("card:7000", consents={"marketing": "granted"})  # no way of the plan reaches
     await world.claim("card:8000", "phone:13912345999", consents={"marketing": "denied"})
     ids = sorted([(await world.customer(f"card:{each}")).id for each in (*range(2000, 2030), 7000, 8000)])
