@@ -113,7 +113,7 @@ async def build(runtime: Runtime[KnowledgeSettings]) -> Service:
     runtime.metrics.declare(METRICS)
     parts = make_parts(runtime)
     await parts.open()
-    reading = CustomerReading(parts.customers, parts.classes, settings.zone)
+    reading = CustomerReading(parts.customers, parts.classes, settings.zone, runtime.suppression)
     writing = Writing(
         reading,
         runtime.event_log(CUSTOMER_CLAIMS),
