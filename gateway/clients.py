@@ -136,6 +136,17 @@ LIST_QUERY_INSIGHTS: Final = Remote(
     ),
     READ_TIMEOUT_MS,
 )
+GET_QUERY_COURSE: Final = Remote(
+    declare_method(
+        "search",
+        query_insight_service_pb2,
+        "QueryInsightService/GetQueryCourse",
+        query_insight_service_pb2.GetQueryCourseRequest,
+        query_insight_service_pb2.QueryCourse,
+        idempotent=True,
+    ),
+    READ_TIMEOUT_MS,
+)
 PREDICT: Final = Remote(
     declare_method(
         "recommendation",

@@ -41,6 +41,7 @@ _ANSWER_HEADERS: Final = {
 _PATH_PARAMETERS: Final = {
     "id": "The id.",
     "placement": "The placement.",
+    "query": "The query, as typed.",
     "purpose": "personalization or marketing.",
     "version": "The model version.",
     "service": "knowledge, search, recommendation, orders or reputation.",

@@ -28,6 +28,7 @@ from gateway.clients import (
     WRITE_TIMEOUT_MS,
 )
 from gateway.endpoints import Answer, Body, Call, Endpoint, json_answer
+from gateway.etag import etag_of, expected_version
 from gateway.idempotency import request_id_of
 from gateway.keys import KeyName, StoredKey
 from gateway.operation_form import accepted
@@ -99,7 +100,9 @@ async def list_models(call: Call) -> Answer:
     request = model_service_pb2.ListModelsRequest(
         page_size=call.query["page_size"], page_token=call.query["page_token"]
     )
-    return json_answer(public_form(await LIST_MODELS(call.parts.caller, request)))
+    models = await LIST_MODELS(call.parts.caller, request)
+    number = models.promotions[0].number if models.promotions else 0
+    return json_answer(public_form(models), headers=((b"etag", etag_of(number).encode()),))
 
 
 async def train_model(call: Call) -> Answer:
@@ -110,6 +113,7 @@ async def train_model(call: Call) -> Answer:
         sweep=asked.sweep,
         dry_run=asked.dry_run,
         request_id=request_id_of(call, asked.request_id),
+        actor=call.principal.name,
     )
     return accepted(await TRAIN_MODEL(call.parts.caller, request))
 
@@ -126,7 +130,12 @@ async def score_customers(call: Call) -> Answer:
 async def promote_model(call: Call) -> Answer:
     """Put a version in force by hand."""
     asked = await call.model(PromoteRequest)
-    request = model_service_pb2.PromoteModelRequest(version=call.path["version"], reason=asked.reason)
+    request = model_service_pb2.PromoteModelRequest(
+        version=call.path["version"],
+        reason=asked.reason,
+        actor=call.principal.name,
+        expected_number=expected_version(call.header(b"if-match")),
+    )
     return json_answer(public_form(await PROMOTE_MODEL(call.parts.caller, request)))
 
 
@@ -284,10 +293,12 @@ ENDPOINTS: Final = (
         path="/v1/models",
         tag="operator",
         summary="List model versions, newest first",
+        description="`promotions` says what was put in force by whom; the ETag counts them.",
         roles=DESK,
         handle=list_models,
         query=MODELS_QUERY,
         answer=Models,
+        answer_headers=("ETag",),
     ),
     Endpoint(
         operation_id="trainModel",
@@ -326,11 +337,14 @@ ENDPOINTS: Final = (
         path="/v1/models/{version}:promote",
         tag="operator",
         summary="Put a model version in force by hand",
+        description="An older one too: that is how one rolls back. With If-Match, the ETag of the list, only if "
+        "nothing else was put in force meanwhile.",
         roles=OPERATOR_ONLY,
         handle=promote_model,
         body=Body(PromoteRequest),
         answer=Model,
-        problems=(HTTPStatus.NOT_FOUND,),
+        headers=("If-Match",),
+        problems=(HTTPStatus.NOT_FOUND, HTTPStatus.PRECONDITION_FAILED),
     ),
     Endpoint(
         operation_id="rebuildProjection",

@@ -10,6 +10,7 @@ from zhike.search.v1 import product_pb2, product_service_pb2, query_insight_serv
 from zhike.type.v1 import import_pb2
 
 from gateway.clients import (
+    GET_QUERY_COURSE,
     IMPORT_CUSTOMERS,
     IMPORT_EVENTS,
     IMPORT_ORDERS,
@@ -27,7 +28,7 @@ from gateway.principals import BACKEND, DESK
 from gateway.public_form import money_from_json, public_form
 from gateway.routers.storefront import PRODUCT_ID_LIMIT
 from gateway.schemas.forms import Money, Operation
-from gateway.schemas.merchandising import ProductPatch, QueryInsights
+from gateway.schemas.merchandising import ProductPatch, QueryCourse, QueryInsights
 from gateway.schemas.storefront import Product
 from gateway.uploads import FORMATS, upload
 from services.chassis.clients import Method
@@ -48,6 +49,10 @@ INSIGHTS_QUERY: Final = Query(
     Integer("page_size", "Queries on a page.", 1, 200, 50),
     PAGE_TOKEN,
     Choice("language", "Only of this language.", LANGUAGES),
+)
+COURSE_QUERY: Final = Query(
+    Integer("window_days", "The window.", 1, 90, 28),
+    Choice("language", "Only as counted in this language.", LANGUAGES),
 )
 _AVAILABILITY: Final = {
     "in-stock": product_pb2.AVAILABILITY_IN_STOCK,
@@ -131,6 +136,14 @@ async def list_query_insights(call: Call) -> Answer:
     return json_answer(public_form(await LIST_QUERY_INSIGHTS(call.parts.caller, request)))
 
 
+async def get_query_course(call: Call) -> Answer:
+    """Answer one query day by day."""
+    request = query_insight_service_pb2.GetQueryCourseRequest(
+        query=call.path["query"], window_days=call.query["window_days"], language=call.query["language"]
+    )
+    return json_answer(public_form(await GET_QUERY_COURSE(call.parts.caller, request)))
+
+
 def _import_endpoint(noun: str, method: _ImportMethod, description: str) -> Endpoint:
     return Endpoint(
         operation_id=f"import{noun.capitalize()}",
@@ -189,5 +202,18 @@ ENDPOINTS: Final = (
         handle=list_query_insights,
         query=INSIGHTS_QUERY,
         answer=QueryInsights,
+    ),
+    Endpoint(
+        operation_id="getQueryCourse",
+        method="GET",
+        path="/v1/insights/queries/{query:path}",
+        tag="merchandising",
+        summary="Read one query day by day",
+        description="Searches, empty ones, clicks and purchases of each day, and at which positions its results were "
+        "clicked. A query that nobody searched has nothing but zeros.",
+        roles=DESK,
+        handle=get_query_course,
+        query=COURSE_QUERY,
+        answer=QueryCourse,
     ),
 )

@@ -62,8 +62,9 @@ class WindowResult(Shown):
     ndcg_at_10: float
     popularity_ndcg_at_10: float
     customers: int
-    gain_low: float
+    gain_low: Annotated[float, Field(description="Bootstrap 95 % interval of the difference.")]
     gain_high: float
+    item_to_item_ndcg_at_10: float
 
 
 class Model(Shown):
@@ -78,13 +79,28 @@ class Model(Shown):
     engine: str
     create_time: datetime | None
     blobs: dict[str, str]
+    actor: Annotated[str, Field(description="Who had it trained; empty for the schedule.")]
+    earned: Annotated[bool, Field(description="Whether the held-out windows speak for it.")]
+
+
+class Promotion(Shown):
+    """A version was put in force."""
+
+    number: int
+    version: str
+    ranker: Literal["als", "item-to-item"] | str
+    reason: str
+    actor: Annotated[str, Field(description="Who; empty when the evidence decided.")]
+    time: datetime | None
 
 
 class Models(Shown):
-    """A page of versions, newest first."""
+    """A page of versions, newest first, and what was put in force by whom."""
 
     models: list[Model]
     next_page_token: str
+    promotions: Annotated[list[Promotion], Field(description="The present one first; at most 8.")]
+    training: Annotated[str, Field(description="The operation of the training that runs now; empty without one.")]
 
 
 class TrainRequest(Read):

@@ -38,3 +38,22 @@ class QueryInsights(Shown):
     queries: list[QueryInsight]
     next_page_token: str
     as_of_time: datetime | None
+
+
+class QueryDay(Shown):
+    """One query on one of the shop's days."""
+
+    day: Annotated[str, Field(examples=["2026-11-30"])]
+    searches: int
+    empty: Annotated[int, Field(description="Searches that found nothing.")]
+    clicks: int
+    purchases: int
+
+
+class QueryCourse(Shown):
+    """One query over a window."""
+
+    insight: QueryInsight
+    days: list[QueryDay]
+    clicks_by_position: Annotated[list[int], Field(description="At positions 1 to 20, and last those further down.")]
+    as_of_time: datetime | None

@@ -5,6 +5,7 @@ import json
 import sys
 from pathlib import Path
 
+from infra.grafana.desk import DESK
 from infra.grafana.event_logs import EVENT_LOGS
 from infra.grafana.models import MODELS
 from infra.grafana.orders import ORDERS
@@ -16,7 +17,7 @@ from infra.grafana.webhooks import WEBHOOKS
 
 FOLDER = Path(__file__).parent / "dashboards"
 
-DASHBOARDS = (OVERVIEW, EVENT_LOGS, STORES, MODELS, ORDERS, REPUTATION, WEBHOOKS)
+DASHBOARDS = (OVERVIEW, EVENT_LOGS, STORES, MODELS, ORDERS, DESK, REPUTATION, WEBHOOKS)
 
 
 def texts() -> dict[Path, str]:

@@ -6,7 +6,12 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from zhike.knowledge.v1 import customer_service_pb2_grpc, privacy_service_pb2_grpc, user_event_service_pb2_grpc
+from zhike.knowledge.v1 import (
+    case_service_pb2_grpc,
+    customer_service_pb2_grpc,
+    privacy_service_pb2_grpc,
+    user_event_service_pb2_grpc,
+)
 
 from services.chassis.erasure.policies import ErasureParts, delete, keep
 from services.chassis.erasure.subjects import Subject
@@ -26,6 +31,7 @@ from services.knowledge.domain.identity import IdentityRules
 from services.knowledge.domain.import_plan import CUSTOMERS as IMPORT_CUSTOMERS
 from services.knowledge.domain.import_plan import EVENTS, check_plan
 from services.knowledge.jobs.classing import ClassJob
+from services.knowledge.jobs.desk import ServiceDesk
 from services.knowledge.jobs.erasing import RemoteServices
 from services.knowledge.jobs.importing import Importing
 from services.knowledge.jobs.projecting import (
@@ -36,10 +42,12 @@ from services.knowledge.jobs.projecting import (
     shopping_generations,
     stated_generations,
 )
+from services.knowledge.servicer.cases import CaseServicer
 from services.knowledge.servicer.customers import CustomerServicer
 from services.knowledge.servicer.privacy import PrivacyServicer
 from services.knowledge.servicer.user_events import UserEventServicer
 from services.knowledge.settings import KnowledgeSettings
+from services.knowledge.store.cases import CASES, erased_with_customer
 from services.knowledge.store.class_basis import ClassStore
 from services.knowledge.store.collections import (
     ACTIVITY,
@@ -53,8 +61,10 @@ from services.knowledge.store.collections import (
 from services.knowledge.store.customers import CustomerStore
 from services.knowledge.store.erasures import ERASURES, ErasureStore
 from services.knowledge.store.exports import EXPORTS, ExportStore
+from services.knowledge.store.names import NAMES, NameStore, name_generations, names_projection
 from services.knowledge.store.resolutions import ResolutionStore
 from services.knowledge.usecases.announcing import Announcer, announce_by_new_rules, announce_everyone
+from services.knowledge.usecases.cases import exported_cases
 from services.knowledge.usecases.customers import CustomerReading
 from services.knowledge.usecases.erasing import Erasing, carry_out_erasures
 from services.knowledge.usecases.exporting import (
@@ -89,11 +99,13 @@ class Parts:
     events: RebuildableProjection
     claims: RebuildableProjection
     products: RebuildableProjection
+    called: RebuildableProjection
+    names: NameStore
 
     @property
     def followed(self) -> tuple[RebuildableProjection, ...]:
         """Return the projections of all logs."""
-        return (self.events, self.claims, self.products)
+        return (self.events, self.claims, self.products, self.called)
 
     async def open(self) -> None:
         """Declare every collection."""
@@ -113,6 +125,8 @@ async def build(runtime: Runtime[KnowledgeSettings]) -> Service:
     runtime.metrics.declare(METRICS)
     parts = make_parts(runtime)
     await parts.open()
+    desk = ServiceDesk(runtime, parts.customers)
+    await desk.open()
     reading = CustomerReading(parts.customers, parts.classes, settings.zone, runtime.suppression)
     writing = Writing(
         reading,
@@ -133,15 +147,17 @@ async def build(runtime: Runtime[KnowledgeSettings]) -> Service:
             (user_event_service_pb2_grpc.add_UserEventServiceServicer_to_server, intake),
             (
                 customer_service_pb2_grpc.add_CustomerServiceServicer_to_server,
-                CustomerServicer(reading, writing, uploads),
+                CustomerServicer(reading, writing, uploads, parts.names),
             ),
             (
                 privacy_service_pb2_grpc.add_PrivacyServiceServicer_to_server,
                 PrivacyServicer(erasing, exporting, SERVICE),
             ),
+            (case_service_pb2_grpc.add_CaseServiceServicer_to_server, CaseServicer(desk.cases)),
         ],
         jobs=[
             *jobs_of(runtime, parts),
+            *desk.jobs(),
             Job("erasures", partial(carry_out_erasures, erasing), every_s=ERASURES_INTERVAL_S),
             Job("export-expiry", partial(expire_exports, exporting), every_s=EXPIRY_INTERVAL_S),
         ],
@@ -151,10 +167,11 @@ async def build(runtime: Runtime[KnowledgeSettings]) -> Service:
             parts.events.name: _then(parts.events, parts.announce_everyone),
             parts.claims.name: _then(parts.claims, parts.announce_everyone),
             parts.products.name: parts.products.rebuild,
+            parts.called.name: parts.called.rebuild,
         },
-        facts=parts.customers.sizes,
+        facts=partial(_facts, parts, desk),
         named_blobs=[exporting.exports.named_blobs],
-        erasure=erasure_parts(parts, reading),
+        erasure=erasure_parts(parts, reading, desk),
     )
 
 
@@ -186,7 +203,7 @@ async def privacy_of(
     return erasing, exporting
 
 
-def erasure_parts(parts: Parts, reading: CustomerReading) -> ErasureParts:
+def erasure_parts(parts: Parts, reading: CustomerReading, desk: ServiceDesk) -> ErasureParts:
     """Return how persons leave what knowledge keeps, and what it shows them of themselves."""
 
     async def profile(subject: Subject) -> Mapping[str, Any]:
@@ -196,18 +213,24 @@ def erasure_parts(parts: Parts, reading: CustomerReading) -> ErasureParts:
         projections={
             parts.events.name: [log.name for log in parts.events.sources],
             parts.claims.name: [log.name for log in parts.claims.sources],
+            parts.called.name: [log.name for log in parts.called.sources],
         },
-        documents={EXPORTS.name: delete, ERASURES.name: keep},
-        rebuilt=(ORDERS, ACTIVITY, STATEMENTS),
-        export={"profile": profile},
+        documents={EXPORTS.name: delete, ERASURES.name: keep, CASES.name: erased_with_customer},
+        rebuilt=(ORDERS, ACTIVITY, STATEMENTS, NAMES),
+        export={"profile": profile, "cases": partial(exported_cases, desk.cases)},
     )
+
+
+async def _facts(parts: Parts, desk: ServiceDesk) -> Mapping[str, object]:
+    """Say how much there is, for an operator."""
+    return {**await parts.customers.sizes(), **await desk.facts()}
 
 
 def make_parts(runtime: Runtime[KnowledgeSettings]) -> Parts:
     """Make stores, announcer and the projections that feed them."""
     documents = runtime.documents
     shopping, stated = shopping_generations(documents), stated_generations(documents)
-    own_label = own_label_generations(documents)
+    own_label, called = own_label_generations(documents), name_generations(documents)
     customers = CustomerStore(
         documents, identity_rules(runtime.settings), shopping=shopping, statements=stated, own_label=own_label
     )
@@ -232,6 +255,8 @@ def make_parts(runtime: Runtime[KnowledgeSettings]) -> Parts:
         ),
         claims=follow(stated, build_statements(documents, stated, announcer), runtime.event_log(CUSTOMER_CLAIMS)),
         products=follow(own_label, build_own_label(documents), runtime.source(PRODUCTS, "search")),
+        called=follow(called, partial(names_projection, documents), runtime.event_log(CUSTOMER_CLAIMS)),
+        names=NameStore(documents, called),
     )
 
 

@@ -1,12 +1,28 @@
 """The settings of knowledge, read once from ZHIKE_* and ZHIKE_KNOWLEDGE_*."""
 
-from typing import Literal
+from datetime import date, timedelta
+from typing import Annotated, Literal
 from zoneinfo import ZoneInfo
 
-from pydantic import Field, field_validator
+from pydantic import AfterValidator, Field, field_validator
 
 from services.chassis.settings import ChassisSettings, TimeZone
+from services.kits.calendars.day_rules import DayRule, WithExceptions
+from services.kits.calendars.named_rules import day_rule_named
+from services.kits.calendars.opening_hours import parse_opening_hours
+from services.kits.calendars.work_calendar import WorkCalendar
 from services.kits.text.identifiers import IdentifierInvalidError, parse_identifier
+from services.knowledge.domain.answer_clock import AnswerClock
+
+
+def _is_calendar(value: str) -> str:
+    day_rule_named(value)
+    return value
+
+
+def _are_hours(value: str) -> str:
+    parse_opening_hours(value)
+    return value
 
 
 class KnowledgeSettings(ChassisSettings):
@@ -31,6 +47,26 @@ class KnowledgeSettings(ChassisSettings):
         30.0, ge=1.0, le=86_400.0, description="Pause between two looks whether classes must be computed anew."
     )
 
+    desk_calendar: Annotated[str, AfterValidator(_is_calendar)] = Field(
+        "CN",
+        description="Days on which the answer clock of cases runs and contacts are planned: every-day, weekdays, CN "
+        '(holidays and make-up workdays), another country or its part ("US-NY"), +weekends behind it.',
+    )
+    desk_hours: Annotated[str, AfterValidator(_are_hours)] = Field(
+        "00:00-24:00",
+        description='Hours of a workday in which the answer clock runs: "09:00-12:00,13:00-18:00". The whole day: '
+        "24 hours to answer are a day that weekends and holidays do not count in.",
+    )
+    desk_closed_days: tuple[date, ...] = Field(
+        (), max_length=400, description="Days on which the desk is closed beside the calendar's, 2026-12-31,…"
+    )
+    answer_within_hours: float = Field(
+        24.0, gt=0.0, le=1_000.0, description="Working hours within which a customer must have an answer."
+    )
+    answer_warning_hours: float = Field(
+        4.0, ge=0.0, le=1_000.0, description="Working hours before the answer is due at which the desk is warned."
+    )
+
     @field_validator("blocked_identifiers")
     @classmethod
     def _are_identifiers(cls, values: tuple[str, ...]) -> tuple[str, ...]:
@@ -43,3 +79,18 @@ class KnowledgeSettings(ChassisSettings):
     def zone(self) -> ZoneInfo:
         """The shop's time zone."""
         return ZoneInfo(self.shop_time_zone)
+
+    def work_calendar(self) -> WorkCalendar:
+        """Return the calendar of the desk."""
+        days: DayRule = day_rule_named(self.desk_calendar)
+        if self.desk_closed_days:
+            days = WithExceptions(days, closed=frozenset(self.desk_closed_days))
+        return WorkCalendar(self.zone, days, parse_opening_hours(self.desk_hours))
+
+    def answer_clock(self) -> AnswerClock:
+        """Return the clock by which cases are answered."""
+        return AnswerClock(
+            self.work_calendar(),
+            answer_within=timedelta(hours=self.answer_within_hours),
+            warn_before=timedelta(hours=self.answer_warning_hours),
+        )

@@ -22,7 +22,8 @@ from services.recommendation.jobs.model_numbers import NUMBERS_INTERVAL_S, Model
 from services.recommendation.jobs.regular_training import RegularTraining
 from services.recommendation.jobs.scorer import Scorer, ScorerOptions
 from services.recommendation.jobs.trainer import Command, Trainer, TrainerOptions
-from services.recommendation.servicer.predictions import SCORE_KIND, TRAIN_KIND, ModelServicer, PredictionServicer
+from services.recommendation.servicer.models import SCORE_KIND, TRAIN_KIND, ModelServicer
+from services.recommendation.servicer.predictions import PredictionServicer
 from services.recommendation.servicer.scenes import SceneServicer
 from services.recommendation.settings import RecommendationSettings
 from services.recommendation.store import ledger, people, shelf

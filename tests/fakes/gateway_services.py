@@ -209,6 +209,14 @@ class FakeServices(FakeReputation, FakeAlerts, FakeWebhooks, FakeDelivery, FakeS
     def _ListQueryInsights(self, request: Any) -> Any:
         return query_insight_service_pb2.ListQueryInsightsResponse(queries=[{"query": "牛奶", "searches": 7}])
 
+    def _GetQueryCourse(self, request: Any) -> Any:
+        days = [{"day": f"2026-01-{day:02}", "searches": day, "empty": 1, "clicks": day // 2} for day in range(1, 29)]
+        return query_insight_service_pb2.QueryCourse(
+            insight={"query": request.query, "searches": 406, "searches_before": 300, "clicks": 190, "results": 5},
+            days=days,
+            clicks_by_position=[90, 40, 20, *[1] * 18],
+        )
+
     # recommendation
 
     def _Predict(self, request: Any) -> Any:
@@ -222,7 +230,20 @@ class FakeServices(FakeReputation, FakeAlerts, FakeWebhooks, FakeDelivery, FakeS
         return prediction_service_pb2.GetCartResponse(json=orjson.dumps(body))
 
     def _ListModels(self, request: Any) -> Any:
-        return model_service_pb2.ListModelsResponse(models=[{"version": MODEL, "promoted": True}])
+        windows = [{"ndcg_at_10": 0.06 + n / 100, "popularity_ndcg_at_10": 0.05, "customers": 9} for n in range(3)]
+        models = [
+            model_service_pb2.Model(version=name, promoted=name == MODEL, windows=windows, earned=True, actor="li")
+            for name in (MODEL, "m-6")
+        ]
+        for model in models:
+            model.create_time.FromSeconds(1_770_000_000)
+        promotions = [{"number": 4, "version": MODEL, "ranker": "als", "reason": "by hand", "actor": "li"}]
+        running = [
+            name for name, each in self.operations.items() if name.startswith("recommendation.") and not each.done
+        ]
+        return model_service_pb2.ListModelsResponse(
+            models=models, promotions=promotions, training=running[0] if running else ""
+        )
 
     def _TrainModel(self, request: Any) -> Any:
         return self._started("recommendation", None, b"")
@@ -231,8 +252,10 @@ class FakeServices(FakeReputation, FakeAlerts, FakeWebhooks, FakeDelivery, FakeS
         return self._started("recommendation", None, b"")
 
     def _PromoteModel(self, request: Any) -> Any:
-        if request.version != MODEL:
+        if request.version not in {MODEL, "m-6"}:
             raise NotFoundError("there is no such version", resource="model")
+        if request.expected_number not in {0, 4}:
+            raise StaleVersionError("another one was put in force", version=4)
         return model_service_pb2.Model(version=request.version, promoted=True)
 
     # orders

@@ -65,3 +65,63 @@ class ProjectionLateError(UnavailableError):
     """The change is kept, but is not readable yet; read again in a moment."""
 
     reason = "PROJECTION_LATE"
+
+
+class CaseNotFoundError(NotFoundError):
+    """There is no case of this id, or not of this shopper or shop."""
+
+    reason = "CASE_NOT_FOUND"
+
+
+class CaseStateError(ZhikeError):
+    """The case's state does not allow this."""
+
+    kind: ClassVar[ErrorKind] = ErrorKind.PRECONDITION
+    reason = "CASE_STATE"
+
+
+class CauseMissingError(InvalidArgumentError):
+    """A complaint is closed with its cause."""
+
+    reason = "CAUSE_MISSING"
+
+
+class CaseFullError(ZhikeError):
+    """The case holds as many entries as one may hold: close it and open another."""
+
+    kind: ClassVar[ErrorKind] = ErrorKind.PRECONDITION
+    reason = "CASE_FULL"
+
+
+class DeskVersionMismatchError(ZhikeError):
+    """A case or contact was changed since the caller read it."""
+
+    kind: ClassVar[ErrorKind] = ErrorKind.PRECONDITION
+    reason = "VERSION_MISMATCH"
+
+
+class DeskContendedError(ZhikeError):
+    """Others kept changing the same case or contact; try again."""
+
+    kind: ClassVar[ErrorKind] = ErrorKind.ABORTED
+    reason = "DESK_CONTENDED"
+
+
+class ContactNotFoundError(NotFoundError):
+    """There is no contact of this id."""
+
+    reason = "CONTACT_NOT_FOUND"
+
+
+class ContactStateError(ZhikeError):
+    """The contact was made or taken off already."""
+
+    kind: ClassVar[ErrorKind] = ErrorKind.PRECONDITION
+    reason = "CONTACT_STATE"
+
+
+class ContactNotConsentedError(ZhikeError):
+    """The customer does not agree to be contacted for this."""
+
+    kind: ClassVar[ErrorKind] = ErrorKind.PRECONDITION
+    reason = "CONTACT_NOT_CONSENTED"

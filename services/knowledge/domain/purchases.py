@@ -94,6 +94,15 @@ class PurchaseSummary:
     returned_units: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class PurchaseMonth:
+    """What was bought in a month of the shop, net of returns."""
+
+    month: str  # 2026-11
+    orders: int
+    spend_minor: int
+
+
 def order_from_payload(
     payload: Mapping[str, Any],
     *,
@@ -153,6 +162,27 @@ def summarise_purchases(orders: Iterable[Order], zone: tzinfo) -> PurchaseSummar
         usual_weekday=_most_common([time.isoweekday() for time in local]),
         habits=_habits(sales),
         returned_units=returned_units,
+    )
+
+
+def purchase_months(
+    orders: Iterable[Order], currency: str, zone: tzinfo, *, until: tuple[int, int], months: int
+) -> tuple[PurchaseMonth, ...]:
+    """Return the last ``months`` months up to ``until`` (year, month), oldest first, also those without an order."""
+    last = until[0] * 12 + until[1] - 1
+    counts: Counter[int] = Counter()
+    spend: Counter[int] = Counter()
+    for order in orders:
+        local = time_of(order.time_us).astimezone(zone)
+        month = local.year * 12 + local.month - 1
+        if not last - months < month <= last:
+            continue
+        counts[month] += order.kind == SALE
+        if order.currency == currency:
+            spend[month] += -order.total_minor if order.kind == RETURN else order.total_minor
+    return tuple(
+        PurchaseMonth(f"{month // 12}-{month % 12 + 1:02d}", counts[month], spend[month])
+        for month in range(last - months + 1, last + 1)
     )
 
 

@@ -13,6 +13,7 @@ from services.chassis.paging import decode_page_token, encode_page_token, page_s
 from services.kits.imports.servicer import Uploads
 from services.knowledge.domain.import_plan import CUSTOMERS
 from services.knowledge.domain.statements import check_statement
+from services.knowledge.store.names import NameStore
 from services.knowledge.usecases.customers import (
     ABC_CLASSES,
     MAX_PAGE_CUSTOMERS,
@@ -20,6 +21,13 @@ from services.knowledge.usecases.customers import (
     get_account,
     get_customer,
     list_customers,
+)
+from services.knowledge.usecases.finding import (
+    MAX_HITS,
+    MAX_MONTHS,
+    MAX_ORDERS,
+    find_customers,
+    purchase_history,
 )
 from services.knowledge.usecases.statements import (
     Request,
@@ -29,16 +37,19 @@ from services.knowledge.usecases.statements import (
     unmerge_customer,
     write_claims,
 )
-from services.knowledge.wire.customers import account_to_pb, customer_to_pb
+from services.knowledge.wire.customers import account_to_pb, customer_to_pb, history_to_pb, hit_to_pb
 
 PAGE_CUSTOMERS = 50
+FOUND_CUSTOMERS = 10
+HISTORY_MONTHS = 13  # a year, and the same month of the year before
+HISTORY_ORDERS = 20
 
 
 class CustomerServicer(customer_service_pb2_grpc.CustomerServiceServicer):
     """Reads customers and writes what is said of them."""
 
-    def __init__(self, reading: CustomerReading, writing: Writing, uploads: Uploads) -> None:
-        self._reading, self._writing, self._uploads = reading, writing, uploads
+    def __init__(self, reading: CustomerReading, writing: Writing, uploads: Uploads, names: NameStore) -> None:
+        self._reading, self._writing, self._uploads, self._names = reading, writing, uploads, names
 
     async def GetCustomer(self, request: pb.GetCustomerRequest, context: Any) -> customer_pb2.Customer:
         return customer_to_pb(await get_customer(self._reading, request.id))
@@ -96,3 +107,20 @@ class CustomerServicer(customer_service_pb2_grpc.CustomerServiceServicer):
             source=request.source,
         )
         return customer_to_pb(customer)
+
+    async def FindCustomers(self, request: pb.FindCustomersRequest, context: Any) -> pb.FindCustomersResponse:
+        limit = page_size(request.limit, default=FOUND_CUSTOMERS, maximum=MAX_HITS)
+        hits = await find_customers(self._reading, self._names, request.query, shop=request.shop, limit=limit)
+        return pb.FindCustomersResponse(hits=map(hit_to_pb, hits))
+
+    async def GetPurchaseHistory(
+        self, request: pb.GetPurchaseHistoryRequest, context: Any
+    ) -> customer_pb2.PurchaseHistory:
+        history = await purchase_history(
+            self._reading,
+            self._writing.clock,
+            request.id,
+            months=page_size(request.months, default=HISTORY_MONTHS, maximum=MAX_MONTHS),
+            orders=page_size(request.orders, default=HISTORY_ORDERS, maximum=MAX_ORDERS),
+        )
+        return history_to_pb(history)

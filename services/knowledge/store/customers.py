@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from services.chassis.documents.port import BATCH_LIMIT, PAGE_LIMIT, Collection, DocumentStore
 from services.chassis.eventlog.generations import Generations
 from services.chassis.eventlog.projection import live_body
+from services.kits.purchases import SALE, order_key
 from services.kits.text.identifiers import is_anonymous
 from services.knowledge.domain.classes import Tally
 from services.knowledge.domain.identifiers import own_customer_id
@@ -125,6 +126,12 @@ class CustomerStore:
                 if after is None:
                     break
         return found
+
+    async def buyer_of_order(self, shop: str, number: str) -> str | None:
+        """Return the strongest identifier of who bought the order of this number, None when nobody told of it."""
+        document = await self._documents.get(self._shopping.resolve(ORDERS), order_key(shop, SALE, number))
+        body = None if document is None else live_body(document)
+        return None if body is None else str(body["subject"])
 
     async def own_label_among(self, product_ids: Iterable[str]) -> frozenset[str]:
         """Return which of the products are of the shop's own label."""

@@ -3,6 +3,7 @@
 from google.protobuf.timestamp_pb2 import Timestamp
 from google.type.money_pb2 import Money
 from zhike.knowledge.v1 import customer_pb2 as pb
+from zhike.knowledge.v1 import customer_service_pb2 as service_pb
 
 from services.kits.money import minor_digits
 from services.kits.times import time_of
@@ -12,8 +13,12 @@ from services.knowledge.domain.identity import Member, Refusal, Refused
 from services.knowledge.domain.profile import Customer
 from services.knowledge.domain.purchases import Habit, PurchaseSummary
 from services.knowledge.usecases.customers import AccountView
+from services.knowledge.usecases.finding import Hit, PurchaseHistory
 
 NANOS = 1_000_000_000
+NO_CURRENCY = "XXX"  # ISO 4217: no currency involved; of months without any order
+UNNUMBERED = "event:"  # an order without a number of its own
+PRODUCTS_SHOWN = 5
 _EXPLANATIONS = {
     Refused.BLOCKED: "a known placeholder; it joins nobody",
     Refused.UNVERIFIED: "nobody has verified that it is this person's; it joins nobody until then",
@@ -49,6 +54,37 @@ def account_to_pb(account: AccountView) -> pb.Account:
     return pb.Account(
         id=account.id, kind=account.kind, external_id=account.external_id, customer_ids=account.customer_ids
     )
+
+
+def hit_to_pb(hit: Hit) -> service_pb.CustomerHit:
+    """Encode who was found."""
+    return service_pb.CustomerHit(
+        customer_id=hit.customer_id, name=hit.name, matched_by=hit.matched_by, identifiers=hit.identifiers
+    )
+
+
+def history_to_pb(history: PurchaseHistory) -> pb.PurchaseHistory:
+    """Encode what a person bought."""
+    message = pb.PurchaseHistory(customer_id=history.customer_id)
+    for month in history.months:
+        message.months.add(
+            month=month.month,
+            orders=month.orders,
+            spend=money_to_pb(month.spend_minor, history.currency or NO_CURRENCY),
+        )
+    for order in history.orders:
+        goods = [line for line in order.lines if not line.is_charge]
+        added = message.orders.add(
+            shop=order.shop,
+            number="" if order.number.startswith(UNNUMBERED) else order.number,
+            kind=order.kind,
+            channel=order.channel,
+            total=money_to_pb(order.total_minor, order.currency),
+            lines=len(goods),
+            product_ids=[line.product_id for line in goods[:PRODUCTS_SHOWN]],
+        )
+        _set_time(added.time, order.time_us)
+    return message
 
 
 def money_to_pb(units: int, currency: str) -> Money:

@@ -76,6 +76,7 @@ class ModelVersion:
     anchor_s: int
     create_time: datetime
     blobs: Mapping[str, str]
+    actor: str = ""  # who had it trained; empty for the schedule
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +86,16 @@ class InForce:
     version: str
     ranker: Ranker
     reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Promotion:
+    """A version was put in force. ``number`` counts from 1; ``actor`` is empty when the evidence decided."""
+
+    number: int
+    in_force: InForce
+    actor: str
+    time: datetime
 
 
 WINDOWS_NEEDED = 3

@@ -84,6 +84,7 @@ class Trainer:
             anchor_s=result["anchor_s"],
             create_time=create_time,
             blobs={ARRAYS: blob.digest},
+            actor=run.arguments.get("actor", ""),
         )
         run.progress.done_bytes = run.progress.total_bytes - 1
         model = await keep_trained(model, self._models, seen=seen, dry_run=run.arguments["dry_run"])

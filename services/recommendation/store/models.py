@@ -13,6 +13,7 @@ from services.recommendation.domain.model import (
     EngineName,
     InForce,
     ModelVersion,
+    Promotion,
     Ranker,
     TrainedThrough,
     Verdict,
@@ -73,13 +74,23 @@ class ModelStore:
             return Standing(None, 0, "")
         return Standing(_in_force(manifest), manifest.version, manifest.blobs[ARRAYS])
 
-    async def promote(self, model: ModelVersion, ranker: Ranker, *, reason: str, expected_version: int) -> Standing:
+    async def promotions(self) -> tuple[Promotion, ...]:
+        """Return what was put in force, the present one first, as far back as is kept."""
+        history = await self._manifests.history(MANIFEST)
+        return tuple(
+            Promotion(each.version, _in_force(each), each.metadata.get("actor", ""), each.promoted_time)
+            for each in history
+        )
+
+    async def promote(
+        self, model: ModelVersion, ranker: Ranker, *, reason: str, expected_version: int, actor: str = ""
+    ) -> Standing:
         """Put a version in force. Raises ManifestConflictError, BlobMissingError."""
         manifest = await self._manifests.promote(
             MANIFEST,
             dict(model.blobs),
             expected_version=expected_version,
-            metadata={"version": model.version, "ranker": ranker.value, "reason": reason},
+            metadata={"version": model.version, "ranker": ranker.value, "reason": reason, "actor": actor},
         )
         return Standing(_in_force(manifest), manifest.version, manifest.blobs[ARRAYS])
 
@@ -109,6 +120,7 @@ def _body(model: ModelVersion) -> dict[str, Any]:
         },
         "anchor_s": model.anchor_s,
         "blobs": dict(model.blobs),
+        "actor": model.actor,
     }
 
 
@@ -126,6 +138,7 @@ def _model(document: Document) -> ModelVersion:
         anchor_s=body["anchor_s"],
         create_time=_time(body["create_time_us"]),
         blobs=body["blobs"],
+        actor=body.get("actor", ""),
     )
 
 

@@ -8,9 +8,9 @@ import numpy as np
 from services.chassis.artifacts.manifest import ManifestConflictError
 from services.chassis.artifacts.port import ArtifactStore
 from services.chassis.logs import get_log
-from services.recommendation.domain.errors import ModelNotFoundError
+from services.recommendation.domain.errors import ModelNotFoundError, VersionMismatchError
 from services.recommendation.domain.fold_in import fold_in
-from services.recommendation.domain.model import InForce, ModelVersion, Ranker
+from services.recommendation.domain.model import InForce, ModelVersion, Promotion, Ranker
 from services.recommendation.store.blobs import decode_model
 from services.recommendation.store.models import ARRAYS, ModelStore, Standing
 from services.recommendation.store.serving import ServingModel
@@ -20,6 +20,8 @@ from services.recommendation.usecases.taste import Profiles
 log = get_log("models")
 
 BY_HAND_REASON_LIMIT = 500  # characters
+ACTOR_LIMIT = 80
+ANY_NUMBER = 0
 
 
 class ModelInForce:
@@ -71,19 +73,43 @@ async def keep_trained(model: ModelVersion, models: ModelStore, *, seen: Standin
     return model
 
 
-async def promote_by_hand(version: str, reason: str, models: ModelStore) -> tuple[ModelVersion, InForce]:
-    """Put a version and its factor model in force whatever its verdict. Raises ModelNotFoundError."""
+async def promote_by_hand(
+    version: str, reason: str, models: ModelStore, *, actor: str = "", expected_number: int = ANY_NUMBER
+) -> tuple[ModelVersion, InForce]:
+    """Put a version and its factor model in force whatever its verdict; an older one: that is how one rolls back.
+
+    ``expected_number``: of the promotion that the decision saw. Raises ModelNotFoundError, VersionMismatchError.
+    """
     model = await models.get(version)
     if ARRAYS not in model.blobs:
         raise ModelNotFoundError(f"the arrays of {version} are gone", resource="model", id=version)
     said = f"by hand: {reason[:BY_HAND_REASON_LIMIT]}" if reason else "by hand"
+    wanted, actor = InForce(version, Ranker.ALS, said), actor[:ACTOR_LIMIT]
     while True:
         seen = await models.standing()
+        if expected_number not in (ANY_NUMBER, seen.manifest_version):
+            newest = (await models.promotions())[:1]
+            if newest and (newest[0].number, newest[0].in_force, newest[0].actor) == (
+                expected_number + 1,
+                wanted,
+                actor,
+            ):
+                return model, wanted  # the same call again, whose answer was lost
+            raise VersionMismatchError(
+                "another model was put in force meanwhile; look again", id=version, version=seen.manifest_version
+            )
         try:
-            standing = await models.promote(model, Ranker.ALS, reason=said, expected_version=seen.manifest_version)
+            standing = await models.promote(
+                model, Ranker.ALS, reason=said, expected_version=seen.manifest_version, actor=actor
+            )
         except ManifestConflictError:
             continue
-        return model, standing.in_force or InForce(version, Ranker.ALS, said)
+        return model, standing.in_force or wanted
+
+
+async def list_promotions(models: ModelStore) -> tuple[Promotion, ...]:
+    """Return what was put in force by whom, the present one first."""
+    return await models.promotions()
 
 
 async def list_models(

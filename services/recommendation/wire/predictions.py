@@ -17,7 +17,7 @@ from services.recommendation.domain.errors import (
     UnknownLanguageError,
     UnknownPlacementError,
 )
-from services.recommendation.domain.model import EngineName, InForce, ModelVersion, Ranker
+from services.recommendation.domain.model import EngineName, InForce, ModelVersion, Promotion, Ranker
 from services.recommendation.domain.prediction import (
     EXCLUDED_LIMIT,
     IDENTIFIERS_LIMIT,
@@ -221,6 +221,8 @@ def model_to_pb(model: ModelVersion, in_force: InForce | None) -> models_pb.Mode
         parameters={name: float(getattr(model.parameters, name)) for name in type(model.parameters).__slots__},
         engine=model.engine.value,
         blobs=dict(model.blobs),
+        actor=model.actor,
+        earned=model.verdict.earned,
     )
     message.create_time.FromDatetime(model.create_time)
     for window in model.windows:
@@ -230,8 +232,22 @@ def model_to_pb(model: ModelVersion, in_force: InForce | None) -> models_pb.Mode
             customers=window.customers,
             gain_low=window.gain_low,
             gain_high=window.gain_high,
+            item_to_item_ndcg_at_10=window.item_to_item_ndcg_at_10,
         )
         result.start_time.FromDatetime(window.start_time)
+    return message
+
+
+def promotion_to_pb(promotion: Promotion) -> models_pb.Promotion:
+    """Encode that a version was put in force."""
+    message = models_pb.Promotion(
+        number=promotion.number,
+        version=promotion.in_force.version,
+        ranker=promotion.in_force.ranker.value,
+        reason=promotion.in_force.reason,
+        actor=promotion.actor,
+    )
+    message.time.FromDatetime(promotion.time)
     return message
 
 

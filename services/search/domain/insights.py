@@ -6,8 +6,8 @@ which the two logs (searches, user events) are read.
 
 import math
 import re
-from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from enum import StrEnum
 from typing import Final
@@ -21,6 +21,7 @@ PRIOR_SEARCHES: Final = 10.0
 MIN_SEARCHES: Final = 3  # below this a query says nothing about growth or weakness
 WEAK_SHARE: Final = 0.5  # of the shop's click rate
 UNKNOWN_RESULTS: Final = -1
+POSITIONS_SHOWN: Final = 20  # clicks further down are counted together
 # Telephone, card and order numbers and e-mail addresses get typed into search boxes.
 _PERSONAL: Final = re.compile(r"@|\d{6}|\d(?:[\s-]*\d){7}")
 
@@ -49,6 +50,7 @@ class QueryDay:
     positions: int = 0
     results: int = UNKNOWN_RESULTS
     results_time_us: int = 0
+    by_position: Mapping[str, int] = field(default_factory=dict)  # clicks; the last key stands for all further down
 
 
 @dataclass(slots=True)
@@ -114,6 +116,7 @@ def with_act(before: QueryDay | None, act: Act) -> QueryDay:
         positions=day.positions + positioned,
         results=act.results if newer and act.results is not None else day.results,
         results_time_us=act.time_us if newer else day.results_time_us,
+        by_position=_with_click(day.by_position, act.position) if positioned else day.by_position,
     )
 
 
@@ -121,6 +124,36 @@ def without_purchase(before: QueryDay | None, act: Act) -> QueryDay:
     """Return the day without a purchase that another search is credited with; it may be added only after that."""
     day = before or QueryDay(act.day)
     return replace(day, purchases=day.purchases - act.purchase)
+
+
+def _with_click(by_position: Mapping[str, int], position: int) -> Mapping[str, int]:
+    key = str(min(position, POSITIONS_SHOWN + 1))
+    return {**by_position, key: by_position.get(key, 0) + 1}
+
+
+def clicks_by_position(days: Iterable[QueryDay]) -> tuple[int, ...]:
+    """Return the clicks at positions 1 to POSITIONS_SHOWN, and last those further down."""
+    counts = [0] * (POSITIONS_SHOWN + 1)
+    for day in days:
+        for position, clicks in day.by_position.items():
+            counts[int(position) - 1] += clicks
+    return tuple(counts)
+
+
+def course_of(days: Iterable[QueryDay], last: date, count: int) -> tuple[QueryDay, ...]:
+    """Return a day for each of the ``count`` days up to ``last``, the parts of a day (its languages) added up."""
+    by_day: dict[str, QueryDay] = {}
+    for day in days:
+        known = by_day.get(day.day, QueryDay(day.day))
+        by_day[day.day] = replace(
+            known,
+            searches=known.searches + day.searches,
+            empty=known.empty + day.empty,
+            clicks=known.clicks + day.clicks,
+            purchases=known.purchases + day.purchases,
+        )
+    names = [day_text(last - timedelta(days=ago)) for ago in range(count - 1, -1, -1)]
+    return tuple(by_day.get(name, QueryDay(name)) for name in names)
 
 
 def window_days(last: date, days: int) -> tuple[str, str, str]:

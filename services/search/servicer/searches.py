@@ -20,6 +20,8 @@ from services.search.usecases.searching import Searching, serve_search
 from services.search.usecases.suggesting import PriceOf, complete_query
 from services.search.wire.searches import (
     answer_to_pb,
+    checked_language,
+    course_to_pb,
     insight_query_from_pb,
     insights_to_pb,
     query_from_pb,
@@ -67,3 +69,11 @@ class QueryInsightServicer(query_insight_service_pb2_grpc.QueryInsightServiceSer
     ) -> query_insight_service_pb2.ListQueryInsightsResponse:
         page = await self._insights.list_page(insight_query_from_pb(request))
         return insights_to_pb(page, self._insights.as_of(self._staleness_s()))
+
+    async def GetQueryCourse(
+        self, request: query_insight_service_pb2.GetQueryCourseRequest, context: Any
+    ) -> query_insight_service_pb2.QueryCourse:
+        course = await self._insights.course(
+            request.query, days=request.window_days, language=checked_language(request.language)
+        )
+        return course_to_pb(course, self._insights.as_of(self._staleness_s()))

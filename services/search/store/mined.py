@@ -1,10 +1,10 @@
 """Owns the numbers mined from the logs: queries by day, popularity of products in shards, and which orders count."""
 
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from dataclasses import asdict, fields
 from typing import Any, Final
 
-from services.chassis.documents.port import PAGE_LIMIT, Collection, DocumentStore, Index, Range
+from services.chassis.documents.port import BATCH_LIMIT, PAGE_LIMIT, Collection, DocumentStore, Index, Range
 from services.chassis.eventlog.generations import Generations
 from services.search.domain.counting import Said, Telling
 from services.search.domain.insights import Act, QueryDay
@@ -48,6 +48,15 @@ class MinedStore:
                 return
             after = page.next_after
 
+    async def query_days_of(self, keys: Sequence[str]) -> list[tuple[str, QueryDay]]:
+        """Return (query key, numbers) of those days, named by ``query_day_key``, that have any."""
+        collection = self._generations.resolve(MINED)
+        found: list[tuple[str, QueryDay]] = []
+        for start in range(0, len(keys), BATCH_LIMIT):
+            documents = await self._documents.get_many(collection, keys[start : start + BATCH_LIMIT])
+            found += [(key.rpartition("/")[2], query_day_from_body(each.body)) for key, each in documents.items()]
+        return found
+
     async def popularity(self) -> Wanted:
         """Return how wanted every product is."""
         collection = self._generations.resolve(MINED)
@@ -80,7 +89,11 @@ def query_day_from_body(body: Mapping[str, Any]) -> QueryDay:
 
 def body_from_query_day(day: QueryDay) -> dict[str, Any]:
     """Write a query's day."""
-    return {"kind": QUERY_DAY_KIND, **{name: getattr(day, name) for name in _FIELDS}}
+    return {
+        "kind": QUERY_DAY_KIND,
+        **{name: getattr(day, name) for name in _FIELDS},
+        "by_position": dict(day.by_position),
+    }
 
 
 def sums_in(body: dict[str, Any] | None) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from services.search.domain.errors import InsightViewError
 from services.search.domain.insights import Insight, QueryView
 from services.search.domain.query import PAGE_DEFAULT, PAGE_LIMIT, checked_query, parsed_language
 from services.search.domain.suggestions import Phrase
-from services.search.usecases.insights import InsightPage, InsightQuery
+from services.search.usecases.insights import InsightPage, InsightQuery, QueryCourse
 from services.search.usecases.searching import Query, Shopper
 from services.search.wire.products import money_to_pb, product_to_pb
 
@@ -89,11 +89,8 @@ def insight_query_from_pb(request: query_insight_service_pb2.ListQueryInsightsRe
     """Decode a view. Raises InsightViewError."""
     if request.view not in _VIEWS:
         raise InsightViewError("no such view of the search log", field="view")
-    if request.language not in _LANGUAGES:
-        raise InsightViewError("language is zh, en or empty", field="language")
-    return InsightQuery(
-        _VIEWS[request.view], request.window_days, request.page_size, request.page_token, request.language
-    )
+    language = checked_language(request.language)
+    return InsightQuery(_VIEWS[request.view], request.window_days, request.page_size, request.page_token, language)
 
 
 def insights_to_pb(page: InsightPage, as_of: datetime) -> query_insight_service_pb2.ListQueryInsightsResponse:
@@ -103,6 +100,33 @@ def insights_to_pb(page: InsightPage, as_of: datetime) -> query_insight_service_
     )
     response.as_of_time.FromDatetime(as_of)
     return response
+
+
+def course_to_pb(course: QueryCourse, as_of: datetime) -> query_insight_service_pb2.QueryCourse:
+    """Encode one query day by day."""
+    message = query_insight_service_pb2.QueryCourse(
+        insight=_insight_to_pb(course.insight),
+        days=[
+            query_insight_service_pb2.QueryDay(
+                day=f"{each.day[:4]}-{each.day[4:6]}-{each.day[6:]}",
+                searches=each.searches,
+                empty=each.empty,
+                clicks=each.clicks,
+                purchases=each.purchases,
+            )
+            for each in course.days
+        ],
+        clicks_by_position=course.by_position,
+    )
+    message.as_of_time.FromDatetime(as_of)
+    return message
+
+
+def checked_language(language: str) -> str:
+    """Return zh, en or empty. Raises InsightViewError."""
+    if language not in _LANGUAGES:
+        raise InsightViewError("language is zh, en or empty", field="language")
+    return language
 
 
 def _insight_to_pb(insight: Insight) -> query_insight_service_pb2.QueryInsight:

@@ -1,12 +1,16 @@
 """Models, rebuilds, and how everything stands."""
 
 from gateway.principals import Role
+from gateway.schemas.admin import Models
 from tests.fakes.gateway_services import MODEL
 from tests.fakes.gateway_shop import Shop, problem_of
 
 
 async def test_models_are_listed_trained_and_promoted(shop: Shop) -> None:
-    listed = (await shop.get("/v1/models", Role.STAFF, params={"page_size": 1})).json()
+    answer = await shop.get("/v1/models", Role.STAFF, params={"page_size": 1})
+    listed = answer.json()
+    assert set(listed) == set(Models.model_fields)
+    assert answer.headers["etag"] == '"v4"'
     assert (listed["models"][0]["version"], listed["models"][0]["promoted"]) == (MODEL, True)
     trained = await shop.post("/v1/models:train", json={"engine": "local", "sweep": True})
     assert (trained.status_code, trained.json()["id"].partition(".")[0]) == (202, "recommendation")
@@ -14,6 +18,9 @@ async def test_models_are_listed_trained_and_promoted(shop: Shop) -> None:
     assert (asked.engine, asked.sweep, asked.dry_run) == ("local", True, False)
     promoted = await shop.post(f"/v1/models/{MODEL}:promote", json={"reason": "by hand"})
     assert promoted.json()["version"] == MODEL
+    assert (shop.services.last("PromoteModel").actor, asked.actor) == ("operator", "operator")
+    stale = await shop.post(f"/v1/models/{MODEL}:promote", json={"reason": "r"}, headers={"If-Match": '"v3"'})
+    problem_of(stale, 412, "VERSION_MISMATCH")
     problem_of(await shop.post("/v1/models/m-0:promote", json={"reason": "by hand"}), 404, "NOT_FOUND")
     problem_of(await shop.post("/v1/models:train", json={"engine": "gpu"}), 400, "INVALID_ARGUMENT")
 

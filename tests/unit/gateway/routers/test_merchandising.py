@@ -1,12 +1,14 @@
 """Imports, product edits, insights."""
 
 from collections.abc import AsyncIterator
+from urllib.parse import quote
 
 import pytest
 import structlog
 
 from gateway.parameters import MAP_VALUE_LIMIT
 from gateway.principals import Role
+from gateway.schemas.merchandising import QueryCourse
 from gateway.uploads import PIECE_LIMIT_BYTES
 from services.chassis.errors import InvalidArgumentError
 from tests.fakes.gateway_shop import Shop, problem_of
@@ -251,6 +253,15 @@ async def test_insights_are_asked_by_view_and_window(shop: Shop) -> None:
     assert response.json()["queries"][0]["query"] == "牛奶"
     asked = shop.services.last("ListQueryInsights")
     assert (asked.view, asked.window_days, asked.page_size, asked.language) == (3, 7, 50, "zh")
+
+
+@pytest.mark.parametrize("query", ["牛奶", "a/b c", "50% off?"])
+async def test_one_query_is_read_day_by_day(shop: Shop, query: str) -> None:
+    path = f"/v1/insights/queries/{quote(query, safe='')}"
+    response = await shop.get(path, Role.STAFF, params={"window_days": "7"})
+    assert set(response.json()) == set(QueryCourse.model_fields)
+    asked = shop.services.last("GetQueryCourse")
+    assert (asked.query, asked.window_days, asked.language) == (query, 7, "")
 
 
 async def test_a_bad_page_token_is_the_owners_400(shop: Shop) -> None:

@@ -34,6 +34,7 @@ from services.knowledge.jobs.projecting import (
 from services.knowledge.store.class_basis import ClassStore
 from services.knowledge.store.collections import CUSTOMER_CLAIMS, CUSTOMERS, PRODUCTS, USER_EVENTS
 from services.knowledge.store.customers import CustomerStore
+from services.knowledge.store.names import NameStore, name_generations, names_projection
 from services.knowledge.store.resolutions import ResolutionStore
 from services.knowledge.usecases.announcing import Announcer
 from services.knowledge.usecases.customers import CustomerReading, get_customer
@@ -59,6 +60,8 @@ class World:
     announcer: Announcer
     reading: CustomerReading
     writing: Writing
+    names: NameStore
+    named: Projection  # follows the claims as well
     positions: dict[str, int] = field(default_factory=dict)
 
     async def settle(self) -> None:
@@ -66,6 +69,8 @@ class World:
         for name, projection in self.projections.items():
             while events := await self.logs[name].read(0, after=self.positions.get(name, 0)):
                 await projection.apply(events)
+                if name == CUSTOMER_CLAIMS:
+                    await self.named.apply(events)
                 self.positions[name] = events[-1].seq
 
     async def write(
@@ -161,7 +166,8 @@ async def make_world(rules: IdentityRules | None = None, documents: MemoryDocume
         stated_generations(documents),
         own_label_generations(documents),
     )
-    for generations in (shopping, stated, own_label):
+    called = name_generations(documents)
+    for generations in (shopping, stated, own_label, called):
         await generations.open()
     customers = CustomerStore(
         documents, rules or IdentityRules(), shopping=shopping, statements=stated, own_label=own_label
@@ -197,6 +203,8 @@ async def make_world(rules: IdentityRules | None = None, documents: MemoryDocume
         announcer=announcer,
         reading=reading,
         writing=Writing(reading, logs[CUSTOMER_CLAIMS], clock, lambda: f"{chance.getrandbits(96):024x}", read_back),
+        names=NameStore(documents, called),
+        named=names_projection(documents, called.projection_name(called.active), called.resolve),
     )
     return world
 

@@ -583,3 +583,125 @@ class Account(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Account: _TypeAlias = Account  # noqa: Y015
+
+@_typing.final
+class PurchaseHistory(_message.Message):
+    """What a person bought, by month of the shop, and the latest orders."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CUSTOMER_ID_FIELD_NUMBER: _builtins.int
+    MONTHS_FIELD_NUMBER: _builtins.int
+    ORDERS_FIELD_NUMBER: _builtins.int
+    customer_id: _builtins.str
+    """The customer."""
+    @_builtins.property
+    def months(self) -> _containers.RepeatedCompositeFieldContainer[Global___PurchaseMonth]:
+        """Every month up to the present one, oldest first."""
+
+    @_builtins.property
+    def orders(self) -> _containers.RepeatedCompositeFieldContainer[Global___PurchasedOrder]:
+        """The latest orders first."""
+
+    def __init__(
+        self,
+        *,
+        customer_id: _builtins.str = ...,
+        months: _abc.Iterable[Global___PurchaseMonth] | None = ...,
+        orders: _abc.Iterable[Global___PurchasedOrder] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["customer_id", b"customer_id", "months", b"months", "orders", b"orders"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___PurchaseHistory: _TypeAlias = PurchaseHistory  # noqa: Y015
+
+@_typing.final
+class PurchaseMonth(_message.Message):
+    """What was bought in a month."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    MONTH_FIELD_NUMBER: _builtins.int
+    ORDERS_FIELD_NUMBER: _builtins.int
+    SPEND_FIELD_NUMBER: _builtins.int
+    month: _builtins.str
+    """2026-11."""
+    orders: _builtins.int
+    """Orders."""
+    @_builtins.property
+    def spend(self) -> _money_pb2.Money:
+        """Spend net of returns, in the currency of most orders."""
+
+    def __init__(
+        self,
+        *,
+        month: _builtins.str = ...,
+        orders: _builtins.int = ...,
+        spend: _money_pb2.Money | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["spend", b"spend"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["month", b"month", "orders", b"orders", "spend", b"spend"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___PurchaseMonth: _TypeAlias = PurchaseMonth  # noqa: Y015
+
+@_typing.final
+class PurchasedOrder(_message.Message):
+    """An order as knowledge counts it."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SHOP_FIELD_NUMBER: _builtins.int
+    NUMBER_FIELD_NUMBER: _builtins.int
+    KIND_FIELD_NUMBER: _builtins.int
+    TIME_FIELD_NUMBER: _builtins.int
+    CHANNEL_FIELD_NUMBER: _builtins.int
+    TOTAL_FIELD_NUMBER: _builtins.int
+    LINES_FIELD_NUMBER: _builtins.int
+    PRODUCT_IDS_FIELD_NUMBER: _builtins.int
+    shop: _builtins.str
+    """The shop."""
+    number: _builtins.str
+    """Its number, empty where nobody gave one."""
+    kind: _builtins.str
+    """sale or return."""
+    channel: _builtins.str
+    """web, app, store, phone, social."""
+    lines: _builtins.int
+    """Goods lines."""
+    @_builtins.property
+    def time(self) -> _timestamp_pb2.Timestamp:
+        """When."""
+
+    @_builtins.property
+    def total(self) -> _money_pb2.Money:
+        """What was paid or paid back."""
+
+    @_builtins.property
+    def product_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Of the first lines, at most 5."""
+
+    def __init__(
+        self,
+        *,
+        shop: _builtins.str = ...,
+        number: _builtins.str = ...,
+        kind: _builtins.str = ...,
+        time: _timestamp_pb2.Timestamp | None = ...,
+        channel: _builtins.str = ...,
+        total: _money_pb2.Money | None = ...,
+        lines: _builtins.int = ...,
+        product_ids: _abc.Iterable[_builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["time", b"time", "total", b"total"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["channel", b"channel", "kind", b"kind", "lines", b"lines", "number", b"number", "product_ids", b"product_ids", "shop", b"shop", "time", b"time", "total", b"total"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___PurchasedOrder: _TypeAlias = PurchasedOrder  # noqa: Y015

@@ -27,7 +27,7 @@ from zhike.knowledge.v1 import customer_pb2 as zhike_dot_knowledge_dot_v1_dot_cu
 from zhike.type.v1 import import_pb2 as zhike_dot_type_dot_v1_dot_import__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n)zhike/knowledge/v1/customer_service.proto\x12\x12zhike.knowledge.v1\x1a#google/longrunning/operations.proto\x1a!zhike/knowledge/v1/customer.proto\x1a\x1azhike/type/v1/import.proto\" \n\x12GetCustomerRequest\x12\n\n\x02id\x18\x01 \x01(\t\"P\n\x14ListCustomersRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\x12\x11\n\tabc_class\x18\x03 \x01(\t\"a\n\x15ListCustomersResponse\x12/\n\tcustomers\x18\x01 \x03(\x0b\x32\x1c.zhike.knowledge.v1.Customer\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\x1f\n\x11GetAccountRequest\x12\n\n\x02id\x18\x01 \x01(\t\"%\n\x05\x43laim\x12\r\n\x05\x66ield\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t\"9\n\x11\x43laimedIdentifier\x12\x12\n\nidentifier\x18\x01 \x01(\t\x12\x10\n\x08verified\x18\x02 \x01(\x08\"\xb8\x02\n\x12WriteClaimsRequest\x12:\n\x0bidentifiers\x18\x01 \x03(\x0b\x32%.zhike.knowledge.v1.ClaimedIdentifier\x12)\n\x06\x63laims\x18\x02 \x03(\x0b\x32\x19.zhike.knowledge.v1.Claim\x12\x0e\n\x06source\x18\x03 \x01(\t\x12\x12\n\nrequest_id\x18\x04 \x01(\t\x12\x0f\n\x07\x61\x63\x63ount\x18\x05 \x01(\t\x12\r\n\x05owner\x18\x06 \x01(\t\x12\x46\n\x08\x63onsents\x18\x07 \x03(\x0b\x32\x34.zhike.knowledge.v1.WriteClaimsRequest.ConsentsEntry\x1a/\n\rConsentsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"W\n\x15MergeCustomersRequest\x12\x0b\n\x03ids\x18\x01 \x03(\t\x12\x0e\n\x06reason\x18\x02 \x01(\t\x12\x12\n\nrequest_id\x18\x03 \x01(\t\x12\r\n\x05owner\x18\x04 \x01(\t\"l\n\x16UnmergeCustomerRequest\x12\n\n\x02id\x18\x01 \x01(\t\x12\x13\n\x0bidentifiers\x18\x02 \x03(\t\x12\x0e\n\x06reason\x18\x03 \x01(\t\x12\x12\n\nrequest_id\x18\x04 \x01(\t\x12\r\n\x05owner\x18\x05 \x01(\t\"J\n\x17UnmergeCustomerResponse\x12/\n\tcustomers\x18\x01 \x03(\x0b\x32\x1c.zhike.knowledge.v1.Customer\"t\n\x11SetConsentRequest\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0f\n\x07purpose\x18\x02 \x01(\t\x12\x0f\n\x07granted\x18\x03 \x01(\x08\x12\x0e\n\x06source\x18\x04 \x01(\t\x12\x12\n\nrequest_id\x18\x05 \x01(\t\x12\r\n\x05owner\x18\x06 \x01(\t2\xdf\x05\n\x0f\x43ustomerService\x12S\n\x0bGetCustomer\x12&.zhike.knowledge.v1.GetCustomerRequest\x1a\x1c.zhike.knowledge.v1.Customer\x12\x64\n\rListCustomers\x12(.zhike.knowledge.v1.ListCustomersRequest\x1a).zhike.knowledge.v1.ListCustomersResponse\x12P\n\nGetAccount\x12%.zhike.knowledge.v1.GetAccountRequest\x1a\x1b.zhike.knowledge.v1.Account\x12P\n\x0fImportCustomers\x12\x1c.zhike.type.v1.ImportRequest\x1a\x1d.google.longrunning.Operation(\x01\x12S\n\x0bWriteClaims\x12&.zhike.knowledge.v1.WriteClaimsRequest\x1a\x1c.zhike.knowledge.v1.Customer\x12Y\n\x0eMergeCustomers\x12).zhike.knowledge.v1.MergeCustomersRequest\x1a\x1c.zhike.knowledge.v1.Customer\x12j\n\x0fUnmergeCustomer\x12*.zhike.knowledge.v1.UnmergeCustomerRequest\x1a+.zhike.knowledge.v1.UnmergeCustomerResponse\x12Q\n\nSetConsent\x12%.zhike.knowledge.v1.SetConsentRequest\x1a\x1c.zhike.knowledge.v1.Customerb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n)zhike/knowledge/v1/customer_service.proto\x12\x12zhike.knowledge.v1\x1a#google/longrunning/operations.proto\x1a!zhike/knowledge/v1/customer.proto\x1a\x1azhike/type/v1/import.proto\"B\n\x14\x46indCustomersRequest\x12\r\n\x05query\x18\x01 \x01(\t\x12\x0c\n\x04shop\x18\x02 \x01(\t\x12\r\n\x05limit\x18\x03 \x01(\x05\"F\n\x15\x46indCustomersResponse\x12-\n\x04hits\x18\x01 \x03(\x0b\x32\x1f.zhike.knowledge.v1.CustomerHit\"Y\n\x0b\x43ustomerHit\x12\x13\n\x0b\x63ustomer_id\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\x12\n\nmatched_by\x18\x03 \x01(\t\x12\x13\n\x0bidentifiers\x18\x04 \x03(\t\"G\n\x19GetPurchaseHistoryRequest\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0e\n\x06months\x18\x02 \x01(\x05\x12\x0e\n\x06orders\x18\x03 \x01(\x05\" \n\x12GetCustomerRequest\x12\n\n\x02id\x18\x01 \x01(\t\"P\n\x14ListCustomersRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\x12\x11\n\tabc_class\x18\x03 \x01(\t\"a\n\x15ListCustomersResponse\x12/\n\tcustomers\x18\x01 \x03(\x0b\x32\x1c.zhike.knowledge.v1.Customer\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\x1f\n\x11GetAccountRequest\x12\n\n\x02id\x18\x01 \x01(\t\"%\n\x05\x43laim\x12\r\n\x05\x66ield\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t\"9\n\x11\x43laimedIdentifier\x12\x12\n\nidentifier\x18\x01 \x01(\t\x12\x10\n\x08verified\x18\x02 \x01(\x08\"\xb8\x02\n\x12WriteClaimsRequest\x12:\n\x0bidentifiers\x18\x01 \x03(\x0b\x32%.zhike.knowledge.v1.ClaimedIdentifier\x12)\n\x06\x63laims\x18\x02 \x03(\x0b\x32\x19.zhike.knowledge.v1.Claim\x12\x0e\n\x06source\x18\x03 \x01(\t\x12\x12\n\nrequest_id\x18\x04 \x01(\t\x12\x0f\n\x07\x61\x63\x63ount\x18\x05 \x01(\t\x12\r\n\x05owner\x18\x06 \x01(\t\x12\x46\n\x08\x63onsents\x18\x07 \x03(\x0b\x32\x34.zhike.knowledge.v1.WriteClaimsRequest.ConsentsEntry\x1a/\n\rConsentsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"W\n\x15MergeCustomersRequest\x12\x0b\n\x03ids\x18\x01 \x03(\t\x12\x0e\n\x06reason\x18\x02 \x01(\t\x12\x12\n\nrequest_id\x18\x03 \x01(\t\x12\r\n\x05owner\x18\x04 \x01(\t\"l\n\x16UnmergeCustomerRequest\x12\n\n\x02id\x18\x01 \x01(\t\x12\x13\n\x0bidentifiers\x18\x02 \x03(\t\x12\x0e\n\x06reason\x18\x03 \x01(\t\x12\x12\n\nrequest_id\x18\x04 \x01(\t\x12\r\n\x05owner\x18\x05 \x01(\t\"J\n\x17UnmergeCustomerResponse\x12/\n\tcustomers\x18\x01 \x03(\x0b\x32\x1c.zhike.knowledge.v1.Customer\"t\n\x11SetConsentRequest\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0f\n\x07purpose\x18\x02 \x01(\t\x12\x0f\n\x07granted\x18\x03 \x01(\x08\x12\x0e\n\x06source\x18\x04 \x01(\t\x12\x12\n\nrequest_id\x18\x05 \x01(\t\x12\r\n\x05owner\x18\x06 \x01(\t2\xaf\x07\n\x0f\x43ustomerService\x12S\n\x0bGetCustomer\x12&.zhike.knowledge.v1.GetCustomerRequest\x1a\x1c.zhike.knowledge.v1.Customer\x12\x64\n\rListCustomers\x12(.zhike.knowledge.v1.ListCustomersRequest\x1a).zhike.knowledge.v1.ListCustomersResponse\x12P\n\nGetAccount\x12%.zhike.knowledge.v1.GetAccountRequest\x1a\x1b.zhike.knowledge.v1.Account\x12P\n\x0fImportCustomers\x12\x1c.zhike.type.v1.ImportRequest\x1a\x1d.google.longrunning.Operation(\x01\x12S\n\x0bWriteClaims\x12&.zhike.knowledge.v1.WriteClaimsRequest\x1a\x1c.zhike.knowledge.v1.Customer\x12Y\n\x0eMergeCustomers\x12).zhike.knowledge.v1.MergeCustomersRequest\x1a\x1c.zhike.knowledge.v1.Customer\x12j\n\x0fUnmergeCustomer\x12*.zhike.knowledge.v1.UnmergeCustomerRequest\x1a+.zhike.knowledge.v1.UnmergeCustomerResponse\x12Q\n\nSetConsent\x12%.zhike.knowledge.v1.SetConsentRequest\x1a\x1c.zhike.knowledge.v1.Customer\x12\x64\n\rFindCustomers\x12(.zhike.knowledge.v1.FindCustomersRequest\x1a).zhike.knowledge.v1.FindCustomersResponse\x12h\n\x12GetPurchaseHistory\x12-.zhike.knowledge.v1.GetPurchaseHistoryRequest\x1a#.zhike.knowledge.v1.PurchaseHistoryb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -36,30 +36,38 @@ if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_WRITECLAIMSREQUEST_CONSENTSENTRY']._loaded_options = None
   _globals['_WRITECLAIMSREQUEST_CONSENTSENTRY']._serialized_options = b'8\001'
-  _globals['_GETCUSTOMERREQUEST']._serialized_start=165
-  _globals['_GETCUSTOMERREQUEST']._serialized_end=197
-  _globals['_LISTCUSTOMERSREQUEST']._serialized_start=199
-  _globals['_LISTCUSTOMERSREQUEST']._serialized_end=279
-  _globals['_LISTCUSTOMERSRESPONSE']._serialized_start=281
-  _globals['_LISTCUSTOMERSRESPONSE']._serialized_end=378
-  _globals['_GETACCOUNTREQUEST']._serialized_start=380
-  _globals['_GETACCOUNTREQUEST']._serialized_end=411
-  _globals['_CLAIM']._serialized_start=413
-  _globals['_CLAIM']._serialized_end=450
-  _globals['_CLAIMEDIDENTIFIER']._serialized_start=452
-  _globals['_CLAIMEDIDENTIFIER']._serialized_end=509
-  _globals['_WRITECLAIMSREQUEST']._serialized_start=512
-  _globals['_WRITECLAIMSREQUEST']._serialized_end=824
-  _globals['_WRITECLAIMSREQUEST_CONSENTSENTRY']._serialized_start=777
-  _globals['_WRITECLAIMSREQUEST_CONSENTSENTRY']._serialized_end=824
-  _globals['_MERGECUSTOMERSREQUEST']._serialized_start=826
-  _globals['_MERGECUSTOMERSREQUEST']._serialized_end=913
-  _globals['_UNMERGECUSTOMERREQUEST']._serialized_start=915
-  _globals['_UNMERGECUSTOMERREQUEST']._serialized_end=1023
-  _globals['_UNMERGECUSTOMERRESPONSE']._serialized_start=1025
-  _globals['_UNMERGECUSTOMERRESPONSE']._serialized_end=1099
-  _globals['_SETCONSENTREQUEST']._serialized_start=1101
-  _globals['_SETCONSENTREQUEST']._serialized_end=1217
-  _globals['_CUSTOMERSERVICE']._serialized_start=1220
-  _globals['_CUSTOMERSERVICE']._serialized_end=1955
+  _globals['_FINDCUSTOMERSREQUEST']._serialized_start=165
+  _globals['_FINDCUSTOMERSREQUEST']._serialized_end=231
+  _globals['_FINDCUSTOMERSRESPONSE']._serialized_start=233
+  _globals['_FINDCUSTOMERSRESPONSE']._serialized_end=303
+  _globals['_CUSTOMERHIT']._serialized_start=305
+  _globals['_CUSTOMERHIT']._serialized_end=394
+  _globals['_GETPURCHASEHISTORYREQUEST']._serialized_start=396
+  _globals['_GETPURCHASEHISTORYREQUEST']._serialized_end=467
+  _globals['_GETCUSTOMERREQUEST']._serialized_start=469
+  _globals['_GETCUSTOMERREQUEST']._serialized_end=501
+  _globals['_LISTCUSTOMERSREQUEST']._serialized_start=503
+  _globals['_LISTCUSTOMERSREQUEST']._serialized_end=583
+  _globals['_LISTCUSTOMERSRESPONSE']._serialized_start=585
+  _globals['_LISTCUSTOMERSRESPONSE']._serialized_end=682
+  _globals['_GETACCOUNTREQUEST']._serialized_start=684
+  _globals['_GETACCOUNTREQUEST']._serialized_end=715
+  _globals['_CLAIM']._serialized_start=717
+  _globals['_CLAIM']._serialized_end=754
+  _globals['_CLAIMEDIDENTIFIER']._serialized_start=756
+  _globals['_CLAIMEDIDENTIFIER']._serialized_end=813
+  _globals['_WRITECLAIMSREQUEST']._serialized_start=816
+  _globals['_WRITECLAIMSREQUEST']._serialized_end=1128
+  _globals['_WRITECLAIMSREQUEST_CONSENTSENTRY']._serialized_start=1081
+  _globals['_WRITECLAIMSREQUEST_CONSENTSENTRY']._serialized_end=1128
+  _globals['_MERGECUSTOMERSREQUEST']._serialized_start=1130
+  _globals['_MERGECUSTOMERSREQUEST']._serialized_end=1217
+  _globals['_UNMERGECUSTOMERREQUEST']._serialized_start=1219
+  _globals['_UNMERGECUSTOMERREQUEST']._serialized_end=1327
+  _globals['_UNMERGECUSTOMERRESPONSE']._serialized_start=1329
+  _globals['_UNMERGECUSTOMERRESPONSE']._serialized_end=1403
+  _globals['_SETCONSENTREQUEST']._serialized_start=1405
+  _globals['_SETCONSENTREQUEST']._serialized_end=1521
+  _globals['_CUSTOMERSERVICE']._serialized_start=1524
+  _globals['_CUSTOMERSERVICE']._serialized_end=2467
 # @@protoc_insertion_point(module_scope)

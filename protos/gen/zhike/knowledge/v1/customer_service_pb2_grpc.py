@@ -78,6 +78,16 @@ class CustomerServiceStub:
                 request_serializer=zhike_dot_knowledge_dot_v1_dot_customer__service__pb2.SetConsentRequest.SerializeToString,
                 response_deserializer=zhike_dot_knowledge_dot_v1_dot_customer__pb2.Customer.FromString,
                 _registered_method=True)
+        self.FindCustomers = channel.unary_unary(
+                '/zhike.knowledge.v1.CustomerService/FindCustomers',
+                request_serializer=zhike_dot_knowledge_dot_v1_dot_customer__service__pb2.FindCustomersRequest.SerializeToString,
+                response_deserializer=zhike_dot_knowledge_dot_v1_dot_customer__service__pb2.FindCustomersResponse.FromString,
+                _registered_method=True)
+        self.GetPurchaseHistory = channel.unary_unary(
+                '/zhike.knowledge.v1.CustomerService/GetPurchaseHistory',
+                request_serializer=zhike_dot_knowledge_dot_v1_dot_customer__service__pb2.GetPurchaseHistoryRequest.SerializeToString,
+                response_deserializer=zhike_dot_knowledge_dot_v1_dot_customer__pb2.PurchaseHistory.FromString,
+                _registered_method=True)
 
 
 class CustomerServiceServicer:
@@ -140,6 +150,20 @@ class CustomerServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def FindCustomers(self, request, context):
+        """Finds customers by an identifier, an order's number or the exact name.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetPurchaseHistory(self, request, context):
+        """Answers what a customer bought: by month, and the latest orders.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_CustomerServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -182,6 +206,16 @@ def add_CustomerServiceServicer_to_server(servicer, server):
                     servicer.SetConsent,
                     request_deserializer=zhike_dot_knowledge_dot_v1_dot_customer__service__pb2.SetConsentRequest.FromString,
                     response_serializer=zhike_dot_knowledge_dot_v1_dot_customer__pb2.Customer.SerializeToString,
+            ),
+            'FindCustomers': grpc.unary_unary_rpc_method_handler(
+                    servicer.FindCustomers,
+                    request_deserializer=zhike_dot_knowledge_dot_v1_dot_customer__service__pb2.FindCustomersRequest.FromString,
+                    response_serializer=zhike_dot_knowledge_dot_v1_dot_customer__service__pb2.FindCustomersResponse.SerializeToString,
+            ),
+            'GetPurchaseHistory': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetPurchaseHistory,
+                    request_deserializer=zhike_dot_knowledge_dot_v1_dot_customer__service__pb2.GetPurchaseHistoryRequest.FromString,
+                    response_serializer=zhike_dot_knowledge_dot_v1_dot_customer__pb2.PurchaseHistory.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -401,6 +435,60 @@ class CustomerService:
             '/zhike.knowledge.v1.CustomerService/SetConsent',
             zhike_dot_knowledge_dot_v1_dot_customer__service__pb2.SetConsentRequest.SerializeToString,
             zhike_dot_knowledge_dot_v1_dot_customer__pb2.Customer.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def FindCustomers(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/zhike.knowledge.v1.CustomerService/FindCustomers',
+            zhike_dot_knowledge_dot_v1_dot_customer__service__pb2.FindCustomersRequest.SerializeToString,
+            zhike_dot_knowledge_dot_v1_dot_customer__service__pb2.FindCustomersResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetPurchaseHistory(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/zhike.knowledge.v1.CustomerService/GetPurchaseHistory',
+            zhike_dot_knowledge_dot_v1_dot_customer__service__pb2.GetPurchaseHistoryRequest.SerializeToString,
+            zhike_dot_knowledge_dot_v1_dot_customer__pb2.PurchaseHistory.FromString,
             options,
             channel_credentials,
             insecure,

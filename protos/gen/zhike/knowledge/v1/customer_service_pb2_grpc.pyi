@@ -52,6 +52,10 @@ class CustomerServiceStub:
     """Parts a customer into two groups that never join again by themselves."""
     SetConsent: _grpc.UnaryUnaryMultiCallable[_customer_service_pb2.SetConsentRequest, _customer_pb2.Customer]
     """Says yes or no to a purpose."""
+    FindCustomers: _grpc.UnaryUnaryMultiCallable[_customer_service_pb2.FindCustomersRequest, _customer_service_pb2.FindCustomersResponse]
+    """Finds customers by an identifier, an order's number or the exact name."""
+    GetPurchaseHistory: _grpc.UnaryUnaryMultiCallable[_customer_service_pb2.GetPurchaseHistoryRequest, _customer_pb2.PurchaseHistory]
+    """Answers what a customer bought: by month, and the latest orders."""
 
 @_typing.type_check_only
 class CustomerServiceAsyncStub(CustomerServiceStub):
@@ -74,6 +78,10 @@ class CustomerServiceAsyncStub(CustomerServiceStub):
     """Parts a customer into two groups that never join again by themselves."""
     SetConsent: _aio.UnaryUnaryMultiCallable[_customer_service_pb2.SetConsentRequest, _customer_pb2.Customer]  # type: ignore[assignment]
     """Says yes or no to a purpose."""
+    FindCustomers: _aio.UnaryUnaryMultiCallable[_customer_service_pb2.FindCustomersRequest, _customer_service_pb2.FindCustomersResponse]  # type: ignore[assignment]
+    """Finds customers by an identifier, an order's number or the exact name."""
+    GetPurchaseHistory: _aio.UnaryUnaryMultiCallable[_customer_service_pb2.GetPurchaseHistoryRequest, _customer_pb2.PurchaseHistory]  # type: ignore[assignment]
+    """Answers what a customer bought: by month, and the latest orders."""
 
 class CustomerServiceServicer(metaclass=_abc_1.ABCMeta):
     """One person, one record."""
@@ -141,5 +149,21 @@ class CustomerServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_customer_pb2.Customer, _abc.Awaitable[_customer_pb2.Customer]]:
         """Says yes or no to a purpose."""
+
+    @_abc_1.abstractmethod
+    def FindCustomers(
+        self,
+        request: _customer_service_pb2.FindCustomersRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_customer_service_pb2.FindCustomersResponse, _abc.Awaitable[_customer_service_pb2.FindCustomersResponse]]:
+        """Finds customers by an identifier, an order's number or the exact name."""
+
+    @_abc_1.abstractmethod
+    def GetPurchaseHistory(
+        self,
+        request: _customer_service_pb2.GetPurchaseHistoryRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_customer_pb2.PurchaseHistory, _abc.Awaitable[_customer_pb2.PurchaseHistory]]:
+        """Answers what a customer bought: by month, and the latest orders."""
 
 def add_CustomerServiceServicer_to_server(servicer: CustomerServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -53,25 +53,79 @@ class ListModelsResponse(_message.Message):
 
     MODELS_FIELD_NUMBER: _builtins.int
     NEXT_PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    PROMOTIONS_FIELD_NUMBER: _builtins.int
+    TRAINING_FIELD_NUMBER: _builtins.int
     next_page_token: _builtins.str
     """Empty at the end."""
+    training: _builtins.str
+    """The training that runs now, an operation's name; empty without one."""
     @_builtins.property
     def models(self) -> _containers.RepeatedCompositeFieldContainer[Global___Model]:
         """Newest first."""
+
+    @_builtins.property
+    def promotions(self) -> _containers.RepeatedCompositeFieldContainer[Global___Promotion]:
+        """What was put in force by whom, the present one first; at most 8. Its number is what PromoteModel expects."""
 
     def __init__(
         self,
         *,
         models: _abc.Iterable[Global___Model] | None = ...,
         next_page_token: _builtins.str = ...,
+        promotions: _abc.Iterable[Global___Promotion] | None = ...,
+        training: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["models", b"models", "next_page_token", b"next_page_token"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["models", b"models", "next_page_token", b"next_page_token", "promotions", b"promotions", "training", b"training"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ListModelsResponse: _TypeAlias = ListModelsResponse  # noqa: Y015
+
+@_typing.final
+class Promotion(_message.Message):
+    """A version was put in force."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NUMBER_FIELD_NUMBER: _builtins.int
+    VERSION_FIELD_NUMBER: _builtins.int
+    RANKER_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    ACTOR_FIELD_NUMBER: _builtins.int
+    TIME_FIELD_NUMBER: _builtins.int
+    number: _builtins.int
+    """Counts promotions from 1."""
+    version: _builtins.str
+    """The version."""
+    ranker: _builtins.str
+    """What fills personal slots: "als" or "item-to-item"."""
+    reason: _builtins.str
+    """Why, in words."""
+    actor: _builtins.str
+    """Who; empty when the evidence decided."""
+    @_builtins.property
+    def time(self) -> _timestamp_pb2.Timestamp:
+        """When."""
+
+    def __init__(
+        self,
+        *,
+        number: _builtins.int = ...,
+        version: _builtins.str = ...,
+        ranker: _builtins.str = ...,
+        reason: _builtins.str = ...,
+        actor: _builtins.str = ...,
+        time: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["time", b"time"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["actor", b"actor", "number", b"number", "ranker", b"ranker", "reason", b"reason", "time", b"time", "version", b"version"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Promotion: _TypeAlias = Promotion  # noqa: Y015
 
 @_typing.final
 class Model(_message.Message):
@@ -148,6 +202,8 @@ class Model(_message.Message):
     ENGINE_FIELD_NUMBER: _builtins.int
     CREATE_TIME_FIELD_NUMBER: _builtins.int
     BLOBS_FIELD_NUMBER: _builtins.int
+    ACTOR_FIELD_NUMBER: _builtins.int
+    EARNED_FIELD_NUMBER: _builtins.int
     version: _builtins.str
     """"m-…"."""
     promoted: _builtins.bool
@@ -156,6 +212,10 @@ class Model(_message.Message):
     """Why it was or was not promoted, in words."""
     engine: _builtins.str
     """ray or local."""
+    actor: _builtins.str
+    """Who had it trained; empty for the schedule."""
+    earned: _builtins.bool
+    """Whether it earned to be in force by the held-out windows."""
     @_builtins.property
     def windows(self) -> _containers.RepeatedCompositeFieldContainer[Global___WindowResult]:
         """The held-out windows."""
@@ -188,10 +248,12 @@ class Model(_message.Message):
         engine: _builtins.str = ...,
         create_time: _timestamp_pb2.Timestamp | None = ...,
         blobs: _abc.Mapping[_builtins.str, _builtins.str] | None = ...,
+        actor: _builtins.str = ...,
+        earned: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["blobs", b"blobs", "create_time", b"create_time", "engine", b"engine", "parameters", b"parameters", "promoted", b"promoted", "trained_through", b"trained_through", "verdict", b"verdict", "version", b"version", "windows", b"windows"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["actor", b"actor", "blobs", b"blobs", "create_time", b"create_time", "earned", b"earned", "engine", b"engine", "parameters", b"parameters", "promoted", b"promoted", "trained_through", b"trained_through", "verdict", b"verdict", "version", b"version", "windows", b"windows"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -209,6 +271,7 @@ class WindowResult(_message.Message):
     CUSTOMERS_FIELD_NUMBER: _builtins.int
     GAIN_LOW_FIELD_NUMBER: _builtins.int
     GAIN_HIGH_FIELD_NUMBER: _builtins.int
+    ITEM_TO_ITEM_NDCG_AT_10_FIELD_NUMBER: _builtins.int
     ndcg_at_10: _builtins.float
     """The model's NDCG@10 on new items."""
     popularity_ndcg_at_10: _builtins.float
@@ -219,6 +282,8 @@ class WindowResult(_message.Message):
     """Bootstrap 95 % interval of the difference, low."""
     gain_high: _builtins.float
     """Bootstrap 95 % interval of the difference, high."""
+    item_to_item_ndcg_at_10: _builtins.float
+    """Item-to-item's."""
     @_builtins.property
     def start_time(self) -> _timestamp_pb2.Timestamp:
         """First day."""
@@ -232,10 +297,11 @@ class WindowResult(_message.Message):
         customers: _builtins.int = ...,
         gain_low: _builtins.float = ...,
         gain_high: _builtins.float = ...,
+        item_to_item_ndcg_at_10: _builtins.float = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["start_time", b"start_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["customers", b"customers", "gain_high", b"gain_high", "gain_low", b"gain_low", "ndcg_at_10", b"ndcg_at_10", "popularity_ndcg_at_10", b"popularity_ndcg_at_10", "start_time", b"start_time"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["customers", b"customers", "gain_high", b"gain_high", "gain_low", b"gain_low", "item_to_item_ndcg_at_10", b"item_to_item_ndcg_at_10", "ndcg_at_10", b"ndcg_at_10", "popularity_ndcg_at_10", b"popularity_ndcg_at_10", "start_time", b"start_time"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -251,6 +317,7 @@ class TrainModelRequest(_message.Message):
     SWEEP_FIELD_NUMBER: _builtins.int
     REQUEST_ID_FIELD_NUMBER: _builtins.int
     DRY_RUN_FIELD_NUMBER: _builtins.int
+    ACTOR_FIELD_NUMBER: _builtins.int
     engine: _builtins.str
     """ray (default) or local."""
     sweep: _builtins.bool
@@ -259,6 +326,8 @@ class TrainModelRequest(_message.Message):
     """Idempotency."""
     dry_run: _builtins.bool
     """Do not promote, only judge."""
+    actor: _builtins.str
+    """Who."""
     def __init__(
         self,
         *,
@@ -266,10 +335,11 @@ class TrainModelRequest(_message.Message):
         sweep: _builtins.bool = ...,
         request_id: _builtins.str = ...,
         dry_run: _builtins.bool = ...,
+        actor: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["dry_run", b"dry_run", "engine", b"engine", "request_id", b"request_id", "sweep", b"sweep"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["actor", b"actor", "dry_run", b"dry_run", "engine", b"engine", "request_id", b"request_id", "sweep", b"sweep"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -313,19 +383,27 @@ class PromoteModelRequest(_message.Message):
 
     VERSION_FIELD_NUMBER: _builtins.int
     REASON_FIELD_NUMBER: _builtins.int
+    ACTOR_FIELD_NUMBER: _builtins.int
+    EXPECTED_NUMBER_FIELD_NUMBER: _builtins.int
     version: _builtins.str
     """The version."""
     reason: _builtins.str
-    """Who and why."""
+    """Why."""
+    actor: _builtins.str
+    """Who."""
+    expected_number: _builtins.int
+    """The number of the promotion that the decision saw; 0 for any."""
     def __init__(
         self,
         *,
         version: _builtins.str = ...,
         reason: _builtins.str = ...,
+        actor: _builtins.str = ...,
+        expected_number: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["reason", b"reason", "version", b"version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["actor", b"actor", "expected_number", b"expected_number", "reason", b"reason", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

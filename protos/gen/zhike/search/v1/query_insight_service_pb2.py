@@ -25,21 +25,27 @@ _sym_db = _symbol_database.Default()
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n+zhike/search/v1/query_insight_service.proto\x12\x0fzhike.search.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\x92\x01\n\x18ListQueryInsightsRequest\x12(\n\x04view\x18\x01 \x01(\x0e\x32\x1a.zhike.search.v1.QueryView\x12\x13\n\x0bwindow_days\x18\x02 \x01(\x05\x12\x11\n\tpage_size\x18\x03 \x01(\x05\x12\x12\n\npage_token\x18\x04 \x01(\t\x12\x10\n\x08language\x18\x05 \x01(\t\"\x94\x01\n\x19ListQueryInsightsResponse\x12.\n\x07queries\x18\x01 \x03(\x0b\x32\x1d.zhike.search.v1.QueryInsight\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\x12.\n\nas_of_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\xad\x01\n\x0cQueryInsight\x12\r\n\x05query\x18\x01 \x01(\t\x12\x10\n\x08searches\x18\x02 \x01(\x03\x12\x17\n\x0fsearches_before\x18\x03 \x01(\x03\x12\x0e\n\x06\x63licks\x18\x04 \x01(\x03\x12\x12\n\nclick_rate\x18\x05 \x01(\x01\x12\x0f\n\x07results\x18\x06 \x01(\x03\x12\x11\n\tpurchases\x18\x07 \x01(\x03\x12\x1b\n\x13mean_click_position\x18\x08 \x01(\x01*}\n\tQueryView\x12\x1a\n\x16QUERY_VIEW_UNSPECIFIED\x10\x00\x12\x12\n\x0eQUERY_VIEW_TOP\x10\x01\x12\x15\n\x11QUERY_VIEW_RISING\x10\x02\x12\x14\n\x10QUERY_VIEW_EMPTY\x10\x03\x12\x13\n\x0fQUERY_VIEW_WEAK\x10\x04\x32\x81\x01\n\x13QueryInsightService\x12j\n\x11ListQueryInsights\x12).zhike.search.v1.ListQueryInsightsRequest\x1a*.zhike.search.v1.ListQueryInsightsResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n+zhike/search/v1/query_insight_service.proto\x12\x0fzhike.search.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\x92\x01\n\x18ListQueryInsightsRequest\x12(\n\x04view\x18\x01 \x01(\x0e\x32\x1a.zhike.search.v1.QueryView\x12\x13\n\x0bwindow_days\x18\x02 \x01(\x05\x12\x11\n\tpage_size\x18\x03 \x01(\x05\x12\x12\n\npage_token\x18\x04 \x01(\t\x12\x10\n\x08language\x18\x05 \x01(\t\"\x94\x01\n\x19ListQueryInsightsResponse\x12.\n\x07queries\x18\x01 \x03(\x0b\x32\x1d.zhike.search.v1.QueryInsight\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\x12.\n\nas_of_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\xad\x01\n\x0cQueryInsight\x12\r\n\x05query\x18\x01 \x01(\t\x12\x10\n\x08searches\x18\x02 \x01(\x03\x12\x17\n\x0fsearches_before\x18\x03 \x01(\x03\x12\x0e\n\x06\x63licks\x18\x04 \x01(\x03\x12\x12\n\nclick_rate\x18\x05 \x01(\x01\x12\x0f\n\x07results\x18\x06 \x01(\x03\x12\x11\n\tpurchases\x18\x07 \x01(\x03\x12\x1b\n\x13mean_click_position\x18\x08 \x01(\x01\"M\n\x15GetQueryCourseRequest\x12\r\n\x05query\x18\x01 \x01(\t\x12\x13\n\x0bwindow_days\x18\x02 \x01(\x05\x12\x10\n\x08language\x18\x03 \x01(\t\"\xb2\x01\n\x0bQueryCourse\x12.\n\x07insight\x18\x01 \x01(\x0b\x32\x1d.zhike.search.v1.QueryInsight\x12\'\n\x04\x64\x61ys\x18\x02 \x03(\x0b\x32\x19.zhike.search.v1.QueryDay\x12\x1a\n\x12\x63licks_by_position\x18\x03 \x03(\x03\x12.\n\nas_of_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"[\n\x08QueryDay\x12\x0b\n\x03\x64\x61y\x18\x01 \x01(\t\x12\x10\n\x08searches\x18\x02 \x01(\x03\x12\r\n\x05\x65mpty\x18\x03 \x01(\x03\x12\x0e\n\x06\x63licks\x18\x04 \x01(\x03\x12\x11\n\tpurchases\x18\x05 \x01(\x03*}\n\tQueryView\x12\x1a\n\x16QUERY_VIEW_UNSPECIFIED\x10\x00\x12\x12\n\x0eQUERY_VIEW_TOP\x10\x01\x12\x15\n\x11QUERY_VIEW_RISING\x10\x02\x12\x14\n\x10QUERY_VIEW_EMPTY\x10\x03\x12\x13\n\x0fQUERY_VIEW_WEAK\x10\x04\x32\xd9\x01\n\x13QueryInsightService\x12j\n\x11ListQueryInsights\x12).zhike.search.v1.ListQueryInsightsRequest\x1a*.zhike.search.v1.ListQueryInsightsResponse\x12V\n\x0eGetQueryCourse\x12&.zhike.search.v1.GetQueryCourseRequest\x1a\x1c.zhike.search.v1.QueryCourseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'zhike.search.v1.query_insight_service_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_QUERYVIEW']._serialized_start=573
-  _globals['_QUERYVIEW']._serialized_end=698
+  _globals['_QUERYVIEW']._serialized_start=926
+  _globals['_QUERYVIEW']._serialized_end=1051
   _globals['_LISTQUERYINSIGHTSREQUEST']._serialized_start=98
   _globals['_LISTQUERYINSIGHTSREQUEST']._serialized_end=244
   _globals['_LISTQUERYINSIGHTSRESPONSE']._serialized_start=247
   _globals['_LISTQUERYINSIGHTSRESPONSE']._serialized_end=395
   _globals['_QUERYINSIGHT']._serialized_start=398
   _globals['_QUERYINSIGHT']._serialized_end=571
-  _globals['_QUERYINSIGHTSERVICE']._serialized_start=701
-  _globals['_QUERYINSIGHTSERVICE']._serialized_end=830
+  _globals['_GETQUERYCOURSEREQUEST']._serialized_start=573
+  _globals['_GETQUERYCOURSEREQUEST']._serialized_end=650
+  _globals['_QUERYCOURSE']._serialized_start=653
+  _globals['_QUERYCOURSE']._serialized_end=831
+  _globals['_QUERYDAY']._serialized_start=833
+  _globals['_QUERYDAY']._serialized_end=924
+  _globals['_QUERYINSIGHTSERVICE']._serialized_start=1054
+  _globals['_QUERYINSIGHTSERVICE']._serialized_end=1271
 # @@protoc_insertion_point(module_scope)

@@ -173,3 +173,113 @@ class QueryInsight(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___QueryInsight: _TypeAlias = QueryInsight  # noqa: Y015
+
+@_typing.final
+class GetQueryCourseRequest(_message.Message):
+    """Which query."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    QUERY_FIELD_NUMBER: _builtins.int
+    WINDOW_DAYS_FIELD_NUMBER: _builtins.int
+    LANGUAGE_FIELD_NUMBER: _builtins.int
+    query: _builtins.str
+    """As typed; normalised as searches are."""
+    window_days: _builtins.int
+    """The window in days, 1 to 90; 0 means 28."""
+    language: _builtins.str
+    """"zh", "en" or empty for both."""
+    def __init__(
+        self,
+        *,
+        query: _builtins.str = ...,
+        window_days: _builtins.int = ...,
+        language: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["language", b"language", "query", b"query", "window_days", b"window_days"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetQueryCourseRequest: _TypeAlias = GetQueryCourseRequest  # noqa: Y015
+
+@_typing.final
+class QueryCourse(_message.Message):
+    """One query over a window."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    INSIGHT_FIELD_NUMBER: _builtins.int
+    DAYS_FIELD_NUMBER: _builtins.int
+    CLICKS_BY_POSITION_FIELD_NUMBER: _builtins.int
+    AS_OF_TIME_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def insight(self) -> Global___QueryInsight:
+        """Its numbers in the whole window."""
+
+    @_builtins.property
+    def days(self) -> _containers.RepeatedCompositeFieldContainer[Global___QueryDay]:
+        """A number for each day, the first day first."""
+
+    @_builtins.property
+    def clicks_by_position(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
+        """Clicks at positions 1 to 20, and last those further down."""
+
+    @_builtins.property
+    def as_of_time(self) -> _timestamp_pb2.Timestamp:
+        """Up to where the log is counted."""
+
+    def __init__(
+        self,
+        *,
+        insight: Global___QueryInsight | None = ...,
+        days: _abc.Iterable[Global___QueryDay] | None = ...,
+        clicks_by_position: _abc.Iterable[_builtins.int] | None = ...,
+        as_of_time: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["as_of_time", b"as_of_time", "insight", b"insight"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["as_of_time", b"as_of_time", "clicks_by_position", b"clicks_by_position", "days", b"days", "insight", b"insight"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___QueryCourse: _TypeAlias = QueryCourse  # noqa: Y015
+
+@_typing.final
+class QueryDay(_message.Message):
+    """One query on one of the shop's days."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    DAY_FIELD_NUMBER: _builtins.int
+    SEARCHES_FIELD_NUMBER: _builtins.int
+    EMPTY_FIELD_NUMBER: _builtins.int
+    CLICKS_FIELD_NUMBER: _builtins.int
+    PURCHASES_FIELD_NUMBER: _builtins.int
+    day: _builtins.str
+    """YYYY-MM-DD."""
+    searches: _builtins.int
+    """Searches."""
+    empty: _builtins.int
+    """Searches that found nothing."""
+    clicks: _builtins.int
+    """Clicks."""
+    purchases: _builtins.int
+    """Purchases attributed."""
+    def __init__(
+        self,
+        *,
+        day: _builtins.str = ...,
+        searches: _builtins.int = ...,
+        empty: _builtins.int = ...,
+        clicks: _builtins.int = ...,
+        purchases: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["clicks", b"clicks", "day", b"day", "empty", b"empty", "purchases", b"purchases", "searches", b"searches"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___QueryDay: _TypeAlias = QueryDay  # noqa: Y015

@@ -40,6 +40,11 @@ class QueryInsightServiceStub:
                 request_serializer=zhike_dot_search_dot_v1_dot_query__insight__service__pb2.ListQueryInsightsRequest.SerializeToString,
                 response_deserializer=zhike_dot_search_dot_v1_dot_query__insight__service__pb2.ListQueryInsightsResponse.FromString,
                 _registered_method=True)
+        self.GetQueryCourse = channel.unary_unary(
+                '/zhike.search.v1.QueryInsightService/GetQueryCourse',
+                request_serializer=zhike_dot_search_dot_v1_dot_query__insight__service__pb2.GetQueryCourseRequest.SerializeToString,
+                response_deserializer=zhike_dot_search_dot_v1_dot_query__insight__service__pb2.QueryCourse.FromString,
+                _registered_method=True)
 
 
 class QueryInsightServiceServicer:
@@ -53,6 +58,13 @@ class QueryInsightServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def GetQueryCourse(self, request, context):
+        """Returns one query day by day.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_QueryInsightServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -60,6 +72,11 @@ def add_QueryInsightServiceServicer_to_server(servicer, server):
                     servicer.ListQueryInsights,
                     request_deserializer=zhike_dot_search_dot_v1_dot_query__insight__service__pb2.ListQueryInsightsRequest.FromString,
                     response_serializer=zhike_dot_search_dot_v1_dot_query__insight__service__pb2.ListQueryInsightsResponse.SerializeToString,
+            ),
+            'GetQueryCourse': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetQueryCourse,
+                    request_deserializer=zhike_dot_search_dot_v1_dot_query__insight__service__pb2.GetQueryCourseRequest.FromString,
+                    response_serializer=zhike_dot_search_dot_v1_dot_query__insight__service__pb2.QueryCourse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -90,6 +107,33 @@ class QueryInsightService:
             '/zhike.search.v1.QueryInsightService/ListQueryInsights',
             zhike_dot_search_dot_v1_dot_query__insight__service__pb2.ListQueryInsightsRequest.SerializeToString,
             zhike_dot_search_dot_v1_dot_query__insight__service__pb2.ListQueryInsightsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetQueryCourse(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/zhike.search.v1.QueryInsightService/GetQueryCourse',
+            zhike_dot_search_dot_v1_dot_query__insight__service__pb2.GetQueryCourseRequest.SerializeToString,
+            zhike_dot_search_dot_v1_dot_query__insight__service__pb2.QueryCourse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -35,6 +35,8 @@ class QueryInsightServiceStub:
     def __new__(cls, channel: _aio.Channel) -> QueryInsightServiceAsyncStub: ...
     ListQueryInsights: _grpc.UnaryUnaryMultiCallable[_query_insight_service_pb2.ListQueryInsightsRequest, _query_insight_service_pb2.ListQueryInsightsResponse]
     """Lists queries by one view."""
+    GetQueryCourse: _grpc.UnaryUnaryMultiCallable[_query_insight_service_pb2.GetQueryCourseRequest, _query_insight_service_pb2.QueryCourse]
+    """Returns one query day by day."""
 
 @_typing.type_check_only
 class QueryInsightServiceAsyncStub(QueryInsightServiceStub):
@@ -43,6 +45,8 @@ class QueryInsightServiceAsyncStub(QueryInsightServiceStub):
     def __init__(self, channel: _aio.Channel) -> None: ...
     ListQueryInsights: _aio.UnaryUnaryMultiCallable[_query_insight_service_pb2.ListQueryInsightsRequest, _query_insight_service_pb2.ListQueryInsightsResponse]  # type: ignore[assignment]
     """Lists queries by one view."""
+    GetQueryCourse: _aio.UnaryUnaryMultiCallable[_query_insight_service_pb2.GetQueryCourseRequest, _query_insight_service_pb2.QueryCourse]  # type: ignore[assignment]
+    """Returns one query day by day."""
 
 class QueryInsightServiceServicer(metaclass=_abc_1.ABCMeta):
     """Mines the search log."""
@@ -54,5 +58,13 @@ class QueryInsightServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_query_insight_service_pb2.ListQueryInsightsResponse, _abc.Awaitable[_query_insight_service_pb2.ListQueryInsightsResponse]]:
         """Lists queries by one view."""
+
+    @_abc_1.abstractmethod
+    def GetQueryCourse(
+        self,
+        request: _query_insight_service_pb2.GetQueryCourseRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_query_insight_service_pb2.QueryCourse, _abc.Awaitable[_query_insight_service_pb2.QueryCourse]]:
+        """Returns one query day by day."""
 
 def add_QueryInsightServiceServicer_to_server(servicer: QueryInsightServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

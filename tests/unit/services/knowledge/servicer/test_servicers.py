@@ -57,7 +57,7 @@ def events(world: World, operations: StartedOperations) -> UserEventServicer:
 
 @pytest.fixture
 def customers(world: World, operations: StartedOperations) -> CustomerServicer:
-    return CustomerServicer(world.reading, world.writing, uploads(operations))
+    return CustomerServicer(world.reading, world.writing, uploads(operations), world.names)
 
 
 def event(world: World, **fields: Any) -> dict[str, Any]:

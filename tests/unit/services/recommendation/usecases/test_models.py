@@ -7,7 +7,7 @@ import pytest
 from services.chassis.artifacts.local import LocalArtifacts
 from services.chassis.artifacts.manifest import Manifests
 from services.chassis.documents.memory import MemoryDocuments
-from services.recommendation.domain.errors import ModelNotFoundError
+from services.recommendation.domain.errors import ModelNotFoundError, VersionMismatchError
 from services.recommendation.domain.model import ModelVersion, Ranker
 from services.recommendation.store.blobs import encode_model
 from services.recommendation.store.models import ModelStore
@@ -110,3 +110,28 @@ async def test_nothing_new_in_force_loads_nothing(registry: Registry) -> None:
     held = registry.world.model
     await registry.in_force.refresh()
     assert registry.world.model is held
+
+
+async def test_rolling_back_is_promoting_an_older_version_and_says_who(registry: Registry) -> None:
+    await registry.keep(registry.version("m-1"))
+    await registry.keep(registry.version("m-2", minutes=1))
+    model, _ = await promote_by_hand("m-1", "m-2 reads worse", registry.models, actor="li", expected_number=2)
+    assert model.version == "m-1"
+    found = await registry.models.promotions()
+    assert [(each.number, each.in_force.version, each.actor) for each in found] == [
+        (3, "m-1", "li"),
+        (2, "m-2", ""),
+        (1, "m-1", ""),
+    ]
+    assert found[0].in_force.reason == "by hand: m-2 reads worse"
+
+
+async def test_who_decided_on_what_is_no_longer_in_force_decides_again(registry: Registry) -> None:
+    await registry.keep(registry.version("m-1"))
+    await registry.keep(registry.version("m-2", minutes=1))
+    await promote_by_hand("m-1", "", registry.models, actor="li", expected_number=2)
+    with pytest.raises(VersionMismatchError):
+        await promote_by_hand("m-2", "", registry.models, actor="wu", expected_number=2)
+    again, _ = await promote_by_hand("m-1", "", registry.models, actor="li", expected_number=2)
+    assert again.version == "m-1"
+    assert len(await registry.models.promotions()) == 3

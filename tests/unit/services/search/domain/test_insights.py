@@ -4,10 +4,13 @@ import itertools
 from datetime import date
 
 from services.search.domain.insights import (
+    POSITIONS_SHOWN,
     Act,
     QueryDay,
     QueryTotals,
     QueryView,
+    clicks_by_position,
+    course_of,
     is_suggestable,
     listed,
     totals_of,
@@ -26,7 +29,7 @@ ACTS = (
 
 
 def test_acts_add_up_in_any_order() -> None:
-    expected = QueryDay("20260105", "tea", "en", 2, 1, 2, 1, 4, 2, 7, 2)
+    expected = QueryDay("20260105", "tea", "en", 2, 1, 2, 1, 4, 2, 7, 2, {"1": 1, "3": 1})
     for order in itertools.permutations(ACTS):
         day: QueryDay | None = None
         for act in order:
@@ -122,3 +125,27 @@ def test_only_what_several_searched_and_is_nobodys_number_is_suggested() -> None
     assert not suggestable("13800138000")
     assert not suggestable("138 0013 8000")
     assert not suggestable("li@example.com")
+
+
+def test_clicks_far_down_are_counted_together() -> None:
+    day: QueryDay | None = None
+    for position in (1, 1, POSITIONS_SHOWN, POSITIONS_SHOWN + 1, 500, 0):
+        day = with_act(day, Act("k", "20260105", click=True, position=position))
+    assert day is not None
+    counts = clicks_by_position([day, day])
+    assert (len(counts), counts[0], counts[POSITIONS_SHOWN - 1], counts[POSITIONS_SHOWN]) == (21, 4, 2, 4)
+    assert sum(counts) == 2 * day.positions
+
+
+def test_a_course_has_every_day_once_with_its_languages_added_up() -> None:
+    days = [
+        QueryDay("20260301", searches=2, empty=1, clicks=1),
+        QueryDay("20260301", searches=3, purchases=1),
+        QueryDay("20260227", searches=9),
+    ]
+    course = course_of(days, date(2026, 3, 1), 3)
+    assert [(each.day, each.searches, each.empty, each.clicks, each.purchases) for each in course] == [
+        ("20260227", 9, 0, 0, 0),
+        ("20260228", 0, 0, 0, 0),
+        ("20260301", 5, 1, 1, 1),
+    ]

@@ -1,0 +1,139 @@
+"""Cases over a store: opened once, changed by compare and set, told by the log, seen by whom they concern."""
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import pytest
+
+from services.knowledge.domain.cases import CaseState, Cause, What
+from services.knowledge.domain.errors import (
+    CaseNotFoundError,
+    DeskVersionMismatchError,
+    RequestIdReusedError,
+)
+from services.knowledge.usecases.cases import (
+    CaseQuery,
+    Deed,
+    Scope,
+    close_case,
+    count_cases,
+    get_case,
+    list_cases,
+    note_case,
+    reopen_case,
+    reply_case,
+    tick_cases,
+    write_case,
+)
+from tests.unit.services.knowledge.conftest import World
+from tests.unit.services.knowledge.desk_world import DeskWorld, make_desk
+
+DAY_S = 86_400
+
+
+@pytest.fixture
+async def desk(world: World) -> AsyncIterator[DeskWorld]:
+    made = await make_desk(world)
+    yield made
+    await made.log.close()
+
+
+async def test_the_same_request_opens_one_case_and_another_body_under_it_is_refused(desk: DeskWorld) -> None:
+    first = await desk.complaint()
+    assert await desk.complaint() == first
+    with pytest.raises(RequestIdReusedError):
+        await desk.complaint(text="something else")
+    assert await desk.events() == ["CaseOpened"]
+
+
+async def test_the_log_tells_of_a_life_without_anybody_s_words(desk: DeskWorld) -> None:
+    case = await desk.complaint()
+    await note_case(desk.desk, Deed(case.id, "li"), "a private note")
+    await reply_case(desk.desk, Deed(case.id, "li"), "sorry")
+    await close_case(desk.desk, Deed(case.id, "li"), Cause.PRODUCT_QUALITY, "refunded")
+    await reopen_case(desk.desk, Deed(case.id, "wang"), "forgot")
+    assert await desk.events() == ["CaseOpened", "CaseAnswered", "CaseClosed", "CaseReopened"]
+    told = [event.payload for event in await desk.log.read(0, after=0)]
+    assert told[2]["cause"] == "product-quality" and told[3]["life"] == 2
+    assert not any(word in str(told) for word in ("牛奶", "private", "sorry", "refunded", "forgot"))
+
+
+async def test_a_stale_version_is_refused_and_a_repeated_request_is_not(desk: DeskWorld) -> None:
+    case = await desk.complaint()
+    deed = Deed(case.id, "li", expected_version=case.version, request_id="r-9")
+    answered = await reply_case(desk.desk, deed, "sorry")
+    assert await reply_case(desk.desk, deed, "sorry") == answered
+    with pytest.raises(DeskVersionMismatchError):
+        await note_case(desk.desk, Deed(case.id, "wang", expected_version=case.version), "late")
+
+
+async def test_many_at_once_lose_nothing(desk: DeskWorld) -> None:
+    case = await desk.complaint()
+    await asyncio.gather(*(note_case(desk.desk, Deed(case.id, "li"), f"note {place}") for place in range(8)))
+    history = (await get_case(desk.desk, case.id)).history
+    assert sorted(entry.text for entry in history if entry.what is What.NOTED) == [f"note {each}" for each in range(8)]
+
+
+async def test_the_clock_counts_a_breach_once(desk: DeskWorld) -> None:
+    case = await desk.complaint()
+    assert await tick_cases(desk.desk) == 0
+    desk.world.clock.advance(DAY_S - 3_600)
+    assert (await tick_cases(desk.desk), await tick_cases(desk.desk)) == (1, 0)
+    assert (await count_cases(desk.desk)).due_soon == 1
+    desk.world.clock.advance(7_200)
+    assert (await tick_cases(desk.desk), await tick_cases(desk.desk)) == (1, 0)
+    standing = await count_cases(desk.desk)
+    assert (standing.open, standing.unassigned, standing.breached, standing.due_soon) == (1, 1, 1, 0)
+    assert [entry.what for _, entry in desk.told].count(What.BREACHED) == 1
+    assert (await get_case(desk.desk, case.id)).breached
+
+
+async def test_a_shopper_sees_own_cases_only_and_a_shop_its_own(desk: DeskWorld) -> None:
+    case = await desk.complaint()
+    own, other = Scope(("login:u42",)), Scope(("login:other",))
+    assert (await get_case(desk.desk, case.id, own)).id == case.id
+    for scope in (other, Scope(shop="elsewhere")):
+        with pytest.raises(CaseNotFoundError):
+            await get_case(desk.desk, case.id, scope)
+        with pytest.raises(CaseNotFoundError):
+            await write_case(desk.desk, Deed(case.id, "customer", scope=scope), "let me in")
+    assert (await list_cases(desk.desk, CaseQuery(scope=other), after=None, limit=9))[0] == ()
+    assert len((await list_cases(desk.desk, CaseQuery(scope=own), after=None, limit=9))[0]) == 1
+
+
+async def test_a_beginning_of_an_id_finds_the_case_unless_two_begin_so(desk: DeskWorld) -> None:
+    case = await desk.complaint()
+    assert (await get_case(desk.desk, case.id[:8])).id == case.id
+    with pytest.raises(CaseNotFoundError):
+        await get_case(desk.desk, "k-")
+
+
+async def test_a_customer_s_cases_are_those_of_all_identifiers_page_by_page(desk: DeskWorld) -> None:
+    await desk.world.claim("card:1000", "login:u42")
+    for place in range(7):
+        if place % 3:
+            desk.world.clock.advance(60)
+        await desk.complaint(f"r-{place}", customer="card:1000" if place % 2 else "login:u42", text=f"case {place}")
+    await desk.complaint("r-other", customer="login:other")
+    seen: list[str] = []
+    after: object = None
+    while True:
+        page, after = await list_cases(desk.desk, CaseQuery(customer="card:1000"), after=after, limit=3)
+        seen += [case.text for case in page]
+        if after is None:
+            break
+    assert sorted(seen) == [f"case {place}" for place in range(7)]
+    by_order, _ = await list_cases(desk.desk, CaseQuery(order_number="1001"), after=None, limit=20)
+    assert len(by_order) == 8
+
+
+async def test_lists_by_state_and_by_owner(desk: DeskWorld) -> None:
+    first = await desk.complaint("r-1")
+    desk.world.clock.advance(60)
+    second = await desk.complaint("r-2")
+    await reply_case(desk.desk, Deed(second.id, "li"), "sorry")
+    waiting, _ = await list_cases(desk.desk, CaseQuery(CaseState.OPEN), after=None, limit=9)
+    of_li, _ = await list_cases(desk.desk, CaseQuery(owner="li"), after=None, limit=9)
+    nobody, _ = await list_cases(desk.desk, CaseQuery(owner=""), after=None, limit=9)
+    assert ([case.id for case in waiting], [case.id for case in of_li]) == ([first.id], [second.id])
+    assert [case.id for case in nobody] == [first.id]
