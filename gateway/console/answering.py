@@ -333,6 +333,7 @@ class _Static(StaticFiles):
     """Files whose address changes with what they hold."""
 
     async def get_response(self, path: str, scope: Scope) -> Response:
+        record_of(scope).route = f"{ROOT}/static"
         response = await super().get_response(path, scope)
         response.headers["Cache-Control"] = FOR_EVER if b"v=" in scope["query_string"] else "no-cache"
         return response

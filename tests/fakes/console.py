@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from html.parser import HTMLParser
 from typing import Any
 
@@ -13,25 +12,32 @@ from gateway.console.answering import Console
 from gateway.console.pages import Area
 from gateway.console.registry import AREAS
 from gateway.staff.members import StaffMember, StaffRole
+from gateway.staff.office import Staff
 from gateway.staff.sessions import StaffSession
+from tests.fakes.clock import START_TIME
 from tests.fakes.gateway_services import FakeServices
 from tests.fakes.gateway_shop import Shop, open_shop
 
 ROLES_HEADER = "x-test-roles"
 NAME_HEADER = "x-test-name"
-START = datetime(2026, 11, 30, 8, tzinfo=UTC)
 
 
 class FakeSessions:
-    """Reads who is signed in from the test's own headers."""
+    """Reads who is signed in from the test's own headers; their accounts stand in the store."""
+
+    def __init__(self, staff: Staff) -> None:
+        self._staff = staff
 
     async def member_of(self, headers: Mapping[bytes, bytes]) -> StaffSession | None:
         roles = headers.get(ROLES_HEADER.encode(), b"").decode()
         if not roles:
-            return None
+            return await self._staff.sessions.member_of(headers)
         name = headers.get(NAME_HEADER.encode(), b"Lin").decode()
-        held = frozenset(StaffRole(each) for each in roles.split(","))
-        return StaffSession(StaffMember(name.lower(), name, held, START), "handle", "main", START)
+        wanted = frozenset(StaffRole(each) for each in roles.split(","))
+        member = StaffMember(name.lower(), name, wanted, START_TIME)
+        if await self._staff.members.get(member.id) is None:
+            await self._staff.members.insert(member)
+        return StaffSession(member, "a-test", "main", START_TIME)
 
 
 @dataclass
@@ -84,7 +90,7 @@ def whole(html: str) -> None:
 async def open_console(areas: Sequence[Area] = AREAS, *, language: str = "en", **settings: Any) -> ConsoleOnFakes:
     """Build a console with all areas, or those that a test is about."""
     shop = await open_shop(**settings)
-    console = Console(shop.parts, FakeSessions(), areas=areas)
+    console = Console(shop.parts, FakeSessions(shop.parts.staff), areas=areas)
     app = build_app(shop.parts, shop.metrics, pages=console.routes())
     client = httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://gateway.test")
     return ConsoleOnFakes(client, shop, console, language)

@@ -61,7 +61,7 @@ def visit_of(console: ConsoleOnFakes, query: str, roles: frozenset[StaffRole] = 
     from gateway.console.answering import _LIVE_PAGE
     from gateway.staff.members import StaffMember
     from gateway.staff.sessions import StaffSession
-    from tests.fakes.console import START
+    from tests.fakes.clock import START_TIME as START
 
     scope = {"type": "http", "method": "GET", "path": "/console/live", "query_string": query.encode(), "headers": []}
     member = StaffSession(StaffMember("lin", "Lin", roles, START), "handle", "main", START)
