@@ -130,7 +130,7 @@ async def build(runtime: Runtime[KnowledgeSettings]) -> Service:
     await parts.open()
     desk = ServiceDesk(runtime, parts.customers, parts.classes)
     await desk.open()
-    reading = CustomerReading(parts.customers, parts.classes, settings.zone)
+    reading = CustomerReading(parts.customers, parts.classes, settings.zone, runtime.suppression)
     writing = Writing(
         reading,
         runtime.event_log(CUSTOMER_CLAIMS),
