@@ -13,6 +13,7 @@ from gateway.routers import (
     promises,
     public,
     scenes,
+    staff,
     storefront,
     tone,
     webhooks,
@@ -35,5 +36,6 @@ def all_endpoints() -> tuple[Endpoint, ...]:
         *tone.ENDPOINTS,
         *admin.ENDPOINTS,
         *webhooks.ENDPOINTS,
+        *staff.ENDPOINTS,
         *public.endpoints(),
     )
