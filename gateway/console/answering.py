@@ -13,7 +13,7 @@ from pydantic import ValidationError
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import RedirectResponse, Response
-from starlette.routing import BaseRoute, Mount, compile_path
+from starlette.routing import BaseRoute, Mount, Route, compile_path
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -113,6 +113,7 @@ class Console:
         return (
             Mount(f"{ROOT}/static", PolicyMiddleware(_Static(directory=STATIC))),
             Mount(ROOT, PolicyMiddleware(self._answer)),
+            Route(ROOT, PolicyMiddleware(self._answer)),  # a mount begins with its slash
         )
 
     async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -333,6 +334,7 @@ class _Static(StaticFiles):
     """Files whose address changes with what they hold."""
 
     async def get_response(self, path: str, scope: Scope) -> Response:
+        record_of(scope).route = f"{ROOT}/static"
         response = await super().get_response(path, scope)
         response.headers["Cache-Control"] = FOR_EVER if b"v=" in scope["query_string"] else "no-cache"
         return response

@@ -8,7 +8,7 @@ from rich.markup import escape
 
 from infra.cli.api import ApiProblem
 from infra.cli.catalog import t
-from infra.cli.commands import dead_letters, demo, imports, keys, rebuild, score, staff, status, tour, train, up
+from infra.cli.commands import backup, dead_letters, demo, imports, keys, rebuild, score, staff, status, tour, train, up
 from infra.cli.screen import people
 from infra.local.profile import Profile
 from services.chassis.errors import ErrorKind, ZhikeError
@@ -26,6 +26,9 @@ app.add_typer(keys.app, name="keys")
 app.add_typer(staff.app, name="staff")
 app.command("rebuild", help=t("rebuild.help"))(rebuild.rebuild)
 app.add_typer(dead_letters.app, name="dead-letters")
+app.command("backup", help=t("backup.help"))(backup.backup)
+app.command("verify", help=t("backup.verify"))(backup.verify)
+app.command("restore", help=t("backup.restore"))(backup.restore_backup)
 app.command("tour", help=t("tour.help"))(tour.tour)
 
 # sysexits(3), so that a script can tell a wrong call from a platform that is away.

@@ -129,6 +129,10 @@ class CrashingDocuments:
     async def drop(self, collection: Collection) -> None:
         await self._write(lambda: self.inner.drop(collection))
 
+    async def collections(self) -> tuple[Collection, ...]:
+        self._check()
+        return await self.inner.collections()
+
     async def truncate_wal(self) -> None:
         self._check()
         await self.inner.truncate_wal()

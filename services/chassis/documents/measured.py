@@ -105,6 +105,9 @@ class MeasuredDocuments:
         self._declared.pop(collection.name, None)
         await self._documents.drop(collection)
 
+    async def collections(self) -> tuple[Collection, ...]:
+        return await self._documents.collections()
+
     async def truncate_wal(self) -> None:
         await self._documents.truncate_wal()
 

@@ -224,6 +224,10 @@ class MemoryDocuments:
         await self.ping()
         self._tables.pop(collection.name, None)
 
+    async def collections(self) -> tuple[Collection, ...]:
+        await self.ping()
+        return tuple(self._tables[name].collection for name in sorted(self._tables))
+
     async def truncate_wal(self) -> None:
         await self.ping()
 

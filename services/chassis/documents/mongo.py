@@ -289,6 +289,10 @@ class MongoDocuments:
                 self._tables.setdefault(collection.name, table)
             raise
 
+    async def collections(self) -> tuple[Collection, ...]:
+        async with self._operation():
+            return await mongo_catalog.standing(self._database)
+
     async def truncate_wal(self) -> None:
         """Nothing that this process could empty: the journal and the oplog turn over by themselves (ADR 0009)."""
         await self.ping()

@@ -66,6 +66,12 @@ async def drop(database: Any, name: str) -> None:
         await database[removed["collection"]].drop()
 
 
+async def standing(database: Any) -> tuple[Collection, ...]:
+    """Return every collection that was declared to its end, in name order."""
+    entries = [entry async for entry in database[CATALOG].find({"ready": True})]
+    return tuple(sorted((_collection_of(entry) for entry in entries), key=lambda each: each.name))
+
+
 async def sweep(database: Any) -> list[str]:
     """Drop real collections that no entry names, and return them.
 

@@ -185,6 +185,12 @@ class DocumentStore(Protocol):
     async def drop(self, collection: Collection) -> None:
         """Remove the collection and everything in it; silent when absent. Used when a rebuilt generation retires."""
 
+    async def collections(self) -> tuple[Collection, ...]:
+        """Return all that was ever declared here and not dropped, by whichever process, in name order.
+
+        For a walk over the whole store (a backup); to read them, declare what was returned.
+        """
+
     async def truncate_wal(self) -> None:
         """Return when no side file holds deleted or replaced content any more (erasure); nothing to do without one."""
 

@@ -49,6 +49,7 @@ from services.chassis.documents.sqlite_tables import (
     collection_of,
     declaration_of,
     document_of,
+    stored_collections,
 )
 from services.chassis.documents.sqlite_writer import GroupWriter, closed, unavailable
 from services.chassis.errors import ZhikeError
@@ -205,6 +206,10 @@ class SqliteDocuments:
             if table is not None:
                 self._tables.setdefault(collection.name, table)
             raise
+
+    async def collections(self) -> tuple[Collection, ...]:
+        found: list[Collection] = await self._writer.submit(stored_collections)
+        return tuple(found)
 
     async def truncate_wal(self) -> None:
         await self._writer.submit(_truncate_wal, alone=True)

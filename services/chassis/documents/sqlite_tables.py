@@ -230,3 +230,9 @@ def collection_of(name: str, declaration: bytes) -> Collection:
     """Return the collection that was declared."""
     indexes: Iterable[list[Any]] = orjson.loads(declaration)
     return Collection(name, tuple(Index(name, tuple(fields), unique) for name, fields, unique in indexes))
+
+
+def stored_collections(connection: sqlite3.Connection) -> list[Collection]:
+    """Return every collection of a file, in name order."""
+    rows = connection.execute("SELECT name, declaration FROM collections ORDER BY name").fetchall()
+    return [collection_of(name, declaration) for name, declaration in rows]

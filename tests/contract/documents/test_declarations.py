@@ -158,3 +158,11 @@ async def test_a_dropped_collection_is_still_gone_after_opening_again(
     await store.declare(A)
     assert await store.count(A) == 0
     await store.close()
+
+
+async def test_all_that_stands_is_listed_by_name_and_what_was_dropped_is_not(documents: DocumentStore) -> None:
+    first, second = Collection("b things", (Index("by_town", ("town",)),)), Collection("a")
+    await documents.declare(first, second)
+    assert await documents.collections() == (second, first)
+    await documents.drop(second)
+    assert await documents.collections() == (first,)

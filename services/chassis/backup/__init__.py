@@ -1,0 +1,1 @@
+"""Copies of a deployment: one archive form for both profiles, written while everything runs, restored offline."""
