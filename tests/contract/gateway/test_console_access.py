@@ -21,6 +21,7 @@ from tests.fakes.gateway_shop import Shop, open_shop
 EVERYBODY = EVERY_STAFF_ROLE
 PUBLIC: frozenset[StaffRole] = frozenset()
 ADMIN = {StaffRole.ADMIN}
+INSIGHT = {StaffRole.MERCHANDISER, StaffRole.ANALYST}
 # Written by hand, not read from the pages: a change of who may do what must be said twice.
 RULES: dict[str, set[StaffRole] | frozenset[StaffRole]] = {
     "/": EVERYBODY,
@@ -31,14 +32,23 @@ RULES: dict[str, set[StaffRole] | frozenset[StaffRole]] = {
     "/sign-out": PUBLIC,
     "/password": PUBLIC,
     "/account": EVERYBODY,
+    "/queries": INSIGHT,
+    "/queries/{query}": INSIGHT,
+    "/models": INSIGHT | ADMIN,
     "/staff": ADMIN,
     "/staff/{id}": ADMIN,
     "/audit": ADMIN,
 }
 # Forms that fewer may send than may see their page.
-NARROWER: dict[str, set[StaffRole]] = {}
+NARROWER: dict[str, set[StaffRole]] = {
+    "/models#promote": {StaffRole.MERCHANDISER, StaffRole.ADMIN},
+    "/models#train": {StaffRole.MERCHANDISER, StaffRole.ADMIN},
+}
 PAGES = {page.path: page for area in AREAS for page in area.pages}
 FORMS = {f"{page.path}#{form.name}": page for page in PAGES.values() for form in page.forms}
+# What has no rule yet fails one test and not each of them.
+RULED = sorted(set(PAGES) & set(RULES))
+RULED_FORMS = sorted(name for name in FORMS if name.partition("#")[0] in RULES)
 PATH_VALUES = {"id": "p-1", "purpose": "marketing"}
 
 
@@ -86,7 +96,7 @@ def test_pages_and_forms_say_what_the_rules_say() -> None:
 
 
 @pytest.mark.parametrize("role", list(StaffRole))
-@pytest.mark.parametrize("path", sorted(PAGES))
+@pytest.mark.parametrize("path", RULED)
 async def test_a_role_sees_its_pages_and_no_others(console: Shop, path: str, role: StaffRole) -> None:
     response = await console.client.get(_address(PAGES[path]), headers=await console.signed_in(role))
     if RULES[path] and role not in RULES[path]:
@@ -98,7 +108,7 @@ async def test_a_role_sees_its_pages_and_no_others(console: Shop, path: str, rol
         assert response.status_code < HTTPStatus.INTERNAL_SERVER_ERROR
 
 
-@pytest.mark.parametrize("path", sorted(PAGES))
+@pytest.mark.parametrize("path", RULED)
 async def test_nobody_is_led_to_the_sign_in_whatever_else_they_hold(console: Shop, path: str) -> None:
     session = await console.signed_in(StaffRole.ADMIN)
     await console.parts.staff.accounts.sign_out_everywhere(_Operator(), "admin")
@@ -113,7 +123,7 @@ async def test_nobody_is_led_to_the_sign_in_whatever_else_they_hold(console: Sho
 
 
 @pytest.mark.parametrize("role", [*StaffRole, None])
-@pytest.mark.parametrize("name", sorted(FORMS))
+@pytest.mark.parametrize("name", RULED_FORMS)
 async def test_a_form_is_taken_from_its_roles_alone(console: Shop, name: str, role: StaffRole | None) -> None:
     path, _, form = name.partition("#")
     allowed: Any = NARROWER.get(name, RULES[path])
@@ -129,7 +139,7 @@ async def test_a_form_is_taken_from_its_roles_alone(console: Shop, name: str, ro
     assert await console.parts.staff.members.list() == before
 
 
-@pytest.mark.parametrize("name", sorted(FORMS))
+@pytest.mark.parametrize("name", RULED_FORMS)
 @pytest.mark.parametrize(
     "origin",
     [
