@@ -24,6 +24,7 @@ from gateway.authentication import Authenticator
 from gateway.console.answering import Console
 from gateway.demo_shop.routes import DemoShop
 from gateway.endpoints import Parts
+from gateway.erased_names import ErasedNames
 from gateway.fallbacks import Fallbacks
 from gateway.joined_writes import GatewayHttpProtocol
 from gateway.keys import KeyStore
@@ -120,6 +121,8 @@ async def built(settings: GatewaySettings) -> AsyncIterator[Gateway]:
             await shop.open()
             pages += tuple(shop.routes())
             await open_demo_accounts(parts.staff, data / DEMO_STAFF_FILE)
+        erased = asyncio.create_task(ErasedNames(documents, clients).run(), name="erased names")
+        stack.callback(erased.cancel)
         metrics.gauge("zhike_rate_limit_buckets").set_function(lambda: len(limiter))
         yield Gateway(build_app(parts, metrics, pages=pages), parts, console, metrics)
 

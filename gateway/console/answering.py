@@ -6,14 +6,14 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from re import Pattern
 from typing import Any, Final
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 from zoneinfo import ZoneInfo
 
 from pydantic import ValidationError
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import RedirectResponse, Response
-from starlette.routing import BaseRoute, Mount, compile_path
+from starlette.routing import BaseRoute, Mount, Route, compile_path
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -85,6 +85,12 @@ class _Routed:
     pattern: Pattern[str]
 
 
+def _sent_path(request: Request) -> str:
+    """Return the path as it was sent: a slash or a question mark in a value stays encoded until the page is found."""
+    raw: bytes | None = request.scope.get("raw_path")
+    return request.url.path if raw is None else raw.partition(b"?")[0].decode("latin-1")
+
+
 class Console:
     """The console of a gateway. Tests build it with fakes and the same areas."""
 
@@ -112,6 +118,7 @@ class Console:
         """Return what to mount."""
         return (
             Mount(f"{ROOT}/static", PolicyMiddleware(_Static(directory=STATIC))),
+            Route(ROOT, PolicyMiddleware(self._answer)),  # a Mount has only what comes after a slash
             Mount(ROOT, PolicyMiddleware(self._answer)),
         )
 
@@ -138,7 +145,7 @@ class Console:
             if request.url.path == LIVE:
                 record_of(request.scope).route = LIVE
                 return await self._live(request, await self._sessions.member_of(headers_of(request.scope)))
-            page, path = self._find(request.url.path[len(ROOT) :] or "/")
+            page, path = self._find(_sent_path(request)[len(ROOT) :] or "/")
             record_of(request.scope).route = f"{ROOT}{page.path}"
             member = await self._sessions.member_of(headers_of(request.scope))
             return await self._admitted(request, page, path, member)
@@ -159,7 +166,7 @@ class Console:
         for routed in self._patterns:
             match = routed.pattern.match(path)
             if match is not None:
-                return routed.page, match.groupdict()
+                return routed.page, {name: unquote(value) for name, value in match.groupdict().items()}
         raise RouteNotFoundError("there is no such page")
 
     async def _admitted(self, request: Request, page: Page, path: Mapping[str, str], member: Member | None) -> Response:
@@ -269,7 +276,7 @@ class Console:
         """Show the page with all that was typed, what is wrong with it, and what is stored meanwhile."""
         status = HTTPStatus.UNPROCESSABLE_ENTITY
         if isinstance(error, ZhikeError):
-            if error.kind in {ErrorKind.INTERNAL, ErrorKind.NOT_FOUND, ErrorKind.FORBIDDEN, ErrorKind.UNAUTHENTICATED}:
+            if error.kind in {ErrorKind.INTERNAL, ErrorKind.NOT_FOUND, ErrorKind.FORBIDDEN}:
                 raise error
             if error.kind is not ErrorKind.INVALID:
                 status = _status_of(error)
@@ -333,6 +340,7 @@ class _Static(StaticFiles):
     """Files whose address changes with what they hold."""
 
     async def get_response(self, path: str, scope: Scope) -> Response:
+        record_of(scope).route = f"{ROOT}/static"
         response = await super().get_response(path, scope)
         response.headers["Cache-Control"] = FOR_EVER if b"v=" in scope["query_string"] else "no-cache"
         return response

@@ -3,6 +3,7 @@
 Pure: numbers in, coordinates and path texts out; templates/charts.html draws them. x and y go from 0 to 100, y down.
 """
 
+from bisect import bisect_right
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -14,6 +15,7 @@ SERIES_LIMIT: Final = 8
 TICKS: Final = 5
 LABELS_LIMIT: Final = 8
 HEAT_LEVELS: Final = 5
+NARROW: Final = 1e-9  # a span below it, absolutely or of its values, is none
 _STEPS: Final = (1.0, 2.0, 2.5, 5.0, 10.0)
 
 Values = Sequence[float | None]
@@ -100,13 +102,13 @@ class Calendar:
 
 def scale(low: float, high: float, count: int = TICKS) -> list[float]:
     """Return round values from at most ``low`` to at least ``high``, about ``count`` steps apart (Heckbert 1990)."""
-    if high <= low:
-        high = low + (abs(low) or 1.0)
+    if high - low <= max(abs(low), abs(high)) * NARROW or high - low < NARROW:
+        high = low + max(abs(low), 1.0)
     rough = (high - low) / max(1, count)
     power = 10.0 ** floor(log10(rough))
     step = next(power * each for each in _STEPS if power * each >= rough * 0.999)
     first, last = floor(low / step + 1e-9), ceil(high / step - 1e-9)
-    return [round(number * step, 10) for number in range(first, last + 1)]
+    return [float(f"{number * step:.10g}") for number in range(first, last + 1)]
 
 
 def line_plot(
@@ -184,8 +186,8 @@ def spark_plot(values: Values) -> Plot:
     """Return one small line over its own range, with the area below it."""
     known = [value for value in values if value is not None]
     low, high = min(known, default=0.0), max(known, default=1.0)
-    if high == low:
-        low, high = low - 1.0, high + 1.0
+    if high - low <= max(abs(low), abs(high)) * NARROW or high - low < NARROW:
+        low, high = low - max(abs(low), 1.0), high + max(abs(high), 1.0)
     margin = (high - low) * 0.08
     axis = [low - margin, high + margin]
     count = len(values)
@@ -221,7 +223,7 @@ def _spaced(months: list[tuple[int, date]]) -> list[tuple[int, date]]:
 def _level(value: float | None, known: Sequence[float]) -> int:
     if not value:
         return 0
-    rank = sum(each <= value for each in known) / len(known)
+    rank = bisect_right(known, value) / len(known)
     return max(1, ceil(rank * (HEAT_LEVELS - 1)))
 
 

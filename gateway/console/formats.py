@@ -7,13 +7,12 @@ from typing import Any, Final
 from zoneinfo import ZoneInfo
 
 from babel.dates import format_date, format_datetime, format_time, format_timedelta
-from babel.numbers import format_compact_decimal, format_currency, format_decimal, format_percent
+from babel.numbers import format_compact_decimal, format_currency
 
 LOCALES: Final[Mapping[str, str]] = {"zh": "zh_CN", "en": "en_GB"}
 NOTHING: Final = "–"
 NANOS: Final = Decimal(1_000_000_000)
 BYTE_UNITS: Final = ("B", "KiB", "MiB", "GiB", "TiB")
-YUAN: Final = "¥#,##0.00"  # en_GB would print CN¥
 
 
 def time_of(value: Any) -> datetime | None:
@@ -47,7 +46,7 @@ class Formats:
         """1,234; at most ``digits`` after the point."""
         if value is None:
             return NOTHING
-        return str(format_decimal(value, "#,##0" + ("." + "#" * digits if digits else ""), locale=self._locale))
+        return _grouped(value, digits)
 
     def short(self, value: float | None) -> str:
         """12K, 1.2万."""
@@ -59,7 +58,7 @@ class Formats:
         """12.5%, of a share between 0 and 1."""
         if share is None:
             return NOTHING
-        return str(format_percent(share, "#,##0" + ("." + "#" * digits if digits else "") + "%", locale=self._locale))
+        return f"{_grouped(share * 100, digits)}%"
 
     def money(self, value: Any) -> str:
         """¥19.90."""
@@ -67,7 +66,7 @@ class Formats:
             return NOTHING
         amount, currency = amount_of(value)
         if currency == "CNY":
-            return str(format_currency(amount, currency, YUAN, locale=self._locale))
+            return f"{'-' if amount < 0 else ''}¥{abs(amount):,.2f}"  # en_GB would print CN¥
         return str(format_currency(amount, currency or "XXX", locale=self._locale))
 
     def day(self, value: Any) -> str:
@@ -124,3 +123,10 @@ class Formats:
         """Return a time for machines: datetime attributes and CSV."""
         time = time_of(value)
         return "" if time is None else time.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+
+
+def _grouped(value: float | Decimal, digits: int) -> str:
+    """Write a number as both languages do; by Babel it takes sixty times as long, and a table has hundreds."""
+    text = f"{value:,.{digits}f}"
+    text = text.rstrip("0").rstrip(".") if digits else text
+    return "0" if text == "-0" else text

@@ -97,13 +97,12 @@ class LiveStreams:
         news = _News()
         followers = [asyncio.create_task(_follow(topic, visit, places.get(topic.name, ""), news)) for topic in topics]
         closing = asyncio.create_task(self._closing.wait())
+        coming: asyncio.Task[tuple[str, Moved]] | None = None
         try:
             yield opening()
             while True:
-                coming = asyncio.create_task(news.next())
+                coming = coming or asyncio.create_task(news.next())
                 await asyncio.wait({coming, closing}, timeout=self._heartbeat_s, return_when=asyncio.FIRST_COMPLETED)
-                if closing.done() or not coming.done():
-                    coming.cancel()
                 if closing.done():
                     return
                 if not coming.done():
@@ -111,14 +110,15 @@ class LiveStreams:
                         return
                     yield HEARTBEAT
                     continue
-                name, moved = coming.result()
+                (name, moved), coming = coming.result(), None
                 places[name] = moved.place
                 body: dict[str, Any] = {"topic": name, "count": moved.count, "first": moved.first}
                 yield message("moved", orjson.dumps(body), id_=id_of(places) or None)
         finally:
-            for task in (*followers, closing):
+            tasks = [*followers, closing, *([coming] if coming is not None else [])]
+            for task in tasks:
                 task.cancel()
-            await asyncio.gather(*followers, closing, return_exceptions=True)
+            await asyncio.gather(*tasks, return_exceptions=True)
 
 
 class _News:

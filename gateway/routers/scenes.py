@@ -13,7 +13,7 @@ from zhike.chassis.v1 import system_service_pb2
 from zhike.recommendation.v1 import scene_pb2
 from zhike.recommendation.v1 import scene_service_pb2 as pb
 
-from gateway.clients import DOWNLOAD_TIMEOUT_MS, READ_ARTIFACT, UPLOAD_TIMEOUT_MS
+from gateway.clients import DOWNLOAD_TIMEOUT_MS, READ_ARTIFACT, UPLOAD_TIMEOUT_MS, Caller
 from gateway.endpoints import Answer, Body, Call, Endpoint, Handler, json_answer
 from gateway.etag import etag_of, expected_version, is_unchanged
 from gateway.idempotency import request_id_of
@@ -145,17 +145,17 @@ async def list_segments(call: Call) -> Answer:
 async def upload_media(call: Call) -> Answer:
     """Store a picture."""
     call.check_media_type(*PICTURES)
-    media = await store_picture(call, call.chunks())
+    media = await store_picture(call.parts.caller, call.chunks(), actor=call.principal.name)
     location = (b"location", f"/v1/media/{media.id}".encode())
     return json_answer(public_form(media), status=HTTPStatus.CREATED, headers=(location,))
 
 
-async def store_picture(call: Call, chunks: AsyncIterator[bytes]) -> scene_pb2.Media:
+async def store_picture(caller: Caller, chunks: AsyncIterator[bytes], *, actor: str) -> scene_pb2.Media:
     """Send a picture to its service. Raises RemoteError, BodyTooLargeError, ClientDisconnect."""
     failure: list[ZhikeError | ClientDisconnect] = []
 
     async def requests() -> AsyncIterator[pb.UploadMediaRequest]:
-        yield pb.UploadMediaRequest(config=pb.UploadMediaConfig(actor=call.principal.name))
+        yield pb.UploadMediaRequest(config=pb.UploadMediaConfig(actor=actor))
         try:
             async for chunk in chunks:
                 for start in range(0, len(chunk), PIECE_BYTES):
@@ -165,7 +165,7 @@ async def store_picture(call: Call, chunks: AsyncIterator[bytes]) -> scene_pb2.M
             raise
 
     try:
-        return await call.parts.caller.upload(UPLOAD_MEDIA, requests(), timeout_ms=UPLOAD_TIMEOUT_MS)
+        return await caller.upload(UPLOAD_MEDIA, requests(), timeout_ms=UPLOAD_TIMEOUT_MS)
     except Exception:
         if failure:
             raise failure[0] from None
@@ -208,7 +208,7 @@ def scene_to_pb(content: SceneContent, *, shop: str = "", scene_id: str = "") ->
         name=content.name,
         media_id=content.media_id,
         min_in_stock=content.min_in_stock,
-        hotspots=[each.model_dump() for each in content.hotspots],
+        hotspots=[scene_pb2.Hotspot(x=each.x, y=each.y, product_id=each.product_id) for each in content.hotspots],
     )
     message.alt.by_language.update(content.alt.model_dump())
     message.title.by_language.update(content.title.model_dump())
@@ -221,7 +221,7 @@ def scene_to_pb(content: SceneContent, *, shop: str = "", scene_id: str = "") ->
     return message
 
 
-def state_number(word: str) -> scene_pb2.SceneState:
+def state_number(word: str) -> Any:
     """Return the state's number; of no word the one that means all."""
     return scene_pb2.SceneState.Value(f"SCENE_STATE_{word.upper() or 'UNSPECIFIED'}")
 

@@ -2,9 +2,9 @@
 
 import ctypes
 import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import partial
 from typing import Any, TypeVar
 
@@ -15,6 +15,10 @@ from services.chassis.erasure.policies import ErasureParts
 from services.chassis.eventlog.snapshots import ReplicaState, State
 from services.chassis.jobs import Job, JobKind
 from services.chassis.server import Runtime, Service, run_service
+from services.kits.controls.control import ActionType
+from services.kits.controls.control_checks import Abilities
+from services.kits.controls.controls_room import ControlsRoom, controls_room
+from services.recommendation.domain.prediction import Placement
 from services.recommendation.jobs.board import BoardKeeper
 from services.recommendation.jobs.cluster_numbers import ClusterNumbers
 from services.recommendation.jobs.followed import SAVE_CHECK_INTERVAL_S, Followed
@@ -31,15 +35,22 @@ from services.recommendation.store.exported import exported_interactions
 from services.recommendation.store.models import ModelStore
 from services.recommendation.store.scenes import SceneStore
 from services.recommendation.store.scores import ShardStore
+from services.recommendation.store.shelf_facts import ShelfFacts
 from services.recommendation.store.world import World
+from services.recommendation.usecases.controlled import Ruling
 from services.recommendation.usecases.models import ModelInForce
 from services.recommendation.usecases.predict import ConsentRules
+from services.recommendation.usecases.previewing import RecommendationPreviewer
 from services.recommendation.usecases.scenes import Staging
+from services.recommendation.usecases.segments import known_segments, visitor_segments
 from services.recommendation.usecases.taste import Profiles
+from services.recommendation.wire.predictions import reason_text
 
 NAME = "recommendation"
 MODEL_WATCH_INTERVAL_S = 2.0
 TOKEN_BYTES = 15
+DRY_RUN_CUSTOMERS = 1_000
+CONTROL_ACTIONS = frozenset(ActionType) - {ActionType.SYNONYMS, ActionType.REDIRECT}
 MALLOPT_MMAP_THRESHOLD = -3  # <malloc.h>
 LARGE_BLOCK_BYTES = 1024 * 1024
 
@@ -77,16 +88,7 @@ async def build_with(runtime: Runtime[Settings], *, command: Command | None) -> 
     in_force = ModelInForce(models, runtime.artifacts, world, profiles)
     board = BoardKeeper(world, clock)
     cluster = ClusterNumbers(runtime.metrics, runtime.standings)
-    trainer = Trainer(
-        world,
-        models,
-        in_force,
-        runtime.artifacts,
-        trained_through=copies.interactions.trained_through,
-        clock=clock,
-        command=command or TrainerOptions(settings.train_workers, settings.ray_address).command,
-        numbers=cluster,
-    )
+    trainer = _trainer(runtime, world, models, in_force, copies=copies, cluster=cluster, command=command)
     runtime.operations.register(TRAIN_KIND, trainer.train, repeatable=True)
     consent = ConsentRules(
         default_consent=settings.consents_by_default,
@@ -109,9 +111,7 @@ async def build_with(runtime: Runtime[Settings], *, command: Command | None) -> 
         numbers=cluster,
     )
     runtime.operations.register(SCORE_KIND, scorer.score, repeatable=True)
-    prediction = PredictionServicer(
-        world, profiles, consent=consent, clock=clock, new_token=lambda: secrets.token_urlsafe(TOKEN_BYTES)
-    )
+    room, answering = await _answering(runtime, world, profiles, consent)
     model_servicer = ModelServicer(models, in_force, runtime.operations, NAME)
     scene_servicer = SceneServicer(Staging(scenes, runtime.artifacts, world, consent, clock))
 
@@ -123,11 +123,11 @@ async def build_with(runtime: Runtime[Settings], *, command: Command | None) -> 
 
     return Service(
         servicers=[
-            (prediction_service_pb2_grpc.add_PredictionServiceServicer_to_server, prediction),
+            *answering,
             (model_service_pb2_grpc.add_ModelServiceServicer_to_server, model_servicer),
             (scene_service_pb2_grpc.add_SceneServiceServicer_to_server, scene_servicer),
         ],
-        jobs=_jobs(runtime, copies, models, in_force=in_force, board=board, world=world),
+        jobs=[*_jobs(runtime, copies, models, in_force=in_force, board=board, world=world), *room.jobs()],
         ready=[ready],
         close=[copy.save for copy in copies.all()],
         readers=lambda: [log for copy in copies.all() for log in copy.logs],
@@ -142,6 +142,75 @@ async def build_with(runtime: Runtime[Settings], *, command: Command | None) -> 
             states=[copies.interactions.name, copies.people.name],
             export={"interactions": partial(exported_interactions, world)},
         ),
+    )
+
+
+def _trainer(
+    runtime: Runtime[Settings],
+    world: World,
+    models: ModelStore,
+    in_force: ModelInForce,
+    *,
+    copies: Copies,
+    cluster: ClusterNumbers,
+    command: Command | None,
+) -> Trainer:
+    settings = runtime.settings
+    return Trainer(
+        world,
+        models,
+        in_force,
+        runtime.artifacts,
+        trained_through=copies.interactions.trained_through,
+        clock=runtime.clock,
+        command=command or TrainerOptions(settings.train_workers, settings.ray_address).command,
+        numbers=cluster,
+    )
+
+
+async def _answering(
+    runtime: Runtime[Settings], world: World, profiles: Profiles, consent: ConsentRules
+) -> tuple[ControlsRoom, list[tuple[Callable[..., None], object]]]:
+    """Return the Controls, and who answers placements under them."""
+    clock = runtime.clock
+    facts = ShelfFacts(world)
+    room = controls_room(runtime, facts)
+    await room.open()
+    segments = _segments(world, consent)
+    prediction = PredictionServicer(
+        world,
+        profiles,
+        consent=consent,
+        clock=clock,
+        new_token=lambda: secrets.token_urlsafe(TOKEN_BYTES),
+        ruling=lambda: Ruling(room.live.current(), segments),
+    )
+    previewer = RecommendationPreviewer(
+        world,
+        room.live,
+        consent,
+        clock,
+        segments=segments,
+        words=lambda slot, language: reason_text(slot, world.shelf, language),
+    )
+    return room, [
+        (prediction_service_pb2_grpc.add_PredictionServiceServicer_to_server, prediction),
+        room.servicer(runtime, facts, _abilities(world), previewer, sample=DRY_RUN_CUSTOMERS),
+    ]
+
+
+def _segments(world: World, consent: ConsentRules) -> Callable[[Sequence[str], datetime], Sequence[str]]:
+    return lambda identifiers, now: visitor_segments(identifiers, world, consent=consent, now=now)
+
+
+def _abilities(world: World) -> Abilities:
+    """Return what Controls of this service may do."""
+    return Abilities(
+        actions=CONTROL_ACTIONS,
+        placements=tuple(each.value for each in Placement),
+        segments=lambda: tuple(known_segments(world)),
+        has_queries=False,
+        normalised=str.strip,
     )
 
 

@@ -35,11 +35,11 @@ _SETS: Final = _MOVES | {ActionType.EXCLUDE, ActionType.FILTER}
 
 @dataclass(frozen=True, slots=True)
 class Abilities:
-    """What Controls of a service may do. ``normalised``: how it reads queries; empty ``placements``: it has none."""
+    """What Controls of a service may do. ``normalised``: how it reads queries; no ``placements``: it fills none."""
 
     actions: frozenset[ActionType]
     placements: tuple[str, ...]
-    segments: tuple[str, ...]
+    segments: Callable[[], tuple[str, ...]]
     has_queries: bool
     normalised: Callable[[str], str]
 
@@ -80,7 +80,7 @@ def _checked_condition(condition: Condition, abilities: Abilities) -> Condition:
         queries=_texts("condition.queries", map(abilities.normalised, condition.queries)),
         terms=_texts("condition.terms", map(abilities.normalised, condition.terms)),
         placements=_of("condition.placements", condition.placements, abilities.placements),
-        segments=_of("condition.segments", condition.segments, abilities.segments),
+        segments=_of("condition.segments", condition.segments, abilities.segments() if condition.segments else ()),
         product_ids=_texts("condition.product_ids", condition.product_ids),
         categories=_texts("condition.categories", condition.categories),
         channels=_of("condition.channels", condition.channels, CHANNELS),

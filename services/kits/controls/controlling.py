@@ -1,5 +1,6 @@
 """What a merchandiser does with Controls."""
 
+import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -88,7 +89,7 @@ class Controlling:
 
         Raises the errors of ``checked_content``, ControlLimitError, ControlRequestReusedError.
         """
-        checked, now = self._checked(content), self._clock.now()
+        checked, now = await self._checked(content), self._clock.now()
         made = Control(
             id=control_id(request_id or self._random_id()),
             version=0,
@@ -105,15 +106,15 @@ class Controlling:
                 raise ControlLimitError(f"{CONTROLS_LIMIT} Controls are kept", limit=CONTROLS_LIMIT)
             made = recorded(made, _change(None, made, "create", actor, now))
             if await self._store.insert(made):
-                return self._saved(made)
+                return await self._saved(made)
             known = await self._store.get(made.id)
         if known.create_print != made.create_print:
             raise ControlRequestReusedError("this request id made another Control", id=known.id)
-        return self._saved(known)
+        return await self._saved(known)
 
     async def get(self, control: str) -> Saved:
         """Return a Control with what contradicts it now. Raises ControlNotFoundError."""
-        return self._saved(await self._store.get(control))
+        return await self._saved(await self._store.get(control))
 
     async def list(self, wanted: Wanted, *, after: str | None, limit: int) -> Listed:
         """Return a page, the last changed first."""
@@ -132,7 +133,7 @@ class Controlling:
 
         Raises the errors of ``checked_content``, ControlNotFoundError, ControlVersionError, ControlStateError.
         """
-        checked, now = self._checked(content), self._clock.now()
+        checked, now = await self._checked(content), self._clock.now()
 
         def edited(known: Control) -> Control:
             _check_version(known, version)
@@ -145,7 +146,7 @@ class Controlling:
 
         saved = await self._store.change(control, edited)
         await self._live.refresh()
-        return self._saved(saved)
+        return await self._saved(saved)
 
     async def step(self, control: str, step: Step, *, actor: str, version: int, despite_conflicts: bool) -> Saved:
         """Schedule, launch, pause or archive a Control; when it returns, it counts here.
@@ -156,8 +157,8 @@ class Controlling:
         if step in _LATE:
             await self._live.refresh()
             known = await self._store.get(control)
-            self._checked(known.content)  # a product may have gone since
-            found = self._conflicts(known)
+            await self._checked(known.content)  # a product may have gone since
+            found = await self._conflicts(known)
             if found and not despite_conflicts:
                 raise ControlConflictError("it contradicts others; see them, then insist", conflicts=summary(found))
             if not known.is_served() and await self._store.count_served() >= SERVED_LIMIT:
@@ -170,18 +171,18 @@ class Controlling:
 
         saved = await self._store.change(control, changed)
         await self._live.refresh()
-        return self._saved(saved)
+        return await self._saved(saved)
 
-    def check(self, content: Content, own_id: str) -> tuple[Content, tuple[Conflict, ...]]:
+    async def check(self, content: Content, own_id: str) -> tuple[Content, tuple[Conflict, ...]]:
         """Return a draft tidied with what contradicts it; nothing is kept. Raises the errors of ``checked_content``."""
-        checked = self._checked(content)
-        return checked, conflicts_of(checked, self._live.served, self._catalogue, own_id=own_id, now=self._clock.now())
+        checked = await self._checked(content)
+        return checked, await self._found(checked, own_id)
 
     async def as_live(self, control: str, content: Content | None) -> Control:
         """Return a Control, or its draft ``content``, as if it were live whatever its state and dates."""
         known = await self._store.get(control) if control else None
         if content is not None:
-            written = self._checked(content)
+            written = await self._checked(content)
         elif known is not None:
             written = known.content
         else:
@@ -191,17 +192,21 @@ class Controlling:
             return Control(DRAFT_ID, 0, ControlState.LIVE, written, now, now)
         return replace(known, state=ControlState.LIVE, content=written)
 
-    def _checked(self, content: Content) -> Content:
-        return checked_content(content, self.abilities, self._catalogue)
+    async def _checked(self, content: Content) -> Content:
+        """Check beside the requests: looking for a term, or for all products of a target, walks through a catalogue."""
+        return await asyncio.to_thread(checked_content, content, self.abilities, self._catalogue)
 
-    def _conflicts(self, control: Control) -> tuple[Conflict, ...]:
+    async def _found(self, content: Content, own_id: str) -> tuple[Conflict, ...]:
+        served, now = self._live.served, self._clock.now()
+        return await asyncio.to_thread(conflicts_of, content, served, self._catalogue, own_id=own_id, now=now)
+
+    async def _conflicts(self, control: Control) -> tuple[Conflict, ...]:
         if control.state is ControlState.ARCHIVED:
             return ()
-        now = self._clock.now()
-        return conflicts_of(control.content, self._live.served, self._catalogue, own_id=control.id, now=now)
+        return await self._found(control.content, control.id)
 
-    def _saved(self, control: Control) -> Saved:
-        return Saved(control, self._conflicts(control))
+    async def _saved(self, control: Control) -> Saved:
+        return Saved(control, await self._conflicts(control))
 
 
 def control_id(request_id: str) -> str:

@@ -24,7 +24,7 @@ class ControlSet:
 
     def __init__(self, controls: Iterable[Control], catalogue: Catalogue) -> None:
         self.tables = ControlTables(controls)
-        self._catalogue = catalogue
+        self.catalogue = catalogue
         self._plans: OrderedDict[Asked, Plan | None] = OrderedDict()
         self._shared: dict[tuple[str, ...], Plan] = {}  # by the Controls that apply: many requests have the same ones
 
@@ -53,7 +53,7 @@ class ControlSet:
         if plan is None:
             if len(self._shared) >= PLANS_LIMIT:
                 self._shared.clear()
-            plan = self._shared[key] = Plan(matching, self._catalogue)
+            plan = self._shared[key] = Plan(matching, self.catalogue)
         return plan
 
 

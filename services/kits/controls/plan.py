@@ -3,12 +3,14 @@
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Final, NamedTuple
 
 from services.kits.controls.catalogue import Catalogue, ProductFacts
 from services.kits.controls.control import ActionType, CapPer, Control, Pin, Target
 
 VERDICTS_LIMIT: Final = 200_000  # products of which a plan knows what it says
+LISTED_ANEW: Final = 200  # changes of the catalogue after which what a filter lets through is listed anew
 
 
 class Effect(NamedTuple):
@@ -87,6 +89,9 @@ class Plan:
         self._catalogue = catalogue
         self._position = catalogue.position
         self._verdicts: dict[str, Verdict] = {}
+        self._allowed: tuple[str, ...] | None = None
+        self._allowed_position = 0
+        self._ids_known: dict[Target, tuple[tuple[int, int], tuple[str, ...]]] = {}
         effects = {each.id: Effect(each.id, each.content.title, each.action.type) for each in self.controls}
         of_type: defaultdict[ActionType, list[Control]] = defaultdict(list)
         for control in self.controls:
@@ -147,6 +152,30 @@ class Plan:
     def allows(self, product_id: str) -> bool:
         """Tell whether a product may be shown: not excluded, and one of what every filter asks for."""
         return self.verdict(product_id).allowed
+
+    def allowed_ids(self) -> tuple[str, ...]:
+        """Return the products that may be shown, in the catalogue's order; what changed since is there a little later.
+
+        What is shown is judged by itself anyway: one that may not be shown any more is listed, and left out.
+        """
+        moved = self._catalogue.position - self._allowed_position
+        if self._allowed is None or not 0 <= moved < LISTED_ANEW:
+            self._allowed_position = self._catalogue.position
+            self._allowed = tuple(each for each in self._catalogue.ids() if self.allows(each))
+        return self._allowed
+
+    def ids_in(self, target: Target, *, limit: int) -> tuple[str, ...]:
+        """Return products of a target, at most ``limit``, in the catalogue's order."""
+        key = self._catalogue.position, limit
+        known = self._ids_known.get(target)
+        if known is None or known[0] != key:
+            found = (
+                each
+                for each in target.product_ids or self._catalogue.ids()
+                if (facts := self._catalogue.facts(each)) is not None and is_in(target, each, facts)
+            )
+            known = self._ids_known[target] = key, tuple(islice(found, limit))
+        return known[1]
 
     def _judged(self, product_id: str) -> Verdict:
         facts = self._catalogue.facts(product_id) or ProductFacts(sellable=False)

@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
+from services.kits.controls.arranging import Placed
+from services.kits.controls.plan import Plan
 from services.recommendation.domain.reasons import Reason
 
 PAGE_SIZE_DEFAULT = 12
@@ -39,6 +41,7 @@ class Source(StrEnum):
     HISTORY = "history"
     POPULAR = "popular"
     CATALOG = "catalog"
+    PINNED = "pinned"
 
 
 class FallbackReason(StrEnum):
@@ -63,12 +66,13 @@ class Slot:
 
 @dataclass(frozen=True, slots=True)
 class Prediction:
-    """A filled placement, best first."""
+    """A filled placement, best first. ``placed``: how Controls arranged its slots, empty where none did."""
 
     placement: Placement
     slots: tuple[Slot, ...]
     source: Source
     fallback_reason: FallbackReason = FallbackReason.NONE
+    placed: tuple[Placed, ...] = ()
 
 
 def personal_refusal(*, consented: bool, staleness_s: float, staleness_limit_s: float) -> FallbackReason:
@@ -80,7 +84,7 @@ def personal_refusal(*, consented: bool, staleness_s: float, staleness_limit_s: 
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """A checked request for a placement."""
+    """A checked request for a placement. ``plan``: what the Controls that apply let through, None where none does."""
 
     placement: Placement
     identifiers: tuple[str, ...]
@@ -88,3 +92,6 @@ class Request:
     page_size: int = PAGE_SIZE_DEFAULT
     excluded: frozenset[str] = frozenset()
     language: str = "zh"
+    shop: str = ""
+    channel: str = ""
+    plan: Plan | None = None

@@ -22,6 +22,7 @@ class ReasonCode(StrEnum):
     VIEWED_RECENTLY = "VIEWED_RECENTLY"
     POPULAR_NOW = "POPULAR_NOW"
     IN_THE_RANGE = "IN_THE_RANGE"
+    PICKED = "PICKED"
 
 
 LANGUAGES = ("zh", "en")
@@ -54,6 +55,7 @@ TEXTS: Mapping[ReasonCode, Mapping[str, str]] = {
     ReasonCode.VIEWED_RECENTLY: {"zh": "您最近看过", "en": "You looked at it recently"},
     ReasonCode.POPULAR_NOW: {"zh": "近期热销", "en": "Popular right now"},
     ReasonCode.IN_THE_RANGE: {"zh": "店内在售", "en": "From the shop's range"},
+    ReasonCode.PICKED: {"zh": "本店推荐", "en": "Picked by the shop"},
 }
 
 

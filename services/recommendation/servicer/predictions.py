@@ -10,6 +10,7 @@ from zhike.type.v1 import answer_pb2
 from services.chassis.clock import Clock
 from services.recommendation.store.world import World
 from services.recommendation.usecases.carts import get_cart
+from services.recommendation.usecases.controlled import Ruling
 from services.recommendation.usecases.predict import ConsentRules, predict
 from services.recommendation.usecases.taste import Profiles
 from services.recommendation.wire.predictions import (
@@ -34,15 +35,23 @@ class PredictionServicer(grpc_pb.PredictionServiceServicer):
         consent: ConsentRules,
         clock: Clock,
         new_token: Callable[[], str],
+        ruling: Callable[[], Ruling],
     ) -> None:
         self._world, self._profiles, self._consent = world, profiles, consent
-        self._clock, self._new_token = clock, new_token
+        self._clock, self._new_token, self._ruling = clock, new_token, ruling
         self._reasons = WrittenReasons()
 
     async def Predict(self, request: pb.PredictRequest, context: Any) -> pb.PredictResponse:
         began = self._clock.monotonic()
         asked, world = request_from_pb(request), self._world
-        prediction = await predict(asked, world, profiles=self._profiles, consent=self._consent, now=self._clock.now())
+        prediction = await predict(
+            asked,
+            world,
+            profiles=self._profiles,
+            consent=self._consent,
+            now=self._clock.now(),
+            ruling=self._ruling(),
+        )
         facts: dict[str, Any] = {
             "model_version": "" if world.model is None else world.model.version,
             "token": self._new_token(),

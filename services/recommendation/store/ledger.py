@@ -193,6 +193,10 @@ class Ledger:
         """Return the numbers of those identifiers that did something, in the order of the identifiers."""
         return tuple(self._actors[each] for each in sorted(set(identifiers)) if each in self._actors)
 
+    def identifiers(self) -> Sequence[str]:
+        """Return every identifier that did something, in the order of its first deed. It grows; do not change it."""
+        return self._actor_ids
+
     def may_have_cart(self, actors: Iterable[int]) -> bool:
         """Tell whether any of these identifiers ever put something into a cart."""
         return not self._cart_actors.isdisjoint(actors)

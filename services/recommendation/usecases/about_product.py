@@ -13,7 +13,7 @@ from services.recommendation.domain.reasons import Reason, ReasonCode
 from services.recommendation.store.serving import NO_CATEGORY, Columns, ServingModel
 from services.recommendation.store.shelf import AISLE_LANGUAGE
 from services.recommendation.store.world import World
-from services.recommendation.usecases.popular import filled_up, popular
+from services.recommendation.usecases.popular import filled_up, offered, popular
 
 # A product of the same most specific category ranks above all others of like taste: substitutes first, then what the
 # same people buy. Cosines lie in -1 … 1; the shares of common levels add up to CATEGORY_WEIGHT.
@@ -59,6 +59,10 @@ def bought_together(world: World, request: Request) -> Prediction:
     scores[scores <= 0] = -np.inf
     scores[~model.columns(world.shelf).sellable] = -np.inf
     _drop(scores, model, request)
+    if request.plan is not None and request.plan.is_selective:
+        for place in np.flatnonzero(np.isfinite(scores)).tolist():
+            if not request.plan.allows(model.product_ids[place]):
+                scores[place] = -np.inf
     slots = []
     for found in best(scores, request.page_size).tolist():
         source, column = int(sources[found]), int(columns[found])
@@ -77,7 +81,7 @@ def bought_together(world: World, request: Request) -> Prediction:
 def _offered(world: World, head: Head, request: Request) -> list[tuple[str, float]]:
     """Return the first of a ranking that may be shown now, with their scores."""
     assert world.model is not None
-    product_ids, sellable = world.model.product_ids, world.shelf.sellable
+    product_ids, sellable = world.model.product_ids, offered(world, request)
     without = request.excluded.union(request.product_ids)
     found: list[tuple[str, float]] = []
     for place, score in zip(head.places, head.scores, strict=True):
@@ -139,13 +143,13 @@ def _same_category(world: World, request: Request, fallback: FallbackReason) -> 
     """Products that share most of the category path, the popular ones first: for a product nobody bought yet."""
     anchor = world.shelf.get(request.product_ids[0])
     path = anchor.category(AISLE_LANGUAGE) if anchor is not None else ()
-    without = request.excluded.union(request.product_ids)
+    without, may_show = request.excluded.union(request.product_ids), offered(world, request)
     slots: dict[str, Slot] = {}
     for common in range(len(path), 0, -1):
         for product_id in world.aisles.ranked(world.shelf, world.board.product_ids, path[:common]):
             if len(slots) == request.page_size:
                 break
-            if product_id in slots or product_id in without or not world.shelf.sellable(product_id):
+            if product_id in slots or product_id in without or not may_show(product_id):
                 continue
             product = world.shelf.get(product_id)
             if product is not None:

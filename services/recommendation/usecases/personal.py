@@ -13,10 +13,11 @@ from services.recommendation.domain.repurchase import DEFAULT_INTERVAL_DAYS, Rep
 from services.recommendation.store.serving import ServingModel
 from services.recommendation.store.world import World
 from services.recommendation.usecases.carts import known_lines
-from services.recommendation.usecases.popular import filled_up, popular
+from services.recommendation.usecases.popular import filled_up, offered, popular
 from services.recommendation.usecases.taste import Profile, Profiles, ReadySlot
 
 VIEWS_LOOKED_AT = 500  # newest rows of a person
+NARROW_PLACES = 1_000  # of a ranking that a narrow request looks through
 LAPSED_INTERVALS = 3  # after so many without a purchase it is no rhythm any more
 BECAUSE = {Kind.VIEW: ReasonCode.BECAUSE_VIEWED, Kind.PURCHASE: ReasonCode.BECAUSE_BOUGHT}
 NOTHING: frozenset[str] = frozenset()
@@ -39,7 +40,9 @@ def recommend_for_you(
     lines = profile.cart(now_s)
     in_cart = frozenset(line.product_id for line in known_lines(world.shelf, lines)) if lines else NOTHING
     without = in_cart.union(request.excluded, request.product_ids)
-    positions = offered_positions(profile, world.shelf.sellable, without, request.page_size)
+    positions = offered_positions(
+        profile, offered(world, request), without, request.page_size, narrow=_is_narrow(request)
+    )
     if profile.taste is not None:
         source, fallback = Source.ALS, FallbackReason.NONE
     else:
@@ -62,12 +65,13 @@ def buy_again(world: World, request: Request, actors: tuple[int, ...], *, now_s:
         usual = model.intervals_of_ledger(ledger)
     else:
         usual = np.full(len(ledger.item_ids), DEFAULT_INTERVAL_DAYS, dtype=np.float32)
+    may_show = offered(world, request)
     found = repurchases(history.item, history.time_s, history.kind, usual_days=usual, now_s=now_s)
     slots: list[Slot] = []
     for index, product_id in _by_need(found, ledger.item_ids):
         if len(slots) == request.page_size:
             break
-        if product_id in request.excluded or not world.shelf.sellable(product_id):
+        if product_id in request.excluded or not may_show(product_id):
             continue
         times, interval = int(found.times_bought[index]), float(found.interval_days[index])
         days_ago = max(0, round((now_s - int(found.last_time_s[index])) / DAY_S))
@@ -85,13 +89,13 @@ def recently_viewed(world: World, request: Request, actors: tuple[int, ...]) -> 
     history = world.ledger.history(actors)
     viewed = np.flatnonzero(history.kind == Kind.VIEW)
     latest = viewed[np.lexsort((-viewed, -history.time_s[viewed]))][:VIEWS_LOOKED_AT]  # of one second: the last
-    without = set(request.excluded).union(request.product_ids)
+    without, may_show = set(request.excluded).union(request.product_ids), offered(world, request)
     slots: list[Slot] = []
     for row in latest.tolist():
         product_id = world.ledger.item_ids[int(history.item[row])]
         if len(slots) == request.page_size:
             break
-        if product_id not in without and world.shelf.sellable(product_id):
+        if product_id not in without and may_show(product_id):
             without.add(product_id)
             slots.append(Slot(product_id, float(history.time_s[row]), VIEWED_RECENTLY, Source.HISTORY))
     if not slots:
@@ -100,9 +104,17 @@ def recently_viewed(world: World, request: Request, actors: tuple[int, ...]) -> 
 
 
 def offered_positions(
-    profile: Profile, sellable: Callable[[str], bool], without: frozenset[str], count: int
+    profile: Profile,
+    sellable: Callable[[str], bool],
+    without: frozenset[str],
+    count: int,
+    *,
+    narrow: bool = False,
 ) -> list[int]:
-    """Return the positions in the person's ranking of the first ``count`` products that may be shown now."""
+    """Return the positions in the person's ranking of the first ``count`` products that may be shown now.
+
+    ``narrow``: Controls let few through; then the ranking is not walked to its end at each request.
+    """
     while True:
         positions: list[int] = []
         for position, product_id in enumerate(profile.head_ids):
@@ -110,9 +122,13 @@ def offered_positions(
                 positions.append(position)
                 if len(positions) == count:
                     return positions
-        if profile.head.complete:
+        if profile.head.complete or (narrow and len(profile.head_ids) >= NARROW_PLACES):
             return positions
         profile.deepen()
+
+
+def _is_narrow(request: Request) -> bool:
+    return request.plan is not None and request.plan.is_selective
 
 
 def _slots(

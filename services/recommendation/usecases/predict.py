@@ -13,12 +13,16 @@ from services.recommendation.domain.prediction import (
     Request,
     personal_refusal,
 )
+from services.recommendation.store.people import Person
 from services.recommendation.store.world import World
 from services.recommendation.usecases.about_product import bought_together, similar_items
 from services.recommendation.usecases.carts import cart_of
+from services.recommendation.usecases.controlled import Ruling, asked_of, controlled
 from services.recommendation.usecases.personal import buy_again, recently_viewed, recommend_for_you
 from services.recommendation.usecases.popular import popular
 from services.recommendation.usecases.taste import Profiles
+
+NOBODY = Person((), consented=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,33 +35,61 @@ class ConsentRules:
 
 
 async def predict(
-    request: Request, world: World, *, profiles: Profiles, consent: ConsentRules, now: datetime
+    request: Request,
+    world: World,
+    *,
+    profiles: Profiles,
+    consent: ConsentRules,
+    now: datetime,
+    ruling: Ruling | None = None,
 ) -> Prediction:
-    """Fill one placement. Raises ProductRequiredError."""
-    placement, now_s = request.placement, int(now.timestamp())
-    if placement is Placement.POPULAR:
-        return popular(world, request)
-    person = world.people.resolve(request.identifiers, default_consent=consent.default_consent)
-    if placement in PERSONAL:
-        refusal = personal_refusal(
-            consented=person.consented,
-            staleness_s=consent.staleness_s(),
-            staleness_limit_s=consent.staleness_limit_s,
-        )
-        if refusal is not FallbackReason.NONE:
-            return popular(world, request, refusal)
-        actors = world.ledger.actor_places(person.identifiers)
-        if placement is Placement.RECOMMENDED_FOR_YOU:
-            return recommend_for_you(world, request, actors, profiles=profiles, now_s=now_s)
-        if placement is Placement.BUY_IT_AGAIN:
-            return buy_again(world, request, actors, now_s=now_s)
-        return recently_viewed(world, request, actors)
-    if not request.product_ids and placement is Placement.FREQUENTLY_BOUGHT_TOGETHER:
-        actors = world.ledger.actor_places(person.identifiers)
-        lines = cart_of(world, actors, now_s=now_s)
-        if not lines:
-            return popular(world, request, FallbackReason.NO_HISTORY)
-        request = replace(request, product_ids=tuple(line.product_id for line in lines))
-    if not request.product_ids:
-        raise ProductRequiredError(f"{placement.value} is about a product", field="product_ids")
-    return similar_items(world, request) if placement is Placement.SIMILAR_ITEMS else bought_together(world, request)
+    """Fill one placement, by the Controls in force where there are any. Raises ProductRequiredError."""
+    person = NOBODY
+    if request.placement is not Placement.POPULAR:
+        person = world.people.resolve(request.identifiers, default_consent=consent.default_consent)
+    filling = Filling(world, person, profiles, consent, int(now.timestamp()))
+    if ruling is None or not ruling.controls:
+        return filling.fill(request)
+    plan = ruling.controls.plan(asked_of(request, ruling, now))
+    return filling.fill(request) if plan is None else controlled(world, request, plan, filling.fill)
+
+
+@dataclass(frozen=True, slots=True)
+class Filling:
+    """What filling a placement for a person at a moment needs."""
+
+    world: World
+    person: Person
+    profiles: Profiles
+    consent: ConsentRules
+    now_s: int
+
+    def fill(self, request: Request) -> Prediction:
+        """Retrieve and blend. Raises ProductRequiredError."""
+        placement, world, now_s = request.placement, self.world, self.now_s
+        if placement is Placement.POPULAR:
+            return popular(world, request)
+        if placement in PERSONAL:
+            refusal = personal_refusal(
+                consented=self.person.consented,
+                staleness_s=self.consent.staleness_s(),
+                staleness_limit_s=self.consent.staleness_limit_s,
+            )
+            if refusal is not FallbackReason.NONE:
+                return popular(world, request, refusal)
+            actors = world.ledger.actor_places(self.person.identifiers)
+            if placement is Placement.RECOMMENDED_FOR_YOU:
+                return recommend_for_you(world, request, actors, profiles=self.profiles, now_s=now_s)
+            if placement is Placement.BUY_IT_AGAIN:
+                return buy_again(world, request, actors, now_s=now_s)
+            return recently_viewed(world, request, actors)
+        if not request.product_ids and placement is Placement.FREQUENTLY_BOUGHT_TOGETHER:
+            lines = cart_of(world, world.ledger.actor_places(self.person.identifiers), now_s=now_s)
+            if not lines:
+                return popular(world, request, FallbackReason.NO_HISTORY)
+            request = replace(request, product_ids=tuple(line.product_id for line in lines))
+        if not request.product_ids:
+            raise ProductRequiredError(f"{placement.value} is about a product", field="product_ids")
+        if placement is Placement.SIMILAR_ITEMS:
+            return similar_items(world, request)
+        return bought_together(world, request)

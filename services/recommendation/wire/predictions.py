@@ -57,6 +57,8 @@ def request_from_pb(message: pb.PredictRequest) -> Request:
         page_size(message.page_size, default=PAGE_SIZE_DEFAULT, maximum=PAGE_SIZE_LIMIT),
         frozenset(excluded),
         language_from_pb(message.language),
+        message.shopper.shop,
+        message.shopper.channel,
     )
 
 
@@ -167,7 +169,7 @@ def prediction_to_pb(
                 product_id=slot.product_id,
                 product_json=shelf.card(slot.product_id, language),
                 score=slot.score,
-                reason=_reason_text(slot, shelf, language),
+                reason=reason_text(slot, shelf, language),
                 reason_code=slot.reason.code.value,
                 reason_params=dict(slot.reason.params),
                 source=slot.source.value,
@@ -251,7 +253,8 @@ def promotion_to_pb(promotion: Promotion) -> models_pb.Promotion:
     return message
 
 
-def _reason_text(slot: Slot, shelf: Shelf, language: str) -> str:
+def reason_text(slot: Slot, shelf: Shelf, language: str) -> str:
+    """Return why a product is shown, in words."""
     return sentence(slot.reason, language, title=_title(slot.reason, shelf, language))
 
 

@@ -14,6 +14,7 @@ from gateway.console.staffing import EVERYBODY, StaffRole
 from gateway.console.visit import Visit
 from services.chassis.errors import ErrorKind, NotFoundError, UnavailableError, ZhikeError
 from tests.fakes.console import ConsoleOnFakes, fields_of, open_console, whole
+from tests.fakes.console_gallery import open_templates
 
 
 class StaleError(ZhikeError):
@@ -71,7 +72,8 @@ def notes() -> Notes:
 
 
 @pytest.fixture
-async def opened(notes: Notes, tmp_path) -> AsyncIterator[ConsoleOnFakes]:  # type: ignore[no-untyped-def]
+async def opened(notes: Notes) -> AsyncIterator[ConsoleOnFakes]:
+    open_templates()
     page = Page(
         path="/notes",
         roles=EVERYBODY,

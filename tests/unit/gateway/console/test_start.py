@@ -57,3 +57,8 @@ def test_a_text_is_tried_as_the_identifiers_that_it_may_be() -> None:
     assert identifiers_of("card:1000231") == ["card:1000231"]
     assert identifiers_of("c-12") == ["c-12", "login:c-12", "card:C12"]
     assert identifiers_of("two words") == []
+
+
+async def test_the_start_page_answers_with_and_without_a_slash(console: ConsoleOnFakes) -> None:
+    assert (await console.page("")).count("<h1>") == 1
+    assert (await console.page("/")).count("<h1>") == 1
