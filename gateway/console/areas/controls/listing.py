@@ -29,11 +29,11 @@ DRAFTS_SHOWN: Final = 5
 
 async def show(visit: Visit) -> View:
     """Show a page of one service's Controls."""
-    service = visit.choice("service", SERVICES, SERVICES[0])
-    state = visit.choice("state", STATES)
+    service = visit.choice("service", dict.fromkeys(SERVICES), SERVICES[0])
+    state = visit.choice("state", dict.fromkeys(STATES))
     request = pb.ListControlsRequest(
         states=[state_number(state)] if state else [],
-        action=action_number(visit.choice("action", ACTIONS)),
+        action=action_number(visit.choice("action", dict.fromkeys(ACTIONS))),
         text=visit.text("q"),
         page_size=visit.page_size("controls"),
         page_token=visit.cursor("controls"),
@@ -55,7 +55,7 @@ async def show(visit: Visit) -> View:
     }
 
 
-def control_state(number: int) -> str:
+def control_state(number: Any) -> str:
     """Return the word of a state."""
     return str(pb.ControlState.Name(number)).removeprefix("CONTROL_STATE_").lower()
 

@@ -68,7 +68,8 @@ async def _preview(visit: Visit, service: str, look: dict[str, str], condition: 
         shop=next(iter(condition.get("shops", ())), visit.shop),
         channel=next(iter(condition.get("channels", ())), "web"),
     )
-    found: dict[str, Any] = public_form(await visit.ask(PREVIEW_CONTROL[service], request))
+    preview = await visit.ask(PREVIEW_CONTROL[service], request)
+    found: dict[str, Any] = public_form(preview)
     before = [slot["product_id"] for slot in found["before"]["slots"]]
     for slot in found["after"]["slots"]:
         was = before.index(slot["product_id"]) + 1 if slot["product_id"] in before else 0

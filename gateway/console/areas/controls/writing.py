@@ -65,7 +65,7 @@ class NewControlForm(ControlForm):
 
 async def show_new(visit: Visit) -> View:
     """Show an empty form, or one with a copy of another Control."""
-    service, values = visit.choice("service", SERVICES, SERVICES[0]), dict[str, Any]()
+    service, values = visit.choice("service", dict.fromkeys(SERVICES), SERVICES[0]), dict[str, Any]()
     copied = visit.text("copy")
     if copied:
         saved = await visit.ask(GET_CONTROL[service], pb.GetControlRequest(id=copied))
