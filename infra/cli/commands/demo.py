@@ -16,6 +16,7 @@ from infra.cli.commands.imports import import_file
 from infra.cli.commands.train import Engine, train_models
 from infra.cli.deployment import Deployment, running_deployment
 from infra.cli.screen import output, people, progress_bar
+from infra.demo.controls import demo_controls
 from infra.demo.files import DEMO_SHOP, HOUSEHOLDS, DemoFiles, DemoPlan, demo_burst, write_demo_files
 
 RESOURCES = ("products", "customers", "orders", "events", "mentions")
@@ -52,6 +53,7 @@ async def load_demo(households: int, *, engine: Engine = Engine.RAY) -> None:
             imported = await _import_all(api, files, bar)
             await wait_for_readers(api, bar)
             send_web_orders(deployment.data, files)
+            await set_controls(api, files)
             model = await train_models(api, engine, sweep=False, bar=bar)
             if imported["mentions"].get("accepted"):
                 await let_it_burst(api, files)
@@ -91,6 +93,16 @@ async def watch_brands(api: Api, files: DemoFiles) -> None:
 async def let_it_burst(api: Api, files: DemoFiles) -> None:
     """Let a bad quarter of an hour end in the last closed bucket, so that an alert is there to be seen."""
     await api.post("/v1/mentions", {"mentions": demo_burst(files, datetime.now(UTC))})
+
+
+async def set_controls(api: Api, files: DemoFiles) -> None:
+    """Write the demo's Controls, launch or schedule them; those of an earlier load stay as they are."""
+    for each in await asyncio.to_thread(demo_controls, files.products, datetime.now(UTC)):
+        path = f"/v1/controls/{each.service}"
+        saved = await api.post(path, {**each.content, "request_id": each.key})
+        control = saved["control"]
+        if each.step and control["version"] == 1:
+            await api.post(f"{path}/{control['id']}:{each.step}", {"despite_conflicts": True})
 
 
 def send_web_orders(data: Path, files: DemoFiles) -> None:
