@@ -182,7 +182,7 @@ class Deployment:
             texts = [self._text(f"/v1/customers/{name}") for name in (person.card, person.phone, person.email)]
             texts.append(self._text("/v1/mentions", text=person.review))
             texts.append(self._text("/v1/recommendations/recently-viewed", identifier=person.card))
-            texts.append(self._text(f"/v1/insights/queries/{person.query}"))
+            texts.append(self._text(f"/v1/insights/queries/{person.query} thing"))
             texts.append(self._text("/v1/suggest", q=person.query[:20]))
             order = self.loaded_order(person)
             texts.append(self._text(f"/v1/orders/{order}") if order else "")
@@ -227,7 +227,8 @@ class Deployment:
         after = self._answers(people)
         if before != after:
             changed = [name for name in before if before[name] != after[name]]
-            sys.stderr.write(f"changed by the rebuild: {changed[:5]}\n")
+            for name in changed[:2]:
+                sys.stderr.write(f"changed by the rebuild: {name}\n  {before[name]}\n  {after[name]}\n"[:3_000])
         return before == after
 
     def consent_blocked_ms(self, person: Person) -> float:
@@ -249,7 +250,7 @@ class Deployment:
     def _answers(self, people: Sequence[Person]) -> dict[str, Any]:
         answers: dict[str, Any] = {}
         for person in people:
-            for path in (f"/v1/customers/{person.card}", f"/v1/insights/queries/{person.query}"):
+            for path in (f"/v1/customers/{person.card}", f"/v1/insights/queries/{person.query} thing"):
                 answers[path] = self._comparable(path)
             answers[f"viewed {person.number}"] = self._comparable(
                 "/v1/recommendations/recently-viewed", identifier=person.card

@@ -34,6 +34,7 @@ from services.knowledge.usecases.statements import MAX_REQUEST_ID_CHARACTERS, Re
 
 RESOLVE_ROUNDS: Final = 5  # looks for members that came while the first were being refused
 ASK_AGAIN_S: Final = 0.2
+GATHER_US: Final = 2_000_000  # the first of a round waits so long for others: a round costs the same for many
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +125,7 @@ async def carry_out_erasures(erasing: Erasing) -> None:
         for round_id, erasures in rounds.items():
             await _finish(erasing, round_id, erasures)
     waiting = await erasing.erasures.of_state(ErasureState.REQUESTED)
-    if waiting:
+    if waiting and micros_from_time(erasing.clock.now()) - waiting[0].request_us >= GATHER_US:
         await _begin(erasing, waiting)
 
 
