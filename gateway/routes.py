@@ -4,7 +4,9 @@ from gateway.endpoints import Endpoint
 from gateway.routers import (
     admin,
     alerts,
+    cases,
     collect,
+    contacts,
     controls,
     desk,
     merchandising,
@@ -33,6 +35,8 @@ def all_endpoints() -> tuple[Endpoint, ...]:
         *controls.ENDPOINTS,
         *scenes.ENDPOINTS,
         *desk.ENDPOINTS,
+        *cases.ENDPOINTS,
+        *contacts.ENDPOINTS,
         *privacy.ENDPOINTS,
         *pr.ENDPOINTS,
         *alerts.ENDPOINTS,
