@@ -170,20 +170,15 @@ async def _finish(erasing: Erasing, round_id: str, erasures: Sequence[Erasure]) 
     if not current:
         return
     await _step(erasing, round_id, COPIES, current)
+    # The intents are the last that name them; they are done only when the store holds no trace of that either.
+    current = await _saved(
+        erasing, [replace(each, identifiers=(), customer_ids=()) for each in await _read(erasing, current)]
+    )
+    await erasing.erasures.leave_no_trace()
     now_us = micros_from_time(erasing.clock.now())
     await _saved(
         erasing,
-        [
-            replace(
-                each,
-                state=ErasureState.DONE,
-                identifiers=(),
-                customer_ids=(),
-                done_us=now_us,
-                proof=whole_proof(each.services),
-            )
-            for each in await _read(erasing, current)
-        ],
+        [replace(each, state=ErasureState.DONE, done_us=now_us, proof=whole_proof(each.services)) for each in current],
     )
 
 
