@@ -24,6 +24,7 @@ from gateway.authentication import Authenticator
 from gateway.console.answering import Console
 from gateway.demo_shop.routes import DemoShop
 from gateway.endpoints import Parts
+from gateway.erased_names import ErasedNames
 from gateway.fallbacks import Fallbacks
 from gateway.joined_writes import GatewayHttpProtocol
 from gateway.keys import KeyStore
@@ -33,7 +34,8 @@ from gateway.order_access import OrderTokens
 from gateway.order_streams import OrderStreams
 from gateway.parameters import LANGUAGES
 from gateway.settings import GatewaySettings
-from gateway.staff.demo import DEMO_STAFF_FILE, open_demo_accounts
+from gateway.staff.demo import open_demo_accounts
+from gateway.staff.demo_file import DEMO_STAFF_FILE
 from gateway.staff.office import open_staff
 from gateway.tokens import OPERATOR_FILE, SECRET_FILE, OperatorToken, ShopperTokens, load_operator_token, load_secrets
 from services.chassis.adapters import open_adapters
@@ -120,6 +122,8 @@ async def built(settings: GatewaySettings) -> AsyncIterator[Gateway]:
             await shop.open()
             pages += tuple(shop.routes())
             await open_demo_accounts(parts.staff, data / DEMO_STAFF_FILE)
+        erased = asyncio.create_task(ErasedNames(documents, clients).run(), name="erased names")
+        stack.callback(erased.cancel)
         metrics.gauge("zhike_rate_limit_buckets").set_function(lambda: len(limiter))
         yield Gateway(build_app(parts, metrics, pages=pages), parts, console, metrics)
 

@@ -47,6 +47,8 @@ _PATH_PARAMETERS: Final = {
     "service": "knowledge, search, recommendation, orders or reputation.",
     "projection": "The projection.",
     "target": "The webhook target.",
+    "control": "The Control.",
+    "operation": "The operation.",
     "carrier": "The name under which the sender is set up.",
 }
 _EVERYWHERE: Final = (HTTPStatus.INTERNAL_SERVER_ERROR,)

@@ -103,7 +103,7 @@ class Calendar:
 def scale(low: float, high: float, count: int = TICKS) -> list[float]:
     """Return round values from at most ``low`` to at least ``high``, about ``count`` steps apart (Heckbert 1990)."""
     if high - low <= max(abs(low), abs(high)) * NARROW or high - low < NARROW:
-        high = low + (abs(low) or 1.0)
+        high = low + max(abs(low), 1.0)
     rough = (high - low) / max(1, count)
     power = 10.0 ** floor(log10(rough))
     step = next(power * each for each in _STEPS if power * each >= rough * 0.999)
@@ -187,7 +187,7 @@ def spark_plot(values: Values) -> Plot:
     known = [value for value in values if value is not None]
     low, high = min(known, default=0.0), max(known, default=1.0)
     if high - low <= max(abs(low), abs(high)) * NARROW or high - low < NARROW:
-        low, high = low - (abs(low) or 1.0), high + (abs(high) or 1.0)
+        low, high = low - max(abs(low), 1.0), high + max(abs(high), 1.0)
     margin = (high - low) * 0.08
     axis = [low - margin, high + margin]
     count = len(values)

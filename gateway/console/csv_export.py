@@ -35,4 +35,4 @@ def written(heads: Sequence[str], rows: Iterable[Sequence[str]], *, note: str = 
     writer.writerows(map(guarded, row) for row in rows)
     if note:
         writer.writerow([guarded(note)])
-    return (BOM + out.getvalue()).encode()
+    return (BOM + out.getvalue()).encode(errors="replace")  # half a surrogate pair is no text

@@ -125,7 +125,7 @@ ENDPOINTS: Final = (
         body=Body(UnmergeRequest),
         answer=UnmergeAnswer,
         headers=("Idempotency-Key",),
-        problems=(HTTPStatus.NOT_FOUND, HTTPStatus.UNPROCESSABLE_ENTITY),
+        problems=(HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT, HTTPStatus.UNPROCESSABLE_ENTITY),
     ),
     Endpoint(
         operation_id="mergeCustomers",
@@ -138,7 +138,7 @@ ENDPOINTS: Final = (
         body=Body(MergeRequest),
         answer=Customer,
         headers=("Idempotency-Key",),
-        problems=(HTTPStatus.NOT_FOUND, HTTPStatus.UNPROCESSABLE_ENTITY),
+        problems=(HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT, HTTPStatus.UNPROCESSABLE_ENTITY),
     ),
     Endpoint(
         operation_id="writeClaims",
@@ -151,7 +151,7 @@ ENDPOINTS: Final = (
         body=Body(ClaimsRequest),
         answer=CustomerReceipt,
         headers=("Idempotency-Key",),
-        problems=(HTTPStatus.UNPROCESSABLE_ENTITY,),
+        problems=(HTTPStatus.CONFLICT, HTTPStatus.UNPROCESSABLE_ENTITY),
     ),
     Endpoint(
         operation_id="setConsent",
@@ -164,6 +164,6 @@ ENDPOINTS: Final = (
         body=Body(ConsentRequest),
         answer=CustomerReceipt,
         headers=("Idempotency-Key",),
-        problems=(HTTPStatus.NOT_FOUND, HTTPStatus.UNPROCESSABLE_ENTITY),
+        problems=(HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT, HTTPStatus.UNPROCESSABLE_ENTITY),
     ),
 )

@@ -67,6 +67,7 @@ class SearchAnswer(Shown):
     corrected_query: str
     matched_terms: Literal["all", "any", "none"] | str
     engine_us: int
+    redirect_url: Annotated[str, Field(description="Where a Control sends the shopper instead: a path or page.")]
     stale: Annotated[bool, Field(description="Kept from before: the search service is down or late.")] = False
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from zhike.knowledge.v1 import (
     case_service_pb2_grpc,
+    contact_service_pb2_grpc,
     customer_service_pb2_grpc,
     privacy_service_pb2_grpc,
     user_event_service_pb2_grpc,
@@ -43,6 +44,7 @@ from services.knowledge.jobs.projecting import (
     stated_generations,
 )
 from services.knowledge.servicer.cases import CaseServicer
+from services.knowledge.servicer.contacts import ContactServicer
 from services.knowledge.servicer.customers import CustomerServicer
 from services.knowledge.servicer.privacy import PrivacyServicer
 from services.knowledge.servicer.user_events import UserEventServicer
@@ -58,6 +60,7 @@ from services.knowledge.store.collections import (
     STATEMENTS,
     USER_EVENTS,
 )
+from services.knowledge.store.contacts import CONTACTS
 from services.knowledge.store.customers import CustomerStore
 from services.knowledge.store.erasures import ERASURES, ErasureStore
 from services.knowledge.store.exports import EXPORTS, ExportStore
@@ -125,9 +128,9 @@ async def build(runtime: Runtime[KnowledgeSettings]) -> Service:
     runtime.metrics.declare(METRICS)
     parts = make_parts(runtime)
     await parts.open()
-    desk = ServiceDesk(runtime, parts.customers)
+    desk = ServiceDesk(runtime, parts.customers, parts.classes)
     await desk.open()
-    reading = CustomerReading(parts.customers, parts.classes, settings.zone)
+    reading = CustomerReading(parts.customers, parts.classes, settings.zone, runtime.suppression)
     writing = Writing(
         reading,
         runtime.event_log(CUSTOMER_CLAIMS),
@@ -154,6 +157,7 @@ async def build(runtime: Runtime[KnowledgeSettings]) -> Service:
                 PrivacyServicer(erasing, exporting, SERVICE),
             ),
             (case_service_pb2_grpc.add_CaseServiceServicer_to_server, CaseServicer(desk.cases)),
+            (contact_service_pb2_grpc.add_ContactServiceServicer_to_server, ContactServicer(desk.contacts)),
         ],
         jobs=[
             *jobs_of(runtime, parts),
@@ -215,7 +219,12 @@ def erasure_parts(parts: Parts, reading: CustomerReading, desk: ServiceDesk) -> 
             parts.claims.name: [log.name for log in parts.claims.sources],
             parts.called.name: [log.name for log in parts.called.sources],
         },
-        documents={EXPORTS.name: delete, ERASURES.name: keep, CASES.name: erased_with_customer},
+        documents={
+            EXPORTS.name: delete,
+            ERASURES.name: keep,
+            CASES.name: erased_with_customer,
+            CONTACTS.name: erased_with_customer,
+        },
         rebuilt=(ORDERS, ACTIVITY, STATEMENTS, NAMES),
         export={"profile": profile, "cases": partial(exported_cases, desk.cases)},
     )

@@ -24,8 +24,12 @@ from services.chassis.operation_run import OperationRun
 from services.chassis.searchindex.port import BranchConflictError, IndexUnavailableError
 from services.chassis.searchindex.watch import INDEX_METRICS, WATCH_INTERVAL_S, WatchedIndex
 from services.chassis.server import Runtime, Service, run_service
+from services.kits.controls.control import ActionType
+from services.kits.controls.control_checks import Abilities
+from services.kits.controls.controls_room import controls_room
 from services.kits.purchases import ORDER_EVENTS
 from services.kits.text.segment import Segmenter
+from services.search.domain.query import normalised_query
 from services.search.jobs.indexing import (
     MEMORY_INTERVAL_S,
     REFRESH_INTERVAL_S,
@@ -39,14 +43,17 @@ from services.search.jobs.search_log import SearchLog
 from services.search.servicer.products import IMPORT_KIND, ProductPorts, ProductServicer
 from services.search.servicer.searches import QueryInsightServicer, SearchServicer
 from services.search.settings import SearchSettings
+from services.search.store.catalog_facts import CatalogFacts
 from services.search.store.catalog_memory import CatalogMemory
 from services.search.store.mined import COUNTED_ORDERS, MINED, PROJECTION, MinedStore
 from services.search.store.product_index import ProductIndex
 from services.search.store.products import PRODUCTS, ProductStore
 from services.search.store.secret import attribution_secret
+from services.search.usecases.controlled import SEGMENTS
 from services.search.usecases.finding import Finder
 from services.search.usecases.importing import Importing, run_import
 from services.search.usecases.insights import QueryInsights
+from services.search.usecases.previewing import SearchPreviewer
 from services.search.usecases.searching import Searching
 
 PRODUCTS_LOG: Final = "products"
@@ -54,6 +61,14 @@ SETTLE_LIMIT_S: Final = 30.0
 SETTLE_INTERVAL_S: Final = 0.02
 STANDING_INTERVAL_S: Final = 1.0  # how soon is seen what the replica did that holds a job
 SECRET_BYTES: Final = 32
+DRY_RUN_QUERIES: Final = 200
+ABILITIES: Final = Abilities(
+    actions=frozenset(ActionType) - {ActionType.CAP},
+    placements=(),
+    segments=lambda: SEGMENTS,
+    has_queries=True,
+    normalised=normalised_query,
+)
 INDEX_RETRY_S: Final = 1.0
 
 SEARCH_METRICS: Final = (
@@ -117,7 +132,11 @@ class Search:
             zone=settings.zone,
             note=self.search_log.note,
             currency=lambda: self.memory.currency,
+            controls=lambda: self.room.live.current(),
         )
+        self.facts_for_controls = CatalogFacts(self.memory)
+        self.room = controls_room(runtime, self.facts_for_controls)
+        self.previewer = SearchPreviewer(self.finder, self.room.live, self.insights.top_queries)
         self._prepared = asyncio.Event()
 
     async def prepare(self) -> None:
@@ -258,6 +277,7 @@ async def build(runtime: Runtime[SearchSettings]) -> Service:
     """Put search together."""
     search = Search(runtime, await attribution_secret(runtime.documents, secrets.token_bytes(SECRET_BYTES)))
     await search.store.declare()
+    await search.room.open()
     runtime.operations.register(IMPORT_KIND, search.import_file, repeatable=True)
     ports = ProductPorts(
         store=search.store,
@@ -278,8 +298,11 @@ async def build(runtime: Runtime[SearchSettings]) -> Service:
                 query_insight_service_pb2_grpc.add_QueryInsightServiceServicer_to_server,
                 QueryInsightServicer(search.insights, search.mining.staleness_s),
             ),
+            search.room.servicer(
+                runtime, search.facts_for_controls, ABILITIES, search.previewer, sample=DRY_RUN_QUERIES
+            ),
         ],
-        jobs=search.jobs(),
+        jobs=(*search.jobs(), *search.room.jobs()),
         ready=[search.prepare],
         close=[search.engine.close, search.search_log.flush],
         readers=lambda: (search.index_reader, search.memory_reader, *search.mining.logs),

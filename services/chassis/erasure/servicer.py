@@ -20,6 +20,7 @@ EXPORT_LIMIT_BYTES: Final = 3 * 1024 * 1024  # of one service's answer: below wh
 WAIT_S: Final = 2.0  # of a step's end, before the answer says that it is not done
 
 LOGS, COPIES = "logs", "copies"
+EXPORTED: Final = "export"  # in the place of a receipt
 _STEPS: Final = {pb.ERASURE_STEP_LOGS: LOGS, pb.ERASURE_STEP_COPIES: COPIES}
 
 log = get_log("erasure")
@@ -51,7 +52,7 @@ class ErasureServicer(erasure_service_pb2_grpc.ErasureServiceServicer):
         return _outcome_to_pb(done)
 
     async def ExportSubject(self, request: pb.ExportSubjectRequest, context: Any) -> pb.ExportSubjectResponse:
-        files, truncated = await self._owner.export(_subject("", request.identifiers, request.customer_ids))
+        files, truncated = await self._owner.export(_subject(EXPORTED, request.identifiers, request.customer_ids))
         response = pb.ExportSubjectResponse(truncated=truncated)
         left = EXPORT_LIMIT_BYTES
         for name, content in files.items():

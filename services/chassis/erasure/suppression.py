@@ -37,7 +37,7 @@ IDENTIFIERS: Final = "identifiers"  # the field of a payload that lists who did 
 class SubjectErasedError(ZhikeError):
     """The person asked to be erased: nothing of them is taken in any more."""
 
-    kind: ClassVar[ErrorKind] = ErrorKind.PRECONDITION
+    kind: ClassVar[ErrorKind] = ErrorKind.CONFLICT
     reason = "SUBJECT_ERASED"
 
     def __init__(self) -> None:

@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Final, NamedTuple
 
 from services.kits.controls.catalogue import Catalogue, ProductFacts
@@ -90,6 +91,7 @@ class Plan:
         self._verdicts: dict[str, Verdict] = {}
         self._allowed: tuple[str, ...] | None = None
         self._allowed_position = 0
+        self._ids_known: dict[Target, tuple[tuple[int, int], tuple[str, ...]]] = {}
         effects = {each.id: Effect(each.id, each.content.title, each.action.type) for each in self.controls}
         of_type: defaultdict[ActionType, list[Control]] = defaultdict(list)
         for control in self.controls:
@@ -161,6 +163,19 @@ class Plan:
             self._allowed_position = self._catalogue.position
             self._allowed = tuple(each for each in self._catalogue.ids() if self.allows(each))
         return self._allowed
+
+    def ids_in(self, target: Target, *, limit: int) -> tuple[str, ...]:
+        """Return products of a target, at most ``limit``, in the catalogue's order."""
+        key = self._catalogue.position, limit
+        known = self._ids_known.get(target)
+        if known is None or known[0] != key:
+            found = (
+                each
+                for each in target.product_ids or self._catalogue.ids()
+                if (facts := self._catalogue.facts(each)) is not None and is_in(target, each, facts)
+            )
+            known = self._ids_known[target] = key, tuple(islice(found, limit))
+        return known[1]
 
     def _judged(self, product_id: str) -> Verdict:
         facts = self._catalogue.facts(product_id) or ProductFacts(sellable=False)

@@ -163,16 +163,18 @@ class Act:
 def checked_opening(opening: Opening) -> Opening:
     """Return it tidied; without a title the text's beginning is one. Raises InvalidArgumentError."""
     text = checked_words(opening.text, "text")
-    title = _line(opening.title, MAX_TITLE_CHARACTERS, "title") or _line(text[:MAX_TITLE_CHARACTERS], 200, "title")
+    title = one_line(opening.title, MAX_TITLE_CHARACTERS, "title") or one_line(
+        text[:MAX_TITLE_CHARACTERS], 200, "title"
+    )
     if not is_channel(opening.channel):
         raise InvalidArgumentError("a channel is 1 to 32 of a-z 0-9 -, like web or phone", field="channel")
     return replace(
         opening,
         text=text,
         title=title,
-        shop=_line(opening.shop, MAX_SHOP_CHARACTERS, "shop"),
-        order_number=_line(opening.order_number, MAX_ORDER_NUMBER_CHARACTERS, "order_number"),
-        product_id=_line(opening.product_id, MAX_PRODUCT_ID_CHARACTERS, "product_id"),
+        shop=one_line(opening.shop, MAX_SHOP_CHARACTERS, "shop"),
+        order_number=one_line(opening.order_number, MAX_ORDER_NUMBER_CHARACTERS, "order_number"),
+        product_id=one_line(opening.product_id, MAX_PRODUCT_ID_CHARACTERS, "product_id"),
     )
 
 
@@ -188,7 +190,7 @@ def checked_words(text: str, field: str, *, may_be_empty: bool = False) -> str:
 
 def checked_person(name: str, field: str) -> str:
     """Return the name of a member of staff. Raises InvalidArgumentError."""
-    return _line(name, MAX_PERSON_CHARACTERS, field)
+    return one_line(name, MAX_PERSON_CHARACTERS, field)
 
 
 def open_case(case_id: str, opening: Opening, act: Act, clock: AnswerClock) -> Case:
@@ -359,7 +361,8 @@ def _asked(what: What, asked: str) -> str:
     return fingerprint([str(what), asked])
 
 
-def _line(text: str, limit: int, field: str) -> str:
+def one_line(text: str, limit: int, field: str) -> str:
+    """Return a text in one line, without control characters. Raises InvalidArgumentError: too long."""
     tidy = _SPACE.sub(" ", _CONTROL.sub("", text)).strip()
     if len(tidy) > limit:
         raise InvalidArgumentError(f"{field}: at most {limit} characters", field=field)

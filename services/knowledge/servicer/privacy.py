@@ -6,17 +6,19 @@ from google.longrunning import operations_pb2
 from zhike.knowledge.v1 import privacy_service_pb2 as pb
 from zhike.knowledge.v1 import privacy_service_pb2_grpc
 
+from services.chassis.errors import InvalidArgumentError
 from services.chassis.operations_servicer import operation_to_pb
 from services.chassis.paging import decode_page_token, encode_page_token, page_size
 from services.kits.text.identifiers import parse_identifier
 from services.knowledge.domain.identifiers import is_customer_id
-from services.knowledge.usecases.erasing import Erasing, get_erasure, request_erasure
+from services.knowledge.usecases.erasing import Erasing, get_erasure, hidden_name, request_erasure
 from services.knowledge.usecases.exporting import Exporting, get_export, start_export
 from services.knowledge.usecases.statements import Request
 from services.knowledge.wire.privacy import erasure_to_pb, export_to_pb
 
 PAGE_ERASURES: Final = 50
 MAX_PAGE_ERASURES: Final = 200
+MAX_NAMES: Final = 1_000
 _QUERY: Final = {"list": "erasures"}
 
 
@@ -48,6 +50,13 @@ class PrivacyServicer(privacy_service_pb2_grpc.PrivacyServiceServicer):
         asked = Request(request.owner, request.request_id)
         name = request.id if is_customer_id(request.id) else parse_identifier(request.id)
         return operation_to_pb(await start_export(self._exporting, name, asked), self._service)
+
+    async def FindErased(self, request: pb.FindErasedRequest, context: Any) -> pb.FindErasedResponse:
+        if len(request.names) > MAX_NAMES:
+            raise InvalidArgumentError(f"at most {MAX_NAMES} names", field="names", limit=MAX_NAMES)
+        suppression = self._erasing.suppression
+        erased = {name: hidden_name(suppression, name) for name in request.names if suppression.is_erased(name)}
+        return pb.FindErasedResponse(erased=erased, total=len(suppression))
 
     async def GetExport(self, request: pb.GetExportRequest, context: Any) -> pb.PersonExport:
         own = frozenset(parse_identifier(each) for each in request.only_identifiers)

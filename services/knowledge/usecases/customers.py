@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from datetime import tzinfo
 
+from services.chassis.erasure.suppression import Suppression
 from services.kits.text.identifiers import parse_identifier
 from services.knowledge.domain.errors import AccountNotFoundError, CustomerNotFoundError
 from services.knowledge.domain.facts import account_in_force
@@ -25,6 +26,7 @@ class CustomerReading:
     customers: CustomerStore
     classes: ClassStore
     zone: tzinfo
+    suppression: Suppression | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +42,8 @@ class AccountView:
 async def get_customer(reading: CustomerReading, name: str) -> Customer:
     """Return the customer of an id (any it ever had) or identifier. Raises CustomerNotFoundError."""
     identifier = await identifier_named(reading.customers, name, must_be_known=True)
+    if _is_erased(reading, identifier):
+        raise CustomerNotFoundError("nothing is known of this identifier", resource="customer")
     closure = await reading.customers.closure([identifier])
     return await profile_of(reading, closure, closure.people[identifier])
 
@@ -76,6 +80,8 @@ async def list_customers(
     """Return the next customers in id order and the id to go on after, "" at the end."""
     found: list[Customer] = []
     async for closure, person in _people_after(reading, after, limit + 1, abc_class):
+        if any(_is_erased(reading, each) for each in person.identifiers):
+            continue
         if len(found) == limit:
             return found, found[-1].id
         found.append(await profile_of(reading, closure, person))
@@ -97,6 +103,11 @@ async def get_account(customers: CustomerStore, account: str) -> AccountView:
     if not external_id:
         raise AccountNotFoundError("there is no account of this id", resource="account", id=account)
     return AccountView(account, external_id.partition(":")[0], external_id, tuple(sorted(members)))
+
+
+def _is_erased(reading: CustomerReading, identifier: str) -> bool:
+    """Tell whether the person is being erased: nobody sees them any more, before the last copy is rewritten."""
+    return reading.suppression is not None and reading.suppression.is_erased(identifier)
 
 
 async def _people_after(

@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Final, Protocol
 
 from services.chassis.clock import Clock
-from services.chassis.erasure.subjects import Subject, Subjects
+from services.chassis.erasure.subjects import ERASED_PREFIX, Subject, Subjects
 from services.chassis.erasure.suppression import Suppression
 from services.chassis.eventlog.record import micros_from_time
 from services.knowledge.domain.erasure import (
@@ -108,6 +108,11 @@ async def get_erasure(erasing: Erasing, erasure_id: str) -> Erasure:
     if erasure is None:
         raise ErasureNotFoundError("there is no receipt of this id", resource="erasure", id=erasure_id)
     return erasure
+
+
+def hidden_name(suppression: Suppression, name: str) -> str:
+    """Return what stands in the place of an erased name, wherever it is kept."""
+    return f"{ERASED_PREFIX}{suppression.digest(name)}"
 
 
 async def carry_out_erasures(erasing: Erasing) -> None:

@@ -70,7 +70,7 @@ async def run_export(exporting: Exporting, run: OperationRun) -> None:
     identifier = run.arguments[IDENTIFIER]
     closure = await exporting.reading.customers.closure([identifier])
     members = closure.people[identifier].identifiers
-    subject = Subject("", members, tuple(sorted(own_customer_id(each) for each in members)))
+    subject = Subject("export", members, tuple(sorted(own_customer_id(each) for each in members)))
     run.progress.rows = len(SERVICES)
     files: dict[str, bytes] = {}
     truncated = False

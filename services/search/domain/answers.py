@@ -69,6 +69,7 @@ class SearchAnswer:
     corrected_query: str
     matched_terms: MatchedTerms
     engine_us: int
+    redirect_url: str = ""
 
 
 def title_in(product: Product, language: str) -> str:
@@ -118,6 +119,7 @@ def search_answer_to_json(answer: SearchAnswer, finished: Callable[[bytes], Any]
         "corrected_query": answer.corrected_query,
         "matched_terms": answer.matched_terms.value,
         "engine_us": answer.engine_us,
+        "redirect_url": answer.redirect_url,
     }
 
 

@@ -52,11 +52,12 @@ class MatchedTerms(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Keywords:
-    """Products that have one of the values in ``field``; an attribute's name stands in ``attribute``."""
+    """Products that have one of the values in ``field``, or none; an attribute's name stands in ``attribute``."""
 
     field: str
     values: tuple[str, ...]
     attribute: str = ""
+    negated: bool = False
 
 
 @dataclass(frozen=True, slots=True)

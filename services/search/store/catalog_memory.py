@@ -9,11 +9,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, TypeVar
 
+from services.kits.controls.catalogue import ProductFacts, category_names
 from services.kits.money import Money
 from services.kits.text.segment import Segmenter
 from services.kits.text.spelling import Vocabulary
 from services.search.domain.price_bounds import price_bounds
-from services.search.domain.product import CATEGORY_SEPARATOR, Product, Texts
+from services.search.domain.product import CATEGORY_SEPARATOR, Availability, Product, Texts
 from services.search.domain.suggestions import Completion, Phrase, SuggestionKind
 
 _LANGUAGES: Final = ("zh", "en")
@@ -27,6 +28,8 @@ class _Known:
     categories: tuple[Texts, ...]
     brands: tuple[str, ...]
     price: Money | None
+    tags: tuple[str, ...] = ()
+    sellable: bool = True
 
 
 class CatalogMemory:
@@ -40,6 +43,7 @@ class CatalogMemory:
         self.vocabulary = Vocabulary()
         self.completion = Completion()
         self.price_bounds: tuple[int, ...] = ()
+        self.changes = 0  # of any product
         self.currency = ""  # of most products
         self.spelling_moved = False  # since the completions were built
         self._prices_moved = False  # since the price bounds were
@@ -52,10 +56,11 @@ class CatalogMemory:
     def put(self, product: Product) -> None:
         """Take a product as it is now; a withdrawn one is forgotten."""
         before = self._known.get(product.id)
-        now = None if product.withdrawn else _Known(product.title, product.categories, product.brands, product.price)
+        now = None if product.withdrawn else _known(product)
         if before == now:
             return
         self._prices_moved = True
+        self.changes += 1
         if before is None or now is None or _named(before) != _named(now):
             self.spelling_moved = True
             if before is not None:
@@ -73,6 +78,25 @@ class CatalogMemory:
         """Return a product's price of now, None without one."""
         known = self._known.get(product_id)
         return None if known is None else known.price
+
+    def facts(self, product_id: str) -> ProductFacts | None:
+        """Return what Controls may know of a product."""
+        known = self._known.get(product_id)
+        if known is None:
+            return None
+        paths = [path.split(CATEGORY_SEPARATOR) for texts in known.categories for path in texts.values() if path]
+        deepest = known.categories[-1] if known.categories else {}
+        return ProductFacts(
+            categories=category_names(paths, CATEGORY_SEPARATOR),
+            brands=frozenset(known.brands),
+            tags=frozenset(known.tags),
+            leaf=deepest.get("en") or deepest.get("zh") or "",
+            sellable=known.sellable,
+        )
+
+    def ids(self) -> Sequence[str]:
+        """Return every product id, as they are now."""
+        return tuple(self._known)
 
     async def rebuild_bounds(self) -> None:
         """Build price bounds anew from the catalogue, where a price moved."""
@@ -120,6 +144,11 @@ class CatalogMemory:
 
     def _words(self, known: _Known) -> list[str]:
         return [word for text in _spelled(known) for word in self._segmenter.vocabulary_words(text)]
+
+
+def _known(product: Product) -> _Known:
+    sellable = product.availability is not Availability.OUT_OF_STOCK
+    return _Known(product.title, product.categories, product.brands, product.price, tuple(product.tags), sellable)
 
 
 def _named(known: _Known) -> object:

@@ -76,6 +76,7 @@ SCHEMA: Final = IndexSchema(
         KeywordField("availability"),
         KeywordField("in_stock"),
         KeywordField("shop"),
+        KeywordField("product"),
         LongField("price"),
         LongField("popularity"),
         LongField("sellable"),
@@ -115,6 +116,14 @@ class IndexedProduct:
 
 
 @dataclass(frozen=True, slots=True)
+class Wording:
+    """A query in other words, all of which must match."""
+
+    words: tuple[QueryWord, ...]
+    phrase: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class ProductSearch:
     """A search over products. ``required`` of ``words`` must match; ``phrase``: the title tokens of the whole query.
 
@@ -125,6 +134,7 @@ class ProductSearch:
     required: int
     relaxed: bool = False
     phrase: tuple[str, ...] = ()
+    variants: tuple[Wording, ...] = ()
     conditions: tuple[Condition, ...] = ()
     facets: tuple[FacetField, ...] = ()
     price_bounds: tuple[int, ...] = ()
@@ -262,6 +272,7 @@ def entry_from_product(indexed: IndexedProduct, segmenter: Segmenter, now: datet
         "availability": product.availability.value,
         "in_stock": "false" if product.availability is Availability.OUT_OF_STOCK else "true",
         "shop": product.shop,
+        "product": product.id,
         "popularity": round(indexed.popularity * relevance.POPULARITY_SCALE),
         "sellable": int(product.availability is not Availability.OUT_OF_STOCK),
         "created": indexed.create_time,
@@ -319,20 +330,29 @@ def attribute_keyword(name: str, value: str) -> str:
 def _text_node(search: ProductSearch) -> Node:
     words = tuple(word_node(word, relaxed=search.relaxed) for word in search.words)
     matching: Node = AnyOf(words, search.required) if search.relaxed else AllOf(words)
-    if len(search.phrase) < _PHRASE_TOKENS:
+    node = _with_phrase(matching, search.phrase)
+    if not search.variants:
+        return node
+    others = (_with_phrase(AllOf(tuple(map(word_node, each.words))), each.phrase) for each in search.variants)
+    return Best((node, *others))
+
+
+def _with_phrase(matching: Node, phrase: tuple[str, ...]) -> Node:
+    if len(phrase) < _PHRASE_TOKENS:
         return matching
     # The phrase has all the words in it, so it only adds to the score of what matches anyway.
-    return AnyOf((matching, Phrase("title", search.phrase, relevance.PHRASE_WEIGHT)))
+    return AnyOf((matching, Phrase("title", phrase, relevance.PHRASE_WEIGHT)))
 
 
 def _filter(condition: Condition) -> Filter:
     match condition:
         case PriceRange(at_least, below):
             return RangeFilter("price", at_least, below)
-        case Keywords("attribute", values, attribute):
-            return KeywordFilter("attribute", tuple(attribute_keyword(attribute, value) for value in values))
-        case Keywords(field, values):
-            return KeywordFilter(field, values)
+        case Keywords("attribute", values, attribute, negated):
+            keywords = tuple(attribute_keyword(attribute, value) for value in values)
+            return KeywordFilter("attribute", keywords, negated)
+        case Keywords(field, values, _, negated):
+            return KeywordFilter(field, values, negated)
 
 
 def _facet(facet: FacetField, search: ProductSearch) -> Facet:

@@ -9,7 +9,7 @@ from services.kits.text.segment import QueryWord, Segmenter
 from services.kits.text.spelling import Vocabulary, repaired_queries
 from services.search.domain.query import Condition, FacetField, MatchedTerms, OrderBy, normalised_query
 from services.search.domain.relevance import RELAX_BELOW, words_required
-from services.search.store.product_index import ProductIndex, ProductSearch
+from services.search.store.product_index import ProductIndex, ProductSearch, Wording
 
 MIN_WORDS_TO_RELAX: Final = 2
 MISSPELT_MIN: Final = 3  # characters; of two that are found as they are, neither is surely wrong
@@ -18,7 +18,7 @@ REPAIR_LIMIT: Final = 64  # characters; nobody mistypes one letter of an essay
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """A search, checked."""
+    """A search, checked. ``rules`` and ``variants``: filters and other wordings that Controls ask for."""
 
     query: str
     language: str
@@ -27,6 +27,8 @@ class Request:
     facets: tuple[FacetField, ...] = ()
     order_by: OrderBy = OrderBy.RELEVANCE
     exact_spelling: bool = False
+    rules: tuple[Condition, ...] = ()
+    variants: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,12 +84,14 @@ class Finder:
         relaxed = plan.matched is MatchedTerms.ANY
         # One character of several says too little: where characters are asked for, all of them are.
         required = words_required(len(words)) if relaxed and not plan.characters else len(words)
+        variants = self._variants(request, plan)
         search = ProductSearch(
             words=words,
             required=required,
             relaxed=relaxed,
             phrase=self.segmenter.phrase(plan.query) if len(words) > 1 and not plan.characters else (),
-            conditions=request.conditions,
+            variants=variants,
+            conditions=(*request.conditions, *request.rules),
             facets=request.facets,
             price_bounds=self.price_bounds() if FacetField.PRICE in request.facets else (),
             order_by=request.order_by,
@@ -95,7 +99,8 @@ class Finder:
             limit=request.limit,
             after=after,
         )
-        return Found(await self.index.search(search), plan, words)
+        shown = (*words, *(word for each in variants for word in each.words))
+        return Found(await self.index.search(search), plan, shown)
 
     async def _repaired(self, request: Request, typed_total: int) -> Found | None:
         """Return the first repaired spelling of which all the words find no fewer products than those typed did.
@@ -118,6 +123,17 @@ class Finder:
             return False
         vocabulary = self.vocabulary()
         return any(not vocabulary.has_pair(pair) for pair in self.segmenter.loose_pairs(request.query))
+
+    def _variants(self, request: Request, plan: Plan) -> tuple[Wording, ...]:
+        """Return the other wordings; a repaired spelling, and a search by characters, have none."""
+        if not request.variants or plan.query != request.query or plan.characters:
+            return ()
+        found = []
+        for query in request.variants:
+            words = self.segmenter.query_words(query)
+            if words:
+                found.append(Wording(words, self.segmenter.phrase(query) if len(words) > 1 else ()))
+        return tuple(found)
 
     def _words(self, plan: Plan) -> tuple[QueryWord, ...]:
         if plan.characters:

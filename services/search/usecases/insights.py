@@ -126,6 +126,11 @@ class QueryInsights:
             if is_suggestable(total)
         ]
 
+    async def top_queries(self, limit: int) -> list[str]:
+        """Return what people search for most, the most first."""
+        totals = await self._totals(WINDOW_DEFAULT_DAYS)
+        return [each.totals.query for each in listed(totals.values(), QueryView.TOP)[:limit]]
+
     async def _totals(self, days: int) -> dict[str, QueryTotals]:
         cached = self._windows.get(days)
         if cached and self._clock.monotonic() - cached[0] < CACHE_S:

@@ -1,13 +1,14 @@
 """Serves a search: finds a page, makes it an answer, and notes what was shown."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, tzinfo
 from random import Random
 from typing import Any, Final
 
 from services.chassis.clock import Clock
 from services.chassis.paging import decode_page_token, encode_page_token
+from services.kits.controls.live_controls import ControlSet
 from services.kits.money import Money, amount_text
 from services.kits.text.highlight import Highlighter
 from services.search.domain.answers import FacetValue, FoundProduct, SearchAnswer
@@ -25,6 +26,7 @@ from services.search.domain.query import (
     parsed_order,
 )
 from services.search.store.product_index import ProductIndex, facet_buckets
+from services.search.usecases.controlled import Sheet, first_sheet, next_sheet, redirect_of, ruled, ruling_of
 from services.search.usecases.finding import Finder, Found, Plan, Request
 
 DEPTH_LIMIT: Final = 10_000  # hits that paging walks through
@@ -79,6 +81,7 @@ class Searching:
     zone: tzinfo
     note: Callable[[Served], None]
     currency: Callable[[], str] = lambda: ""
+    controls: Callable[[], ControlSet | None] = lambda: None
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +97,31 @@ class _Walk:
 
 async def serve_search(query: Query, searching: Searching) -> SearchAnswer:
     """Answer one page and note it. Raises the errors of its texts, InvalidPageTokenError, IndexUnavailableError."""
-    request = Request(
+    request = request_of(query)
+    identity = _identity(query)
+    walk = _walk_in(decode_page_token(query.page_token, query=identity), query.query)
+    started = searching.clock.monotonic()
+    shopper, finder = query.shopper, searching.finder
+    ruling = ruling_of(searching.controls(), request, shopper.identifiers, shop=shopper.shop, channel=shopper.channel)
+    request, redirect = ruled(request, ruling), ""
+    if walk is None:
+        redirect = redirect_of(ruling)
+        sheet = await first_sheet(finder, request, ruling)
+        now = searching.clock.now()
+        search_id = f"{searching.chance.getrandbits(SEARCH_ID_BITS):016x}"
+        walk = _Walk(sheet.found.plan, None, 0, search_id, now.astimezone(searching.zone).strftime("%Y%m%d"))
+    else:
+        sheet = await next_sheet(finder, request, ruling, walk.plan, after=walk.after, shown=walk.shown)
+    engine_us = round((searching.clock.monotonic() - started) * 1_000_000)
+    answer = _answer(query, sheet, walk, searching, engine_us=engine_us, identity=identity)
+    answer = replace(answer, redirect_url=redirect) if redirect else answer
+    searching.note(_served(query, answer, walk, searching))
+    return answer
+
+
+def request_of(query: Query) -> Request:
+    """Read a query's texts. Raises FilterError, FacetError, OrderByError."""
+    return Request(
         query=query.query,
         language=query.language,
         limit=min(query.limit, PAGE_LIMIT),
@@ -103,20 +130,6 @@ async def serve_search(query: Query, searching: Searching) -> SearchAnswer:
         order_by=parsed_order(query.order_by),
         exact_spelling=query.exact_spelling,
     )
-    identity = _identity(query)
-    walk = _walk_in(decode_page_token(query.page_token, query=identity), query.query)
-    started = searching.clock.monotonic()
-    if walk is None:
-        found = await searching.finder.first_page(request)
-        now = searching.clock.now()
-        search_id = f"{searching.chance.getrandbits(SEARCH_ID_BITS):016x}"
-        walk = _Walk(found.plan, None, 0, search_id, now.astimezone(searching.zone).strftime("%Y%m%d"))
-    else:
-        found = await searching.finder.next_page(request, walk.plan, after=walk.after)
-    engine_us = round((searching.clock.monotonic() - started) * 1_000_000)
-    answer = _answer(query, found, walk, searching, engine_us=engine_us, identity=identity)
-    searching.note(_served(query, answer, walk, searching))
-    return answer
 
 
 def _identity(query: Query) -> dict[str, Any]:
@@ -138,21 +151,22 @@ def _walk_in(position: Any, query: str) -> _Walk | None:
 
 
 def _answer(
-    query: Query, found: Found, walk: _Walk, searching: Searching, *, engine_us: int, identity: dict[str, Any]
+    query: Query, sheet: Sheet, walk: _Walk, searching: Searching, *, engine_us: int, identity: dict[str, Any]
 ) -> SearchAnswer:
-    results = _results(query, found, walk, searching.finder.index)
+    found = sheet.found
+    results = _results(query, sheet, walk, searching.finder.index)
     shown = walk.shown + len(results)
     repaired = found.plan.query if found.plan.query != query.query else ""
     next_page_token = ""
-    if found.page.next_after is not None and shown < DEPTH_LIMIT:
+    if sheet.has_more and shown < DEPTH_LIMIT:
         plan = (repaired, found.plan.matched.value, found.plan.characters)
-        position_after = [found.page.next_after, shown, *plan, walk.search_id, walk.day]
+        position_after = [sheet.next_after, shown, *plan, walk.search_id, walk.day]
         next_page_token = encode_page_token(position_after, query=identity)
     return SearchAnswer(
         language=query.language,
         results=results,
         facets=tuple((name, facet_values(found, FacetField(name), searching, query.language)) for name in query.facets),
-        total_size=found.page.total,
+        total_size=sheet.total,
         next_page_token=next_page_token,
         attribution_token=token_of(_attribution(query, walk), searching.secret),
         corrected_query=repaired,
@@ -161,10 +175,10 @@ def _answer(
     )
 
 
-def _results(query: Query, found: Found, walk: _Walk, index: ProductIndex) -> tuple[FoundProduct, ...]:
-    highlighter = Highlighter(found.words)
+def _results(query: Query, sheet: Sheet, walk: _Walk, index: ProductIndex) -> tuple[FoundProduct, ...]:
+    highlighter = Highlighter(sheet.found.words)
     results: list[FoundProduct] = []
-    for position, hit in enumerate(found.page.hits, walk.shown + 1):
+    for position, hit in enumerate(sheet.hits, walk.shown + 1):
         shown = index.shown(hit, query.language)
         results.append(FoundProduct(hit.id, position, highlighter.spans(shown.read_title), shown))
     return tuple(results)

@@ -72,6 +72,7 @@ def answer_to_pb(answer: SearchAnswer) -> search_service_pb2.SearchAnswer:
         corrected_query=answer.corrected_query,
         matched_terms=answer.matched_terms.value,
         engine_us=answer.engine_us,
+        redirect_url=answer.redirect_url,
     )
 
 

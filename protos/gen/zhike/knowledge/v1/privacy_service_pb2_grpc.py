@@ -56,6 +56,11 @@ class PrivacyServiceStub:
                 request_serializer=zhike_dot_knowledge_dot_v1_dot_privacy__service__pb2.ExportCustomerRequest.SerializeToString,
                 response_deserializer=google_dot_longrunning_dot_operations__pb2.Operation.FromString,
                 _registered_method=True)
+        self.FindErased = channel.unary_unary(
+                '/zhike.knowledge.v1.PrivacyService/FindErased',
+                request_serializer=zhike_dot_knowledge_dot_v1_dot_privacy__service__pb2.FindErasedRequest.SerializeToString,
+                response_deserializer=zhike_dot_knowledge_dot_v1_dot_privacy__service__pb2.FindErasedResponse.FromString,
+                _registered_method=True)
         self.GetExport = channel.unary_unary(
                 '/zhike.knowledge.v1.PrivacyService/GetExport',
                 request_serializer=zhike_dot_knowledge_dot_v1_dot_privacy__service__pb2.GetExportRequest.SerializeToString,
@@ -95,6 +100,13 @@ class PrivacyServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def FindErased(self, request, context):
+        """Tells which names were erased: for who keeps names in documents of its own.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def GetExport(self, request, context):
         """Returns how an export stands.
         """
@@ -124,6 +136,11 @@ def add_PrivacyServiceServicer_to_server(servicer, server):
                     servicer.ExportCustomer,
                     request_deserializer=zhike_dot_knowledge_dot_v1_dot_privacy__service__pb2.ExportCustomerRequest.FromString,
                     response_serializer=google_dot_longrunning_dot_operations__pb2.Operation.SerializeToString,
+            ),
+            'FindErased': grpc.unary_unary_rpc_method_handler(
+                    servicer.FindErased,
+                    request_deserializer=zhike_dot_knowledge_dot_v1_dot_privacy__service__pb2.FindErasedRequest.FromString,
+                    response_serializer=zhike_dot_knowledge_dot_v1_dot_privacy__service__pb2.FindErasedResponse.SerializeToString,
             ),
             'GetExport': grpc.unary_unary_rpc_method_handler(
                     servicer.GetExport,
@@ -240,6 +257,33 @@ class PrivacyService:
             '/zhike.knowledge.v1.PrivacyService/ExportCustomer',
             zhike_dot_knowledge_dot_v1_dot_privacy__service__pb2.ExportCustomerRequest.SerializeToString,
             google_dot_longrunning_dot_operations__pb2.Operation.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def FindErased(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/zhike.knowledge.v1.PrivacyService/FindErased',
+            zhike_dot_knowledge_dot_v1_dot_privacy__service__pb2.FindErasedRequest.SerializeToString,
+            zhike_dot_knowledge_dot_v1_dot_privacy__service__pb2.FindErasedResponse.FromString,
             options,
             channel_credentials,
             insecure,

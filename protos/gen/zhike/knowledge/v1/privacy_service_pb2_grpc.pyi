@@ -42,6 +42,8 @@ class PrivacyServiceStub:
     """Lists receipts, latest first."""
     ExportCustomer: _grpc.UnaryUnaryMultiCallable[_privacy_service_pb2.ExportCustomerRequest, _operations_pb2.Operation]
     """Begins to gather all that every service holds of a person into one archive; the operation's id is the export's."""
+    FindErased: _grpc.UnaryUnaryMultiCallable[_privacy_service_pb2.FindErasedRequest, _privacy_service_pb2.FindErasedResponse]
+    """Tells which names were erased: for who keeps names in documents of its own."""
     GetExport: _grpc.UnaryUnaryMultiCallable[_privacy_service_pb2.GetExportRequest, _privacy_service_pb2.PersonExport]
     """Returns how an export stands."""
 
@@ -58,6 +60,8 @@ class PrivacyServiceAsyncStub(PrivacyServiceStub):
     """Lists receipts, latest first."""
     ExportCustomer: _aio.UnaryUnaryMultiCallable[_privacy_service_pb2.ExportCustomerRequest, _operations_pb2.Operation]  # type: ignore[assignment]
     """Begins to gather all that every service holds of a person into one archive; the operation's id is the export's."""
+    FindErased: _aio.UnaryUnaryMultiCallable[_privacy_service_pb2.FindErasedRequest, _privacy_service_pb2.FindErasedResponse]  # type: ignore[assignment]
+    """Tells which names were erased: for who keeps names in documents of its own."""
     GetExport: _aio.UnaryUnaryMultiCallable[_privacy_service_pb2.GetExportRequest, _privacy_service_pb2.PersonExport]  # type: ignore[assignment]
     """Returns how an export stands."""
 
@@ -95,6 +99,14 @@ class PrivacyServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_operations_pb2.Operation, _abc.Awaitable[_operations_pb2.Operation]]:
         """Begins to gather all that every service holds of a person into one archive; the operation's id is the export's."""
+
+    @_abc_1.abstractmethod
+    def FindErased(
+        self,
+        request: _privacy_service_pb2.FindErasedRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_privacy_service_pb2.FindErasedResponse, _abc.Awaitable[_privacy_service_pb2.FindErasedResponse]]:
+        """Tells which names were erased: for who keeps names in documents of its own."""
 
     @_abc_1.abstractmethod
     def GetExport(

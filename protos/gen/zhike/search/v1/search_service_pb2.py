@@ -28,7 +28,7 @@ from zhike.type.v1 import answer_pb2 as zhike_dot_type_dot_v1_dot_answer__pb2
 from zhike.type.v1 import identifier_pb2 as zhike_dot_type_dot_v1_dot_identifier__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n$zhike/search/v1/search_service.proto\x12\x0fzhike.search.v1\x1a\x17google/type/money.proto\x1a\x1dzhike/search/v1/product.proto\x1a\x1azhike/type/v1/answer.proto\x1a\x1ezhike/type/v1/identifier.proto\"\x8b\x02\n\rSearchRequest\x12\r\n\x05query\x18\x01 \x01(\t\x12\x10\n\x08language\x18\x02 \x01(\t\x12\x11\n\tpage_size\x18\x03 \x01(\x05\x12\x12\n\npage_token\x18\x04 \x01(\t\x12\x0f\n\x07\x66ilters\x18\x05 \x03(\t\x12\x10\n\x08order_by\x18\x06 \x01(\t\x12\x0e\n\x06\x66\x61\x63\x65ts\x18\x07 \x03(\t\x12\'\n\x07shopper\x18\x08 \x01(\x0b\x32\x16.zhike.type.v1.Shopper\x12+\n\x06\x66ormat\x18\t \x01(\x0e\x32\x1b.zhike.type.v1.AnswerFormat\x12\x16\n\x0e\x65xact_spelling\x18\n \x01(\x08\x12\x11\n\tsynthetic\x18\x0b \x01(\x08\"M\n\x0eSearchResponse\x12-\n\x06\x61nswer\x18\x01 \x01(\x0b\x32\x1d.zhike.search.v1.SearchAnswer\x12\x0c\n\x04json\x18\x02 \x01(\x0c\"\xf1\x01\n\x0cSearchAnswer\x12.\n\x07results\x18\x01 \x03(\x0b\x32\x1d.zhike.search.v1.SearchResult\x12&\n\x06\x66\x61\x63\x65ts\x18\x02 \x03(\x0b\x32\x16.zhike.search.v1.Facet\x12\x12\n\ntotal_size\x18\x03 \x01(\x03\x12\x17\n\x0fnext_page_token\x18\x04 \x01(\t\x12\x19\n\x11\x61ttribution_token\x18\x05 \x01(\t\x12\x17\n\x0f\x63orrected_query\x18\x06 \x01(\t\x12\x15\n\rmatched_terms\x18\x07 \x01(\t\x12\x11\n\tengine_us\x18\x08 \x01(\x03\"f\n\x0cSearchResult\x12)\n\x07product\x18\x01 \x01(\x0b\x32\x18.zhike.search.v1.Product\x12\x19\n\x11highlighted_title\x18\x02 \x01(\t\x12\x10\n\x08position\x18\x03 \x01(\x05\"C\n\x05\x46\x61\x63\x65t\x12\r\n\x05\x66ield\x18\x01 \x01(\t\x12+\n\x06values\x18\x02 \x03(\x0b\x32\x1b.zhike.search.v1.FacetValue\"9\n\nFacetValue\x12\r\n\x05value\x18\x01 \x01(\t\x12\r\n\x05label\x18\x02 \x01(\t\x12\r\n\x05\x63ount\x18\x03 \x01(\x03\"}\n\x14\x43ompleteQueryRequest\x12\r\n\x05query\x18\x01 \x01(\t\x12\x10\n\x08language\x18\x02 \x01(\t\x12\x17\n\x0fmax_suggestions\x18\x03 \x01(\x05\x12+\n\x06\x66ormat\x18\x04 \x01(\x0e\x32\x1b.zhike.type.v1.AnswerFormat\"W\n\x15\x43ompleteQueryResponse\x12\x30\n\x0bsuggestions\x18\x01 \x03(\x0b\x32\x1b.zhike.search.v1.Suggestion\x12\x0c\n\x04json\x18\x02 \x01(\x0c\"_\n\nSuggestion\x12\x0c\n\x04text\x18\x01 \x01(\t\x12\x0c\n\x04kind\x18\x02 \x01(\t\x12\x12\n\nproduct_id\x18\x03 \x01(\t\x12!\n\x05price\x18\x04 \x01(\x0b\x32\x12.google.type.Money2\xba\x01\n\rSearchService\x12I\n\x06Search\x12\x1e.zhike.search.v1.SearchRequest\x1a\x1f.zhike.search.v1.SearchResponse\x12^\n\rCompleteQuery\x12%.zhike.search.v1.CompleteQueryRequest\x1a&.zhike.search.v1.CompleteQueryResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n$zhike/search/v1/search_service.proto\x12\x0fzhike.search.v1\x1a\x17google/type/money.proto\x1a\x1dzhike/search/v1/product.proto\x1a\x1azhike/type/v1/answer.proto\x1a\x1ezhike/type/v1/identifier.proto\"\x8b\x02\n\rSearchRequest\x12\r\n\x05query\x18\x01 \x01(\t\x12\x10\n\x08language\x18\x02 \x01(\t\x12\x11\n\tpage_size\x18\x03 \x01(\x05\x12\x12\n\npage_token\x18\x04 \x01(\t\x12\x0f\n\x07\x66ilters\x18\x05 \x03(\t\x12\x10\n\x08order_by\x18\x06 \x01(\t\x12\x0e\n\x06\x66\x61\x63\x65ts\x18\x07 \x03(\t\x12\'\n\x07shopper\x18\x08 \x01(\x0b\x32\x16.zhike.type.v1.Shopper\x12+\n\x06\x66ormat\x18\t \x01(\x0e\x32\x1b.zhike.type.v1.AnswerFormat\x12\x16\n\x0e\x65xact_spelling\x18\n \x01(\x08\x12\x11\n\tsynthetic\x18\x0b \x01(\x08\"M\n\x0eSearchResponse\x12-\n\x06\x61nswer\x18\x01 \x01(\x0b\x32\x1d.zhike.search.v1.SearchAnswer\x12\x0c\n\x04json\x18\x02 \x01(\x0c\"\x87\x02\n\x0cSearchAnswer\x12.\n\x07results\x18\x01 \x03(\x0b\x32\x1d.zhike.search.v1.SearchResult\x12&\n\x06\x66\x61\x63\x65ts\x18\x02 \x03(\x0b\x32\x16.zhike.search.v1.Facet\x12\x12\n\ntotal_size\x18\x03 \x01(\x03\x12\x17\n\x0fnext_page_token\x18\x04 \x01(\t\x12\x19\n\x11\x61ttribution_token\x18\x05 \x01(\t\x12\x17\n\x0f\x63orrected_query\x18\x06 \x01(\t\x12\x15\n\rmatched_terms\x18\x07 \x01(\t\x12\x11\n\tengine_us\x18\x08 \x01(\x03\x12\x14\n\x0credirect_url\x18\t \x01(\t\"f\n\x0cSearchResult\x12)\n\x07product\x18\x01 \x01(\x0b\x32\x18.zhike.search.v1.Product\x12\x19\n\x11highlighted_title\x18\x02 \x01(\t\x12\x10\n\x08position\x18\x03 \x01(\x05\"C\n\x05\x46\x61\x63\x65t\x12\r\n\x05\x66ield\x18\x01 \x01(\t\x12+\n\x06values\x18\x02 \x03(\x0b\x32\x1b.zhike.search.v1.FacetValue\"9\n\nFacetValue\x12\r\n\x05value\x18\x01 \x01(\t\x12\r\n\x05label\x18\x02 \x01(\t\x12\r\n\x05\x63ount\x18\x03 \x01(\x03\"}\n\x14\x43ompleteQueryRequest\x12\r\n\x05query\x18\x01 \x01(\t\x12\x10\n\x08language\x18\x02 \x01(\t\x12\x17\n\x0fmax_suggestions\x18\x03 \x01(\x05\x12+\n\x06\x66ormat\x18\x04 \x01(\x0e\x32\x1b.zhike.type.v1.AnswerFormat\"W\n\x15\x43ompleteQueryResponse\x12\x30\n\x0bsuggestions\x18\x01 \x03(\x0b\x32\x1b.zhike.search.v1.Suggestion\x12\x0c\n\x04json\x18\x02 \x01(\x0c\"_\n\nSuggestion\x12\x0c\n\x04text\x18\x01 \x01(\t\x12\x0c\n\x04kind\x18\x02 \x01(\t\x12\x12\n\nproduct_id\x18\x03 \x01(\t\x12!\n\x05price\x18\x04 \x01(\x0b\x32\x12.google.type.Money2\xba\x01\n\rSearchService\x12I\n\x06Search\x12\x1e.zhike.search.v1.SearchRequest\x1a\x1f.zhike.search.v1.SearchResponse\x12^\n\rCompleteQuery\x12%.zhike.search.v1.CompleteQueryRequest\x1a&.zhike.search.v1.CompleteQueryResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -40,19 +40,19 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_SEARCHRESPONSE']._serialized_start=443
   _globals['_SEARCHRESPONSE']._serialized_end=520
   _globals['_SEARCHANSWER']._serialized_start=523
-  _globals['_SEARCHANSWER']._serialized_end=764
-  _globals['_SEARCHRESULT']._serialized_start=766
-  _globals['_SEARCHRESULT']._serialized_end=868
-  _globals['_FACET']._serialized_start=870
-  _globals['_FACET']._serialized_end=937
-  _globals['_FACETVALUE']._serialized_start=939
-  _globals['_FACETVALUE']._serialized_end=996
-  _globals['_COMPLETEQUERYREQUEST']._serialized_start=998
-  _globals['_COMPLETEQUERYREQUEST']._serialized_end=1123
-  _globals['_COMPLETEQUERYRESPONSE']._serialized_start=1125
-  _globals['_COMPLETEQUERYRESPONSE']._serialized_end=1212
-  _globals['_SUGGESTION']._serialized_start=1214
-  _globals['_SUGGESTION']._serialized_end=1309
-  _globals['_SEARCHSERVICE']._serialized_start=1312
-  _globals['_SEARCHSERVICE']._serialized_end=1498
+  _globals['_SEARCHANSWER']._serialized_end=786
+  _globals['_SEARCHRESULT']._serialized_start=788
+  _globals['_SEARCHRESULT']._serialized_end=890
+  _globals['_FACET']._serialized_start=892
+  _globals['_FACET']._serialized_end=959
+  _globals['_FACETVALUE']._serialized_start=961
+  _globals['_FACETVALUE']._serialized_end=1018
+  _globals['_COMPLETEQUERYREQUEST']._serialized_start=1020
+  _globals['_COMPLETEQUERYREQUEST']._serialized_end=1145
+  _globals['_COMPLETEQUERYRESPONSE']._serialized_start=1147
+  _globals['_COMPLETEQUERYRESPONSE']._serialized_end=1234
+  _globals['_SUGGESTION']._serialized_start=1236
+  _globals['_SUGGESTION']._serialized_end=1331
+  _globals['_SEARCHSERVICE']._serialized_start=1334
+  _globals['_SEARCHSERVICE']._serialized_end=1520
 # @@protoc_insertion_point(module_scope)

@@ -132,6 +132,7 @@ class SearchAnswer(_message.Message):
     CORRECTED_QUERY_FIELD_NUMBER: _builtins.int
     MATCHED_TERMS_FIELD_NUMBER: _builtins.int
     ENGINE_US_FIELD_NUMBER: _builtins.int
+    REDIRECT_URL_FIELD_NUMBER: _builtins.int
     total_size: _builtins.int
     """How many match in all."""
     next_page_token: _builtins.str
@@ -144,6 +145,8 @@ class SearchAnswer(_message.Message):
     """all, any or none: how many of the terms had to match."""
     engine_us: _builtins.int
     """Engine time in microseconds."""
+    redirect_url: _builtins.str
+    """Where a Control sends the shopper instead, on the first page; empty for nowhere."""
     @_builtins.property
     def results(self) -> _containers.RepeatedCompositeFieldContainer[Global___SearchResult]:
         """In rank order."""
@@ -163,10 +166,11 @@ class SearchAnswer(_message.Message):
         corrected_query: _builtins.str = ...,
         matched_terms: _builtins.str = ...,
         engine_us: _builtins.int = ...,
+        redirect_url: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["attribution_token", b"attribution_token", "corrected_query", b"corrected_query", "engine_us", b"engine_us", "facets", b"facets", "matched_terms", b"matched_terms", "next_page_token", b"next_page_token", "results", b"results", "total_size", b"total_size"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["attribution_token", b"attribution_token", "corrected_query", b"corrected_query", "engine_us", b"engine_us", "facets", b"facets", "matched_terms", b"matched_terms", "next_page_token", b"next_page_token", "redirect_url", b"redirect_url", "results", b"results", "total_size", b"total_size"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
