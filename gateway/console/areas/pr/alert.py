@@ -354,5 +354,4 @@ PAGE: Final = Page(
         Form("silence", SilenceForm, silence, WRITERS),
     ),
     topics=("alerts",),
-    example={"id": "e063c373cb4e7c5fd3-1"},
 )

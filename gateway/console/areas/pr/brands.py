@@ -143,5 +143,4 @@ ONE_PAGE: Final = Page(
     template="pr/brand.html",
     show=show_one,
     forms=(Form("edit", EditForm, edit, WRITERS), Form("delete", Nothing, delete, WRITERS)),
-    example={"id": "zhike"},
 )

@@ -251,5 +251,4 @@ ONE_PAGE: Final = Page(
     title="pr.mention.title",
     template="pr/mention.html",
     show=show_one,
-    example={"id": "m-1"},
 )

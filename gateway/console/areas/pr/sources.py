@@ -334,5 +334,4 @@ ONE_PAGE: Final = Page(
         Form("poll", Nothing, poll, WRITERS),
         Form("delete", Nothing, delete, WRITERS),
     ),
-    example={"id": "weibo"},
 )
