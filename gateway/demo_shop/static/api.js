@@ -68,6 +68,7 @@ export const search = (values) => call(`/v1/search?${query(values)}`);
 export const suggest = (q, signal) => call(`/v1/suggest?${query({ q })}`, { signal });
 export const product = (id) => call(`/v1/products/${encodeURIComponent(id)}`);
 export const recommend = (placement, values = {}) => call(`/v1/recommendations/${placement}?${query(values)}`);
+export const scenes = () => call(`/v1/storefront/scenes?${query({})}`);
 export const cart = () => call(`/v1/cart?${query({})}`);
 
 export const estimate = (id, quantity, destination) => call(`/v1/products/${encodeURIComponent(id)}/promise?${new URLSearchParams({ quantity, destination })}`);

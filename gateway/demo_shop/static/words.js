@@ -1,7 +1,7 @@
 // The shop's words in both languages. A test holds the two to the same keys.
 export const WORDS = {
   en: {
-    "skip": "Skip to the products", "shop.name": "Zhike Market", "shop.tagline": "knows its guests",
+    "scenes": "Goods in use", "skip": "Skip to the products", "shop.name": "Zhike Market", "shop.tagline": "knows its guests",
     "find": "Search groceries, brands, 奶酪…", "theme": "Light or dark", "who": "Who am I", "cart": "Cart", "language": "中文",
     "foot": "A demo on simulated data (Complete Journey, for research and education). Searches, clicks, stock, identities, production and delivery are simulated. Nothing here can be bought.",
     "hello": "Welcome", "hello.known": "Good to see you, {name}", "hello.text": "Search, click and buy: the shop learns with every step. Change who you are at the top right.",
@@ -35,7 +35,7 @@ export const WORDS = {
     "remove": "Remove", "problem": "That did not work", "try": "Try again", "home": "To the start page", "loading": "Loading",
   },
   zh: {
-    "skip": "跳到商品", "shop.name": "知客市集", "shop.tagline": "记得每一位客人",
+    "scenes": "生活场景", "skip": "跳到商品", "shop.name": "知客市集", "shop.tagline": "记得每一位客人",
     "find": "搜索商品、品牌、cheese…", "theme": "浅色或深色", "who": "我是谁", "cart": "购物车", "language": "English",
     "foot": "演示数据为模拟数据（Complete Journey，供研究与教学）。搜索、点击、库存、身份、制作与配送均为模拟，此处商品不可购买。",
     "hello": "欢迎光临", "hello.known": "{name}，欢迎回来", "hello.text": "搜索、点击、购买，每一步都会被记住并立刻生效。可在右上角切换身份。",
