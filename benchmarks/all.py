@@ -27,6 +27,7 @@ BENCHMARKS: tuple[tuple[str, ...], ...] = (
     ("durability", "--kills", "50"),
     ("replicas",),
     ("recommendation_scoring",),
+    ("controls",),
     ("traces",),
     ("faults", "--kills", "50"),
 )
