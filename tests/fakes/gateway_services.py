@@ -53,9 +53,7 @@ class EmptyPartError(InvalidArgumentError):
     reason = "GROUP_EMPTY"
 
 
-class FakeServices(
-    FakeReputation, FakeAlerts, FakeWebhooks, FakeDelivery, FakeScenes, FakeControls, FakePrivacy
-):
+class FakeServices(FakeReputation, FakeAlerts, FakeWebhooks, FakeDelivery, FakeScenes, FakeControls, FakePrivacy):
     """``down``: services that cannot be reached. ``failures``: method name to the error that it answers."""
 
     def __init__(self) -> None:
