@@ -20,6 +20,7 @@ from services.chassis.errors import ErrorKind, InvalidArgumentError, NotFoundErr
 from services.chassis.status import RemoteError, error_from_status, status_from_error
 from tests.fakes.gateway_alerts import FakeAlertLog, FakeAlerts
 from tests.fakes.gateway_delivery import FakeDelivery
+from tests.fakes.gateway_desk import FakeDesk
 from tests.fakes.gateway_reputation import FakeReputation
 from tests.fakes.gateway_scenes import FakeScenes, media
 from tests.fakes.gateway_webhooks import FakeWebhooks
@@ -51,7 +52,7 @@ class EmptyPartError(InvalidArgumentError):
     reason = "GROUP_EMPTY"
 
 
-class FakeServices(FakeReputation, FakeAlerts, FakeWebhooks, FakeDelivery, FakeScenes):
+class FakeServices(FakeReputation, FakeAlerts, FakeWebhooks, FakeDelivery, FakeScenes, FakeDesk):
     """``down``: services that cannot be reached. ``failures``: method name to the error that it answers."""
 
     def __init__(self) -> None:
