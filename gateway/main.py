@@ -34,7 +34,8 @@ from gateway.order_access import OrderTokens
 from gateway.order_streams import OrderStreams
 from gateway.parameters import LANGUAGES
 from gateway.settings import GatewaySettings
-from gateway.staff.demo import DEMO_STAFF_FILE, open_demo_accounts
+from gateway.staff.demo import open_demo_accounts
+from gateway.staff.demo_file import DEMO_STAFF_FILE
 from gateway.staff.office import open_staff
 from gateway.tokens import OPERATOR_FILE, SECRET_FILE, OperatorToken, ShopperTokens, load_operator_token, load_secrets
 from services.chassis.adapters import open_adapters

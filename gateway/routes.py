@@ -17,6 +17,7 @@ from gateway.routers import (
     promises,
     public,
     scenes,
+    staff,
     storefront,
     tone,
     webhooks,
@@ -43,5 +44,6 @@ def all_endpoints() -> tuple[Endpoint, ...]:
         *tone.ENDPOINTS,
         *admin.ENDPOINTS,
         *webhooks.ENDPOINTS,
+        *staff.ENDPOINTS,
         *public.endpoints(),
     )

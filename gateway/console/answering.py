@@ -120,6 +120,7 @@ class Console:
             Mount(f"{ROOT}/static", PolicyMiddleware(_Static(directory=STATIC))),
             Route(ROOT, PolicyMiddleware(self._answer)),  # a Mount has only what comes after a slash
             Mount(ROOT, PolicyMiddleware(self._answer)),
+            Route(ROOT, PolicyMiddleware(self._answer)),  # a mount begins with its slash
         )
 
     async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:

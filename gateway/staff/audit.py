@@ -56,6 +56,9 @@ class NamedActor:
     actor: str
 
 
+BY_OPERATOR: Final = NamedActor(OPERATOR)
+
+
 @dataclass(frozen=True, slots=True)
 class AuditEntry:
     """One thing that was done. ``before`` None: it was made; ``after`` None: it is gone."""

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import Final
+from typing import Any, Final
 
 from services.chassis.errors import InvalidArgumentError
 
@@ -109,3 +109,18 @@ def checked_language(text: str) -> str:
     if text not in {"", "zh", "en"}:
         raise InvalidArgumentError("the language is zh, en or empty", field="language")
     return text
+
+
+def member_form(member: StaffMember) -> dict[str, Any]:
+    """Return an account as the API shows it: nothing of its password."""
+    return {
+        "id": member.id,
+        "name": member.name,
+        "roles": [role.value for role in in_order(member.roles)],
+        "language": member.language,
+        "state": "disabled" if member.disabled else "one-time-password" if member.must_change else "active",
+        "create_time": member.create_time,
+        "sign_in_time": member.sign_in_time,
+        "disable_time": member.disable_time,
+        "version": member.version,
+    }

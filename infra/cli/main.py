@@ -8,7 +8,7 @@ from rich.markup import escape
 
 from infra.cli.api import ApiProblem
 from infra.cli.catalog import t
-from infra.cli.commands import backup, dead_letters, demo, imports, keys, rebuild, score, status, tour, train, up
+from infra.cli.commands import backup, dead_letters, demo, imports, keys, rebuild, score, staff, status, tour, train, up
 from infra.cli.screen import people
 from infra.local.profile import Profile
 from services.chassis.errors import ErrorKind, ZhikeError
@@ -23,6 +23,7 @@ app.add_typer(demo.app, name="demo")
 app.add_typer(train.app, name="train")
 app.command("score", help=t("score.help"))(score.score)
 app.add_typer(keys.app, name="keys")
+app.add_typer(staff.app, name="staff")
 app.command("rebuild", help=t("rebuild.help"))(rebuild.rebuild)
 app.add_typer(dead_letters.app, name="dead-letters")
 app.command("backup", help=t("backup.help"))(backup.backup)

@@ -12,6 +12,7 @@ from typing import Annotated
 import psutil
 import typer
 
+from gateway.staff.demo_file import DEMO_STAFF_FILE
 from infra.cli.catalog import t
 from infra.cli.commands.demo import load_demo
 from infra.cli.deployment import NothingRunsError, data_directory
@@ -216,6 +217,9 @@ def _print_addresses(data: Path) -> None:
         return
     if run.demo:
         output.print(f"  {t('up.shop'):<20} {run.url}/shop")
+    output.print(f"  {t('up.console'):<20} {run.url}/console")
+    if run.demo:
+        output.print(f"  {t('up.staff'):<20} {data / DEMO_STAFF_FILE}")
     output.print(f"  {t('up.api'):<20} {run.url}/docs")
     output.print(f"  {t('up.logs'):<20} {data / 'logs'}")
     output.print(f"  {t('up.data'):<20} {data}")

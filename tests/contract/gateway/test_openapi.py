@@ -68,7 +68,7 @@ async def test_it_is_served_and_cached(shop: Shop) -> None:
 
 async def test_fastapi_knows_every_route_too(shop: Shop) -> None:
     app: Any = build_app(shop.parts, _metrics())
-    fastapi = app._app._app._fallback
+    fastapi = app._app._app._fallback._app
     assert {route.path for route in fastapi.routes} >= {each.path for each in all_endpoints()}
     assert fastapi.openapi() == DOCUMENT
 

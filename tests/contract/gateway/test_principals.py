@@ -3,7 +3,7 @@
 import asyncio
 import json
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from http import HTTPStatus
 from typing import Any
@@ -12,6 +12,7 @@ import pytest
 
 from gateway.openapi import FILE
 from gateway.principals import Role
+from gateway.staff.members import StaffRole
 from tests.fakes.gateway_delivery import CARRIER
 from tests.fakes.gateway_services import MODEL, ORDER_ID
 from tests.fakes.gateway_shop import Shop, problem_of
@@ -87,6 +88,18 @@ RULES: dict[str, set[Role] | frozenset[Role]] = {
     "POST /v1/customers:merge": DESK,
     "POST /v1/customers:claims": BACKEND | DESK,
     "PUT /v1/customers/{id}/consents/{purpose}": BACKEND | DESK,
+    "GET /v1/me": {Role.SHOPPER},
+    "PUT /v1/me/consents/{purpose}": {Role.SHOPPER},
+    "POST /v1/me:export": {Role.SHOPPER},
+    "GET /v1/me/exports/{id}": {Role.SHOPPER},
+    "GET /v1/me/exports/{id}/archive": {Role.SHOPPER},
+    "POST /v1/me:erase": {Role.SHOPPER},
+    "GET /v1/erasures/{id}": PUBLIC,
+    "GET /v1/erasures": DESK,
+    "POST /v1/customers/{id}:export": DESK,
+    "POST /v1/customers/{id}:erase": DESK,
+    "GET /v1/exports/{id}": DESK,
+    "GET /v1/exports/{id}/archive": DESK,
     "GET /v1/models": DESK,
     "POST /v1/models:train": {Role.OPERATOR},
     "POST /v1/models:score": {Role.OPERATOR},
@@ -94,6 +107,12 @@ RULES: dict[str, set[Role] | frozenset[Role]] = {
     "POST /v1/keys": {Role.OPERATOR},
     "GET /v1/keys": {Role.OPERATOR},
     "DELETE /v1/keys/{id}": {Role.OPERATOR},
+    "POST /v1/staff": {Role.OPERATOR},
+    "GET /v1/staff": {Role.OPERATOR},
+    "POST /v1/staff/{id}:reset": {Role.OPERATOR},
+    "POST /v1/staff/{id}:disable": {Role.OPERATOR},
+    "POST /v1/staff/{id}:enable": {Role.OPERATOR},
+    "GET /v1/audit": {Role.OPERATOR},
     "GET /v1/system": {Role.OPERATOR},
     "POST /v1/system/{service}/projections/{projection}:rebuild": {Role.OPERATOR},
     "GET /v1/system/{service}/dead-letters": {Role.OPERATOR},
@@ -146,10 +165,16 @@ BODIES: dict[str, dict[str, Any]] = {
     "POST /v1/customers:merge": {"ids": ["c-1", "c-2"], "reason": "a test"},
     "POST /v1/customers:claims": {"identifiers": [{"identifier": "card:1000231"}], "source": "crm"},
     "PUT /v1/customers/{id}/consents/{purpose}": {"granted": True, "source": "crm"},
+    "PUT /v1/me/consents/{purpose}": {"granted": True},
+    "POST /v1/me:export": {},
+    "POST /v1/me:erase": {"confirm": "erase"},
+    "POST /v1/customers/{id}:export": {},
+    "POST /v1/customers/{id}:erase": {"confirm": "erase"},
     "POST /v1/models:train": {},
     "POST /v1/models:score": {},
     "POST /v1/models/{version}:promote": {"reason": "a test"},
     "POST /v1/tone-models/{version}:promote": {},
+    "POST /v1/staff": {"id": "li.na", "name": "Li Na", "roles": ["desk"]},
     "POST /v1/keys": {"name": "fresh", "kind": "publishable"},
     "POST /v1/system/{service}/projections/{projection}:rebuild": {},
     "POST /v1/system/{service}/projections/{projection}/dead-letters:redrive": {},
@@ -165,13 +190,16 @@ def _routes() -> list[str]:
     return [f"{method.upper()} {path}" for path, methods in DOCUMENT["paths"].items() for method in methods]
 
 
-async def _ask(shop: Shop, route: str, role: Role | None) -> Any:
+async def _ask(shop: Shop, route: str, role: Role | None, more: Mapping[str, str] | None = None) -> Any:
     method, _, path = route.partition(" ")
     values = dict(PATH_VALUES)
     if "/webhooks/" in path:
         values["service"] = "orders"
     if "/orders/" in path:
         values["id"] = ORDER_ID
+    if "/staff/" in path:
+        await shop.signed_in(StaffRole.DESK)
+        values["id"] = "desk"
     if "/keys/" in path:
         values["id"] = "test-load.1"
     if "/operations/" in path:
@@ -188,6 +216,7 @@ async def _ask(shop: Shop, route: str, role: Role | None) -> Any:
         arguments |= {"content": b"{}", "headers": signed}
     elif route in BODIES:
         arguments["json"] = BODIES[route]
+    arguments["headers"] = {**arguments.get("headers", {}), **(more or {})}
     async with _streams_end(shop):
         return await shop.send(method, filled, role, **arguments)
 
@@ -239,6 +268,19 @@ async def test_without_credentials_only_public_routes_answer(shop: Shop, route: 
         assert not shop.services.asked
     else:
         assert response.is_success
+
+
+@pytest.mark.parametrize("route", _routes())
+async def test_a_cookie_of_the_console_opens_no_route_of_the_api(shop: Shop, route: str) -> None:
+    """The API is for keys and tokens: what pages of any origin may call must not act for who is signed in there."""
+    for role in StaffRole:
+        session = await shop.signed_in(role)
+        response = await _ask(shop, route, None, session)
+        if RULES[route]:
+            problem_of(response, HTTPStatus.UNAUTHORIZED, "CREDENTIALS_MISSING")
+            assert not shop.services.asked
+        else:
+            assert response.is_success
 
 
 @pytest.mark.parametrize("route", _routes())
