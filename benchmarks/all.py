@@ -23,6 +23,7 @@ BENCHMARKS: tuple[tuple[str, ...], ...] = (
     ("reputation",),
     ("tone",),
     ("platform",),
+    ("console_pages",),
     ("durability", "--kills", "50"),
     ("replicas",),
     ("recommendation_scoring",),
