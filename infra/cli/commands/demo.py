@@ -98,7 +98,7 @@ async def let_it_burst(api: Api, files: DemoFiles) -> None:
 
 
 async def stage_scenes(api: Api) -> None:
-    """Publish the demo's scenes in the shop that its page shows; one that is there already, whatever became of it, is left alone."""
+    """Publish the demo's scenes in the shop that its page shows; one that is there is left alone."""
     known = {scene["name"] for scene in (await api.get("/v1/scenes", page_size=100))["scenes"]}
 
     async def find(words: str) -> str:
