@@ -52,8 +52,8 @@ endif
 test-browser: $(STAMP)  ## the pages in a headless browser (needs chromium-headless-shell)
 	$(PYTEST) tests/browser
 
-pictures: $(STAMP)  ## take the README's pictures of the demo shop anew
-	ZHIKE_SCREENSHOTS=$(VENV)/pictures $(PYTEST) tests/browser/test_demo_shop.py tests/browser/test_orders.py
+pictures: $(STAMP)  ## take the README's pictures of the demo shop and the console anew
+	ZHIKE_SCREENSHOTS=$(VENV)/pictures $(PYTEST) tests/browser/test_demo_shop.py tests/browser/test_orders.py tests/browser/console/test_pictures.py
 	for name in $$(grep -oE 'docs/pictures/[a-z0-9-]+\.png' README.md | sort -u); do \
 		cp $(VENV)/pictures/$${name##*/} $$name; done
 

@@ -33,7 +33,6 @@ from services.knowledge.domain.import_plan import CUSTOMERS as IMPORT_CUSTOMERS
 from services.knowledge.domain.import_plan import EVENTS, check_plan
 from services.knowledge.jobs.classing import ClassJob
 from services.knowledge.jobs.desk import ServiceDesk
-from services.knowledge.jobs.erasing import RemoteServices
 from services.knowledge.jobs.importing import Importing
 from services.knowledge.jobs.projecting import (
     build_own_label,
@@ -78,6 +77,7 @@ from services.knowledge.usecases.exporting import (
     run_export,
 )
 from services.knowledge.usecases.statements import Writing
+from services.knowledge.wire.erasures import RemoteServices
 from services.knowledge.wire.privacy import profiles_json
 
 SERVICE = "knowledge"
@@ -244,7 +244,7 @@ def make_parts(runtime: Runtime[KnowledgeSettings]) -> Parts:
         documents, identity_rules(runtime.settings), shopping=shopping, statements=stated, own_label=own_label
     )
     resolutions = ResolutionStore(documents, runtime.event_log(CUSTOMERS), metrics=runtime.metrics)
-    announcer = Announcer(customers, resolutions, runtime.clock)
+    announcer = Announcer(customers, resolutions, runtime.clock, runtime.suppression)
 
     def follow(generations: Generations, make: Build, *sources: EventSource) -> RebuildableProjection:
         return RebuildableProjection(

@@ -17,6 +17,7 @@ from infra.cli.commands.imports import import_file
 from infra.cli.commands.train import Engine, train_models
 from infra.cli.deployment import Deployment, running_deployment
 from infra.cli.screen import output, people, progress_bar
+from infra.demo.controls import demo_controls
 from infra.demo.files import DEMO_SHOP, HOUSEHOLDS, DemoFiles, DemoPlan, demo_burst, write_demo_files
 from infra.demo.scenes import SCENES as DEMO_SCENES
 from infra.demo.scenes import content_of
@@ -55,6 +56,7 @@ async def load_demo(households: int, *, engine: Engine = Engine.RAY) -> None:
             imported = await _import_all(api, files, bar)
             await wait_for_readers(api, bar)
             send_web_orders(deployment.data, files)
+            await set_controls(api, files)
             await stage_scenes(api)
             model = await train_models(api, engine, sweep=False, bar=bar)
             if imported["mentions"].get("accepted"):
@@ -95,6 +97,20 @@ async def watch_brands(api: Api, files: DemoFiles) -> None:
 async def let_it_burst(api: Api, files: DemoFiles) -> None:
     """Let a bad quarter of an hour end in the last closed bucket, so that an alert is there to be seen."""
     await api.post("/v1/mentions", {"mentions": demo_burst(files, datetime.now(UTC))})
+
+
+async def set_controls(api: Api, files: DemoFiles) -> None:
+    """Write the demo's Controls, launch or schedule them; one that is there already is left alone."""
+    known: set[str] = set()
+    for service in ("search", "recommendation"):
+        page = await api.get(f"/v1/controls/{service}", page_size=200)
+        known.update(each["content"]["title"] for each in page["controls"])
+    for each in await asyncio.to_thread(demo_controls, files.products, datetime.now(UTC)):
+        if each.content["title"] not in known:
+            path = f"/v1/controls/{each.service}"
+            control = (await api.post(path, {**each.content, "request_id": each.key}))["control"]
+            if each.step:
+                await api.post(f"{path}/{control['id']}:{each.step}", {"despite_conflicts": True})
 
 
 async def stage_scenes(api: Api) -> None:
