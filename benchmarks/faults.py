@@ -19,6 +19,7 @@ import os
 import secrets
 import sys
 import tempfile
+import time
 from collections import Counter
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -47,6 +48,9 @@ from infra.local.supervisor import Supervisor
 from services.chassis.settings import DISTRIBUTED_LOG_PARTITIONS, EMBEDDED_LOG_PARTITIONS
 
 WRITERS, SHOPPERS = 2, 4
+# Embedded, the writers send as fast as they are answered. Beside six processes the distributed profile's two servers
+# are on the same two cores, where that leaves no time to any start: there the writers keep to a shop's rate.
+EVENTS_PER_S = {Profile.EMBEDDED: 0.0, Profile.DISTRIBUTED: 300.0}
 AFTER_S = (0.5, 3.0)
 HOLD_S = (1.0, 4.0)
 QUIET_S = 8.0  # of load after the last fault: what fails then is no fault's
@@ -83,6 +87,7 @@ class Report:
 
     kills: int = 0
     acknowledged: int = 0
+    loaded_s: float = 0.0
     lost: int = 0
     doubled: int = 0
     projections_equal: bool = True
@@ -313,8 +318,10 @@ def count(reads: Sequence[Read], windows: Sequence[Window], report: Report) -> N
     report.failures, report.fallbacks = dict(failures), dict(fallbacks)
 
 
-async def measure(folder: Path, profile: Profile, faults: Sequence[Fault], *, seed: int, console: Console) -> Report:
-    """Run the whole and return what it showed."""
+async def measure(
+    folder: Path, profile: Profile, faults: Sequence[Fault], *, seed: int, events_per_s: float, console: Console
+) -> Report:
+    """Run the whole and return what it showed. ``events_per_s`` 0: as fast as they are answered."""
     rng, tally, reads, report = Random(seed), Tally(), Reads(), Report()
     environment, documents = environment_of(profile)
     async with running(folder, environment, profile) as stage:
@@ -322,17 +329,26 @@ async def measure(folder: Path, profile: Profile, faults: Sequence[Fault], *, se
         await bring_catalogue(stage, backend)
         stop = asyncio.Event()
         load: list[Any] = [
-            GatewayWriter(number, stage.client, backend, rng=Random(rng.random()), tally=tally)
+            GatewayWriter(
+                number,
+                stage.client,
+                backend,
+                rng=Random(rng.random()),
+                tally=tally,
+                events_per_s=events_per_s / WRITERS,
+            )
             for number in range(WRITERS)
         ]
         load += [Shopper(stage.client, browser, Random(rng.random()), reads) for _ in range(SHOPPERS)]
         tasks = [asyncio.create_task(each.run(stop)) for each in load]
+        begin = time.monotonic()
         try:
             windows = await break_it(stage, faults, report, console)
             await asyncio.sleep(QUIET_S)
         finally:
             stop.set()
             await asyncio.gather(*tasks)
+            report.loaded_s = round(time.monotonic() - begin, 1)
         await drain(stage)
         searchable = await found(stage, browser)
         await drain(stage)  # this search was logged too
@@ -367,6 +383,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--kills", type=int, default=30, help="how many faults; kills unless --kinds says otherwise")
     kinds = [kind.value for kind in FaultKind]
     parser.add_argument("--kinds", default="kill", help=f"with commas, of {', '.join(kinds)}")
+    parser.add_argument("--events-per-s", type=float, help="how fast the writers send at most, 0 for no limit")
     parser.add_argument("--seed", type=int, default=2026)
     parser.add_argument("--data", type=Path, help="keep the data and the processes' logs in this new directory")
     parser.add_argument("--merge", type=Path, nargs="+", help="sum up the last lines of these files instead")
@@ -382,7 +399,17 @@ def _measured(arguments: argparse.Namespace, console: Console) -> Report:
     with tempfile.TemporaryDirectory(prefix="zhike-faults-") as temporary:
         folder = arguments.data or Path(temporary)
         folder.mkdir(parents=True, exist_ok=True)
-        return asyncio.run(measure(folder.absolute(), arguments.profile, faults, seed=arguments.seed, console=console))
+        rate = arguments.events_per_s if arguments.events_per_s is not None else EVENTS_PER_S[arguments.profile]
+        return asyncio.run(
+            measure(
+                folder.absolute(),
+                arguments.profile,
+                faults,
+                seed=arguments.seed,
+                events_per_s=rate,
+                console=console,
+            )
+        )
 
 
 def main() -> None:

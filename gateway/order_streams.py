@@ -10,7 +10,6 @@ from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
-from itertools import islice
 from random import Random
 from typing import Final
 
@@ -29,6 +28,7 @@ from services.chassis.metrics import Metrics
 WATCHERS_LIMIT: Final = 2_000  # of this process
 ORDER_WATCHERS_LIMIT: Final = 50  # of one order
 ASKED_AT_ONCE: Final = 100  # orders of one request
+READINGS_AT_ONCE: Final = 4
 RECENT_LIMIT: Final = 50_000  # orders that moved lately
 TRIES_LIMIT: Final = 20  # for a fact that the order's reader set aside: it comes with the next one
 AGAIN: Final = Backoff(first_s=0.05, limit_s=2.0)
@@ -181,17 +181,34 @@ class OrderStreams:
         self._some_wanted.set()
 
     async def _tell(self) -> None:
-        """Read the orders that moved, as long as somebody watches them, and hand them on."""
-        while True:
-            await self._some_wanted.wait()
+        """Read the orders that moved, as long as somebody watches them, and hand them on.
+
+        A few readings are under way at once: one that waits for a fact holds up no other.
+        """
+        room = asyncio.Semaphore(READINGS_AT_ONCE)
+        async with asyncio.TaskGroup() as readings:
+            while True:
+                await room.acquire()
+                await self._some_wanted.wait()
+                reading = readings.create_task(self._tell_of(self._next_wishes()))
+                reading.add_done_callback(lambda _: room.release())
+
+    def _next_wishes(self) -> dict[str, "Wish"]:
+        """Take up to ASKED_AT_ONCE wishes of orders that somebody watches."""
+        taken: dict[str, Wish] = {}
+        while self._wanted and len(taken) < ASKED_AT_ONCE:
+            name = next(iter(self._wanted))
+            wish = self._wanted.pop(name)
+            if name in self._watchers:
+                taken[name] = wish
+        if not self._wanted:
             self._some_wanted.clear()
-            wishes, self._wanted = self._wanted, {}
-            watched = {name: wish for name, wish in wishes.items() if name in self._watchers}
-            for start in range(0, len(watched), ASKED_AT_ONCE):
-                await self._tell_of(dict(islice(watched.items(), start, start + ASKED_AT_ONCE)))
+        return taken
 
     async def _tell_of(self, wishes: Mapping[str, "Wish"]) -> None:
         """Hand on the orders that are wished for. What is not there yet is asked for again, and holds up nobody."""
+        if not wishes:
+            return
         try:
             orders = {order.id: order for order in await self._read(wishes)}
         except ZhikeError as error:

@@ -6,10 +6,15 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from services.chassis.logs import bind_call
 
 _SKIPS: Counter[str] = Counter()
+
+# How fast a machine draws examples is no property of the code.
+settings.register_profile("zhike", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("zhike")
 
 
 def missing(what: str) -> None:

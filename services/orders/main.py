@@ -80,16 +80,13 @@ class Orders:
         self.runtime, self.log = runtime, runtime.event_log(ORDER_EVENTS)
         generations, product_copy = order_generations(documents), product_generations(documents)
         self.orders, self.looks = OrderStore(documents, generations), LookStore(documents)
-        self.projection = self._projection(
-            generations,
-            self.log,
-            marking(build_orders(documents, generations, self.orders, self.log), generations, self.looks, clock),
-        )
+        self.reading, self.writing = Reading(self.orders), Writing(self.log, self.orders, runtime.suppression)
+        build = build_orders(documents, generations, self.orders, self.log, moved=self.reading.moved)
+        self.projection = self._projection(generations, self.log, marking(build, generations, self.looks, clock))
         catalog, assumed = settings.stages(), settings.assumptions()
         self.products = self._projection(
             product_copy, runtime.source(LOG, OWNER), partial(product_projection, documents, catalog)
         )
-        self.reading, self.writing = Reading(self.orders), Writing(self.log, self.orders, runtime.suppression)
         foresight = Foresight(catalog, settings.work_places(), LeadTimes(assumed))
         copies = ProductCopies(documents, product_copy)
         self.promises = Promises(self.orders, copies, self.writing, foresight, clock)

@@ -19,6 +19,7 @@ from services.chassis.clients import Method
 from services.chassis.errors import ErrorKind, InvalidArgumentError, NotFoundError, ZhikeError
 from services.chassis.status import RemoteError, error_from_status, status_from_error
 from tests.fakes.gateway_alerts import FakeAlertLog, FakeAlerts
+from tests.fakes.gateway_controls import FakeControls
 from tests.fakes.gateway_delivery import FakeDelivery
 from tests.fakes.gateway_reputation import FakeReputation
 from tests.fakes.gateway_scenes import FakeScenes, media
@@ -51,7 +52,7 @@ class EmptyPartError(InvalidArgumentError):
     reason = "GROUP_EMPTY"
 
 
-class FakeServices(FakeReputation, FakeAlerts, FakeWebhooks, FakeDelivery, FakeScenes):
+class FakeServices(FakeReputation, FakeAlerts, FakeWebhooks, FakeDelivery, FakeScenes, FakeControls):
     """``down``: services that cannot be reached. ``failures``: method name to the error that it answers."""
 
     def __init__(self) -> None:

@@ -84,6 +84,8 @@ class TourReputation:
             "history": [{"kind": "raised", "cause": "", "comment": ""}],
         }
         self._tell("raised")
+        for told in {"rising": ("level-2",), "told-twice": ("level-2", "level-2")}.get(self.broken, ()):
+            self.alert["history"].append({"kind": "notified", "cause": f"1/{told}", "comment": ""})
 
     def _alerts(self, path: str, body: dict[str, Any]) -> httpx.Response:
         _, _, verb = path.partition(":")

@@ -7,6 +7,7 @@ log is restored from a backup.
 import asyncio
 from collections import Counter
 from collections.abc import AsyncGenerator, Mapping, Sequence
+from dataclasses import dataclass
 from random import Random
 
 from services.chassis.clock import Clock
@@ -46,6 +47,22 @@ POLL_INTERVAL_S = 0.25  # how soon another replica's append is seen; this proces
 GENERATION_BITS = 64
 
 
+@dataclass(frozen=True, slots=True)
+class _Look:
+    """What one reading found behind a place, for all who stand there. ``changed``: of the last append before it."""
+
+    after: int
+    changed: asyncio.Event
+    begin_s: float
+    found: "asyncio.Task[Batch]"
+
+    def answers(self, after: int, changed: asyncio.Event, now_s: float, lifetime_s: float) -> bool:
+        """Tell whether who stands at ``after`` may take it, too."""
+        if self.after != after or self.changed is not changed or now_s - self.begin_s >= lifetime_s:
+            return False
+        return not self.found.done() or (not self.found.cancelled() and self.found.exception() is None)
+
+
 class DocumentsLog:
     """Keeps services.chassis.eventlog.port.EventLog. ``await open()`` before use, ``await close()`` after."""
 
@@ -73,6 +90,7 @@ class DocumentsLog:
         self._poll_interval_s = poll_interval_s
         self._generation = ""
         self._changed = asyncio.Event()
+        self._looks: dict[int, _Look] = {}  # by partition: the latest
         self._writers = [
             PartitionWriter(documents, name, partition, rng=rng, on_stored=self._wake)
             for partition in range(partitions)
@@ -251,6 +269,16 @@ class DocumentsLog:
         return page.documents
 
     async def _next_batch(self, partition: int, after: int) -> Batch:
+        """Read on, once for all subscriptions that stand at the same place: most stand at the head, and ask all day."""
+        now_s = asyncio.get_running_loop().time()
+        look = self._looks.get(partition)
+        if look is None or not look.answers(after, self._changed, now_s, self._poll_interval_s):
+            reading = asyncio.get_running_loop().create_task(self._read_batch(partition, after))
+            reading.add_done_callback(_retrieved)
+            look = self._looks[partition] = _Look(after, self._changed, now_s, reading)
+        return await asyncio.shield(look.found)  # who goes away takes it from nobody
+
+    async def _read_batch(self, partition: int, after: int) -> Batch:
         events = await self.read(partition, after=after)
         head_seq = events[-1].seq if events else after
         if len(events) == READ_LIMIT:
@@ -294,6 +322,12 @@ class DocumentsLog:
     def _wake(self) -> None:
         changed, self._changed = self._changed, asyncio.Event()
         changed.set()
+
+
+def _retrieved(reading: "asyncio.Task[Batch]") -> None:
+    """Take a failure that nobody waits for any more, so that the loop does not complain of it."""
+    if not reading.cancelled():
+        reading.exception()
 
 
 async def _wait(changed: asyncio.Event, timeout_s: float) -> None:

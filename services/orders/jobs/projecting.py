@@ -27,9 +27,14 @@ def order_generations(documents: DocumentStore) -> Generations:
 
 
 def build_orders(
-    documents: DocumentStore, generations: Generations, orders: OrderStore, log: EventLog
+    documents: DocumentStore,
+    generations: Generations,
+    orders: OrderStore,
+    log: EventLog,
+    *,
+    moved: Callable[[], None] = lambda: None,
 ) -> Callable[[str, Resolve], Projection]:
-    """Return what makes the projection of ``order-events`` for a generation."""
+    """Return what makes the projection of ``order-events`` for a generation. ``moved`` hears of each batch."""
 
     def build(name: str, resolve: Resolve) -> Projection:
         return Adopting(
@@ -37,6 +42,7 @@ def build_orders(
             orders,
             log,
             is_active=lambda: generations.projection_name(generations.active) == name,
+            moved=moved,
         )
 
     return build
@@ -46,13 +52,21 @@ class Adopting:
     """The projection, and the appending of what it finds waiting. Silent while its generation is only being built."""
 
     def __init__(
-        self, projection: Projection, orders: OrderStore, log: EventLog, *, is_active: Callable[[], bool]
+        self,
+        projection: Projection,
+        orders: OrderStore,
+        log: EventLog,
+        *,
+        is_active: Callable[[], bool],
+        moved: Callable[[], None] = lambda: None,
     ) -> None:
         self.name = projection.name
-        self._projection, self._orders, self._log, self._is_active = projection, orders, log, is_active
+        self._projection, self._orders, self._log = projection, orders, log
+        self._is_active, self._moved = is_active, moved
 
     async def apply(self, events: Sequence[Event]) -> None:
         await self._projection.apply(events)
+        self._moved()
         if self._is_active():
             for synthetic in (False, True):
                 await self._adopt([event for event in events if event.synthetic is synthetic], synthetic=synthetic)

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -31,6 +32,12 @@ class Reading:
 
     def __init__(self, orders: OrderStore) -> None:
         self._orders = orders
+        self._moved = asyncio.Event()
+
+    def moved(self) -> None:
+        """Hear that this process read on in the log: who waits for a fact looks again."""
+        self._moved.set()
+        self._moved = asyncio.Event()
 
     async def get(self, order_id: str, *, only_identifiers: Sequence[str] = ()) -> OrderAnswer:
         """Return an order. ``only_identifiers``: of the shopper who asks.
@@ -61,7 +68,8 @@ class Reading:
         while late := [each for each, seq in at_least.items() if each not in found or found[each].version < seq]:
             if asyncio.get_running_loop().time() >= deadline:
                 break
-            await asyncio.sleep(LOOK_INTERVAL_S)
+            with suppress(TimeoutError):  # another replica may be the one that reads
+                await asyncio.wait_for(self._moved.wait(), LOOK_INTERVAL_S)
             found |= await self._orders.get_many(late)
         return found
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page
 
-from gateway.staff.demo import DEMO_STAFF_FILE, read_demo_accounts
+from gateway.staff.demo_file import DEMO_STAFF_FILE, read_demo_accounts
 from tests.browser.conftest import SIZES, Watch
 from tests.fakes.console import NAME_HEADER, ROLES_HEADER
 from tests.journeys.platform import Platform

@@ -1,11 +1,12 @@
 """Who watches an order is told of it: one subscription for all, nothing missed through breaks, everything bounded."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import ExitStack
 from random import Random
 
 import pytest
+from zhike.orders.v1 import order_pb2
 
 from gateway import order_streams
 from gateway.errors import StreamsFullError
@@ -127,6 +128,32 @@ async def test_an_order_that_is_late_holds_up_no_other(followed: Followed) -> No
         followed.services.order_log.append(ORDER_ID)  # not applied for as long as the test lasts
         seq = await followed.moves(OTHER_ID)
         await told(other, seq)
+
+
+async def test_a_reading_that_takes_long_holds_up_no_other(followed: Followed, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One request waits for its order's fact while the next order is read and told; no more than four at once."""
+    goes_on, waiting = asyncio.Event(), 0
+    read = followed.streams._read
+
+    async def slow(wishes: Mapping[str, order_streams.Wish]) -> Sequence[order_pb2.Order]:
+        nonlocal waiting
+        if OTHER_ID not in wishes:
+            waiting += 1
+            await goes_on.wait()
+        return await read(wishes)
+
+    monkeypatch.setattr(followed.streams, "_read", slow)
+    with followed.streams.watching(ORDER_ID), followed.streams.watching(OTHER_ID) as other:
+        await asyncio.sleep(0.01)
+        await followed.moves(ORDER_ID)
+        await asyncio.sleep(0.01)
+        seq = await followed.moves(OTHER_ID)
+        await told(other, seq)
+        for _ in range(10):
+            await followed.moves(ORDER_ID)
+            await asyncio.sleep(0.001)
+        assert waiting == order_streams.READINGS_AT_ONCE
+        goes_on.set()
 
 
 async def test_a_redrive_is_waited_for_by_nobody(followed: Followed) -> None:

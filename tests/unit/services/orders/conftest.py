@@ -87,8 +87,8 @@ async def make_world() -> World:
     creates = IdempotentCreates(documents)
     await creates.open()
     orders = OrderStore(documents, generations)
-    build = build_orders(documents, generations, orders, log)
     reading, writing = Reading(orders), Writing(log, orders)
+    build = build_orders(documents, generations, orders, log, moved=reading.moved)
     return World(
         documents=documents,
         clock=clock,
