@@ -8,12 +8,14 @@ import os
 import time
 from collections import Counter
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
 
 import pytest
 import requests
 import schemathesis
 from hypothesis import HealthCheck, Phase, given, seed, settings
+from hypothesis.errors import Unsatisfiable
 from schemathesis import GenerationMode
 
 from gateway.openapi import FILE
@@ -56,7 +58,8 @@ class Walk:
         def send(case: Any) -> None:
             self._send(operation, case, role)
 
-        send()
+        with suppress(Unsatisfiable):  # a route without parameters cannot be asked wrongly
+            send()
 
     def _send(self, operation: Any, case: Any, role: Role | None) -> None:
         if isinstance(case.body, dict) and case.body.get("engine") == "ray":
