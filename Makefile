@@ -55,8 +55,8 @@ test-browser: $(STAMP)  ## the pages in a headless browser (needs chromium-headl
 fuzz: $(STAMP)  ## walk every route as every principal on the real processes for ZHIKE_FUZZ_S seconds (600)
 	$(PYTEST) -s tests/fuzz
 
-pictures: $(STAMP)  ## take the README's pictures of the demo shop anew
-	ZHIKE_SCREENSHOTS=$(VENV)/pictures $(PYTEST) tests/browser/test_demo_shop.py tests/browser/test_orders.py
+pictures: $(STAMP)  ## take the README's pictures of the demo shop and the console anew
+	ZHIKE_SCREENSHOTS=$(VENV)/pictures $(PYTEST) tests/browser/test_demo_shop.py tests/browser/test_orders.py tests/browser/console/test_pictures.py
 	for name in $$(grep -oE 'docs/pictures/[a-z0-9-]+\.png' README.md | sort -u); do \
 		cp $(VENV)/pictures/$${name##*/} $$name; done
 

@@ -23,9 +23,11 @@ BENCHMARKS: tuple[tuple[str, ...], ...] = (
     ("reputation",),
     ("tone",),
     ("platform",),
+    ("console_pages",),
     ("durability", "--kills", "50"),
     ("replicas",),
     ("recommendation_scoring",),
+    ("controls",),
     ("traces",),
     ("faults", "--kills", "50"),
 )

@@ -182,7 +182,9 @@ class Deployment:
             texts = [self._text(f"/v1/customers/{name}") for name in (person.card, person.phone, person.email)]
             texts.append(self._text("/v1/mentions", text=person.review))
             texts.append(self._text("/v1/recommendations/recently-viewed", identifier=person.card))
-            texts.append(self._text(f"/v1/insights/queries/{person.query}"))
+            insight = self.operator.send("GET", f"/v1/insights/queries/{person.query} thing").json()
+            if insight.get("insight", {}).get("searches"):  # what was asked for is repeated, known or not
+                found.add(person.query)
             texts.append(self._text("/v1/suggest", q=person.query[:20]))
             order = self.loaded_order(person)
             texts.append(self._text(f"/v1/orders/{order}") if order else "")
@@ -227,7 +229,11 @@ class Deployment:
         after = self._answers(people)
         if before != after:
             changed = [name for name in before if before[name] != after[name]]
-            sys.stderr.write(f"changed by the rebuild: {changed[:5]}\n")
+            for name in changed[:2]:
+                one, two = str(before[name]), str(after[name])
+                at = next((place for place, pair in enumerate(zip(one, two, strict=False)) if len(set(pair)) > 1), 0)
+                start = max(0, at - 200)
+                sys.stderr.write(f"changed: {name}\n  {one[start : at + 200]}\n  {two[start : at + 200]}\n")
         return before == after
 
     def consent_blocked_ms(self, person: Person) -> float:
@@ -249,7 +255,7 @@ class Deployment:
     def _answers(self, people: Sequence[Person]) -> dict[str, Any]:
         answers: dict[str, Any] = {}
         for person in people:
-            for path in (f"/v1/customers/{person.card}", f"/v1/insights/queries/{person.query}"):
+            for path in (f"/v1/customers/{person.card}", f"/v1/insights/queries/{person.query} thing"):
                 answers[path] = self._comparable(path)
             answers[f"viewed {person.number}"] = self._comparable(
                 "/v1/recommendations/recently-viewed", identifier=person.card

@@ -13,7 +13,7 @@ from typing import Annotated, Final
 
 from pydantic import Field
 from starlette.requests import Request
-from starlette.responses import FileResponse
+from starlette.responses import FileResponse, Response
 from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 from zhike.orders.v1 import order_service_pb2
@@ -23,6 +23,7 @@ from gateway.demo_shop.checkout import Backend, Checkout, CheckoutForm
 from gateway.demo_shop.guests import GuestForm, guest_of
 from gateway.demo_shop.order_book import LISTED_LIMIT, OrderBook
 from gateway.demo_shop.personas import Persona, load_personas
+from gateway.demo_shop.scene_page import scene_page
 from gateway.demo_shop.tray import Tray
 from gateway.endpoints import Answer, Body, Call, Endpoint, EndpointRoute, Handler, Parts, json_answer
 from gateway.keys import KeyName
@@ -81,6 +82,7 @@ class DemoShop:
             *(EndpointRoute(each, self._parts) for each in endpoints),
             Mount("/shop/static", StaticFiles(directory=STATIC)),
             Route("/shop", _page),
+            Route("/shop/scenes", self._scenes),
             Route("/shop/{path:path}", _page),
         )
 
@@ -94,6 +96,12 @@ class DemoShop:
             return answer
 
         return limited
+
+    async def _scenes(self, request: Request) -> Response:
+        """Show the scenes to who has no script."""
+        client = request.client.host if request.client else ""
+        self._parts.admission.limiter.take(f"demo {client}", RATE)
+        return await scene_page(request, self._parts, {"Content-Security-Policy": CSP, "Cache-Control": "no-cache"})
 
     async def _session(self, call: Call) -> Answer:
         personas = load_personas(self._data)

@@ -11,6 +11,7 @@ import orjson
 
 from services.chassis.artifacts.port import ArtifactStore
 from services.chassis.clock import Clock
+from services.chassis.erasure.subjects import REFUSED_AS_ERASED
 from services.chassis.errors import ErrorKind, ZhikeError
 from services.chassis.eventlog.record import time_from_micros
 
@@ -102,7 +103,8 @@ class OperationRun:
         self._rejected = False
 
     def reject(self, error: RowError, raw: Any = None) -> None:
-        """Count a refused row and keep it, with what it said, for the error file."""
+        """Count a refused row and keep it, with what it said, for the error file; of an erased person nothing is."""
+        raw = None if error.reason == REFUSED_AS_ERASED else raw
         progress = self.progress
         progress.rejected += 1
         progress.rejected_by_reason[error.reason] = progress.rejected_by_reason.get(error.reason, 0) + 1

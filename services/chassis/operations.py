@@ -9,6 +9,7 @@ this is safe, else it is marked failed with OPERATION_INTERRUPTED: none stays "r
 
 import asyncio
 import contextlib
+import re
 import secrets
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
@@ -29,6 +30,7 @@ from services.chassis.documents.port import (
     RevisionMismatchError,
     StoreUnavailableError,
 )
+from services.chassis.erasure.subjects import REFUSED_AS_ERASED
 from services.chassis.errors import ErrorKind, InvalidArgumentError, NotFoundError, ZhikeError
 from services.chassis.eventlog.record import micros_from_time
 from services.chassis.leases import LeaseLostError, Leases
@@ -53,6 +55,8 @@ FINISH_RETRY_S = 1.0
 POLL_INTERVAL_S = 0.25
 REQUEST_ID_LIMIT = 256
 ID_LIMIT = 128  # characters
+
+_BLOB = re.compile(r"[0-9a-f]{64}", re.ASCII)
 
 BY_START, BY_DONE = "by_start", "by_done"
 OPERATIONS = Collection(
@@ -382,7 +386,15 @@ class Operations:
         }
         stored = await self._change(operation_id, lambda body: {**body, **ended})
         self._ended.labels(stored["kind"], state.value).inc()
+        if REFUSED_AS_ERASED in progress.rejected_by_reason:
+            await self._forget_uploads(stored["arguments"])
         log.info("operation ended", operation=operation_id, kind=stored["kind"], state=state.value, rows=progress.rows)
+
+    async def _forget_uploads(self, arguments: Mapping[str, Any]) -> None:
+        """Delete the files that an operation was given: they hold persons of whom nothing is kept."""
+        for value in arguments.values():
+            if isinstance(value, str) and _BLOB.fullmatch(value):
+                await self._artifacts.delete(value)
 
     async def _save(self, run: OperationRun) -> None:
         stored = await self._change(run.id, lambda body: {**body, "progress": body_from_progress(run.progress)})

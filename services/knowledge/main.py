@@ -244,7 +244,7 @@ def make_parts(runtime: Runtime[KnowledgeSettings]) -> Parts:
         documents, identity_rules(runtime.settings), shopping=shopping, statements=stated, own_label=own_label
     )
     resolutions = ResolutionStore(documents, runtime.event_log(CUSTOMERS), metrics=runtime.metrics)
-    announcer = Announcer(customers, resolutions, runtime.clock)
+    announcer = Announcer(customers, resolutions, runtime.clock, runtime.suppression)
 
     def follow(generations: Generations, make: Build, *sources: EventSource) -> RebuildableProjection:
         return RebuildableProjection(

@@ -1,6 +1,7 @@
 // The four pages: start, results, product, cart. Each returns what belongs into <main>.
 import { buy, cart, guest, product, search, tell, write } from "./api.js";
 import { h, picture } from "./dom.js";
+import { sceneShow } from "./scenes.js";
 import { addToCart, count, empty, money, price, problemBox, productCard, productPath, shelf } from "./parts.js";
 import { destination, destinationChoice, promiseBox } from "./promise.js";
 import { currentLanguage, t } from "./words.js";
@@ -21,7 +22,7 @@ export function startPage() {
       h("div", { class: "chips" }, persona
         ? persona.identifiers.map((each) => h("span", { class: "chip" }, each))
         : POPULAR_WORDS[currentLanguage()].map((word) => h("a", { class: "chip", href: `/shop/search?q=${encodeURIComponent(word)}`, "data-link": "" }, word)))),
-    shelf("recommended-for-you"), shelf("buy-it-again"), shelf("recently-viewed"), shelf("popular"),
+    sceneShow(), shelf("recommended-for-you"), shelf("buy-it-again"), shelf("recently-viewed"), shelf("popular"),
   ];
 }
 
@@ -32,6 +33,14 @@ export async function resultsPage(url) {
     exact_spelling: state.exact ? "true" : "",
   });
   const answer = await ask("");
+  if (answer.redirect_url && !url.searchParams.has("stay")) {
+    if (answer.redirect_url.startsWith("/")) {
+      location.replace(answer.redirect_url); // a page of ours: the search stays out of the way of "back"
+      return [];
+    }
+    return [h("p", { class: "note" }, t("redirect"), " ", h("a", { href: answer.redirect_url, rel: "noopener" }, answer.redirect_url)),
+      h("p", {}, h("a", { class: "chip", href: changed(url, (values) => values.set("stay", "1")), "data-link": "" }, t("redirect.stay")))];
+  }
   if (!answer.results.length) {
     return [empty("🔍", t("results.none", { query: state.q }), t("results.none.text"), h("div", { class: "chips" },
       POPULAR_WORDS[currentLanguage()].map((word) => h("a", { class: "chip", href: `/shop/search?q=${encodeURIComponent(word)}`, "data-link": "" }, word)))),

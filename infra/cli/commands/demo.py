@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
@@ -16,7 +17,10 @@ from infra.cli.commands.imports import import_file
 from infra.cli.commands.train import Engine, train_models
 from infra.cli.deployment import Deployment, running_deployment
 from infra.cli.screen import output, people, progress_bar
+from infra.demo.controls import demo_controls
 from infra.demo.files import DEMO_SHOP, HOUSEHOLDS, DemoFiles, DemoPlan, demo_burst, write_demo_files
+from infra.demo.scenes import SCENES as DEMO_SCENES
+from infra.demo.scenes import content_of
 
 RESOURCES = ("products", "customers", "orders", "events", "mentions")
 CATCH_UP_LIMIT_S = 600.0
@@ -52,6 +56,8 @@ async def load_demo(households: int, *, engine: Engine = Engine.RAY) -> None:
             imported = await _import_all(api, files, bar)
             await wait_for_readers(api, bar)
             send_web_orders(deployment.data, files)
+            await set_controls(api, files)
+            await stage_scenes(api)
             model = await train_models(api, engine, sweep=False, bar=bar)
             if imported["mentions"].get("accepted"):
                 await let_it_burst(api, files)
@@ -91,6 +97,46 @@ async def watch_brands(api: Api, files: DemoFiles) -> None:
 async def let_it_burst(api: Api, files: DemoFiles) -> None:
     """Let a bad quarter of an hour end in the last closed bucket, so that an alert is there to be seen."""
     await api.post("/v1/mentions", {"mentions": demo_burst(files, datetime.now(UTC))})
+
+
+async def set_controls(api: Api, files: DemoFiles) -> None:
+    """Write the demo's Controls, launch or schedule them; one that is there already is left alone."""
+    known: set[str] = set()
+    for service in ("search", "recommendation"):
+        page = await api.get(f"/v1/controls/{service}", page_size=200)
+        known.update(each["content"]["title"] for each in page["controls"])
+    for each in await asyncio.to_thread(demo_controls, files.products, datetime.now(UTC)):
+        if each.content["title"] not in known:
+            path = f"/v1/controls/{each.service}"
+            control = (await api.post(path, {**each.content, "request_id": each.key}))["control"]
+            if each.step:
+                await api.post(f"{path}/{control['id']}:{each.step}", {"despite_conflicts": True})
+
+
+async def stage_scenes(api: Api) -> None:
+    """Publish the demo's scenes; one that is there already, whatever became of it, is left alone."""
+    known = {scene["name"] for scene in (await api.get("/v1/scenes", page_size=100, shop=DEMO_SHOP))["scenes"]}
+
+    async def find(words: str) -> str:
+        answer = await api.get("/v1/search", q=words, language="en", page_size=5)
+        found = [hit["product"] for hit in answer["results"]]
+        return next((each["id"] for each in found if each["availability"] != "out-of-stock"), "")
+
+    for scene in DEMO_SCENES:
+        if scene.name in known:
+            continue
+        picture = await asyncio.to_thread(scene.draw)
+        media = await api.upload("/v1/media", _once(picture), content_type="image/png", parameters={})
+        content = await content_of(scene, media["id"], find)
+        if content is None:
+            continue
+        body = {**content, "shop": DEMO_SHOP, "request_id": f"demo-scene-{scene.name}"}
+        draft = await api.post("/v1/scenes", body)
+        await api.post(f"/v1/scenes/{draft['id']}:publish")
+
+
+async def _once(content: bytes) -> AsyncIterator[bytes]:
+    yield content
 
 
 def send_web_orders(data: Path, files: DemoFiles) -> None:

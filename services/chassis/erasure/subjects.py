@@ -11,6 +11,7 @@ from hashlib import blake2b
 from typing import Any, Final
 
 ERASED_PREFIX: Final = "erased:"
+REFUSED_AS_ERASED: Final = "SUBJECT_ERASED"  # the reason, wherever something of an erased person is refused
 DIGEST_BYTES: Final = 16
 KEY_BYTES: Final = 32
 DEPTH_LIMIT: Final = 40  # of nested lists and objects that are looked into

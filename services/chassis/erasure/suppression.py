@@ -19,7 +19,7 @@ from services.chassis.documents.port import (
     DocumentStore,
     KeyTakenError,
 )
-from services.chassis.erasure.subjects import KEY_BYTES, Subjects, keyed_hash
+from services.chassis.erasure.subjects import KEY_BYTES, REFUSED_AS_ERASED, Subjects, keyed_hash
 from services.chassis.errors import ErrorKind, ZhikeError
 from services.chassis.eventlog.port import Event
 from services.chassis.eventlog.record import micros_from_time
@@ -38,7 +38,7 @@ class SubjectErasedError(ZhikeError):
     """The person asked to be erased: nothing of them is taken in any more."""
 
     kind: ClassVar[ErrorKind] = ErrorKind.CONFLICT
-    reason = "SUBJECT_ERASED"
+    reason = REFUSED_AS_ERASED
 
     def __init__(self) -> None:
         super().__init__(ERASED_MESSAGE)

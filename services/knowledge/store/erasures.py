@@ -83,6 +83,10 @@ class ErasureStore:
         page = await self._documents.find(ERASURES, BY_STATE, {"state": state.value}, limit=ROUND_LIMIT)
         return [_erasure(document) for document in page.documents]
 
+    async def leave_no_trace(self) -> None:
+        """Return when the store keeps nothing any more of what was replaced."""
+        await self._documents.truncate_wal()
+
     async def latest(self, *, after: str | None, limit: int) -> tuple[list[Erasure], str | None]:
         """Return a page, latest first, and where the next begins."""
         page = await self._documents.find(ERASURES, BY_TIME, {"all": _ALL}, after=after, limit=limit, descending=True)

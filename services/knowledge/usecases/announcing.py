@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 
 from services.chassis.canonical import fingerprint
 from services.chassis.clock import Clock
+from services.chassis.erasure.suppression import Suppression
 from services.chassis.errors import ErrorKind, ZhikeError
 from services.knowledge.domain.identity import IdentityRules
 from services.knowledge.domain.resolution import goes_without_saying, resolution_of
@@ -31,8 +32,15 @@ class Announcer:
     word in the log is right whatever ran beside.
     """
 
-    def __init__(self, customers: CustomerStore, resolutions: ResolutionStore, clock: Clock) -> None:
+    def __init__(
+        self,
+        customers: CustomerStore,
+        resolutions: ResolutionStore,
+        clock: Clock,
+        suppression: Suppression | None = None,
+    ) -> None:
         self._customers, self._resolutions, self._clock = customers, resolutions, clock
+        self._suppression = suppression
         self._one_at_a_time = asyncio.Lock()
 
     async def announce(self, identifiers: Iterable[str]) -> None:
@@ -51,11 +59,15 @@ class Announcer:
             if wider:
                 asked |= wider
                 continue
-            changes = _changes(closure, published)
+            changes = [each for each in _changes(closure, published) if not self._is_erased(each[0].identifier)]
             if not changes:
                 return
             await self._resolutions.publish(changes, self._clock.now())
         raise AnnouncementContendedError("what these identifiers resolve to keeps changing")
+
+    def _is_erased(self, identifier: str) -> bool:
+        """Tell whether nothing is told of the identifier any more: its person was erased, or is being erased."""
+        return self._suppression is not None and self._suppression.is_erased(identifier)
 
 
 async def announce_everyone(customers: CustomerStore, announcer: Announcer) -> None:

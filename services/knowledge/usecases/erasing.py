@@ -34,6 +34,7 @@ from services.knowledge.usecases.statements import MAX_REQUEST_ID_CHARACTERS, Re
 
 RESOLVE_ROUNDS: Final = 5  # looks for members that came while the first were being refused
 ASK_AGAIN_S: Final = 0.2
+GATHER_US: Final = 2_000_000  # the first of a round waits so long for others: a round costs the same for many
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +125,7 @@ async def carry_out_erasures(erasing: Erasing) -> None:
         for round_id, erasures in rounds.items():
             await _finish(erasing, round_id, erasures)
     waiting = await erasing.erasures.of_state(ErasureState.REQUESTED)
-    if waiting:
+    if waiting and micros_from_time(erasing.clock.now()) - waiting[0].request_us >= GATHER_US:
         await _begin(erasing, waiting)
 
 
@@ -169,20 +170,15 @@ async def _finish(erasing: Erasing, round_id: str, erasures: Sequence[Erasure]) 
     if not current:
         return
     await _step(erasing, round_id, COPIES, current)
+    # The intents are the last that name them; they are done only when the store holds no trace of that either.
+    current = await _saved(
+        erasing, [replace(each, identifiers=(), customer_ids=()) for each in await _read(erasing, current)]
+    )
+    await erasing.erasures.leave_no_trace()
     now_us = micros_from_time(erasing.clock.now())
     await _saved(
         erasing,
-        [
-            replace(
-                each,
-                state=ErasureState.DONE,
-                identifiers=(),
-                customer_ids=(),
-                done_us=now_us,
-                proof=whole_proof(each.services),
-            )
-            for each in await _read(erasing, current)
-        ],
+        [replace(each, state=ErasureState.DONE, done_us=now_us, proof=whole_proof(each.services)) for each in current],
     )
 
 

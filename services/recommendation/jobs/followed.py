@@ -88,6 +88,7 @@ class Followed(Generic[StateT]):
             self._install(state)
             switched, self._switched = self._switched, asyncio.Event()
             switched.set()
+            self._saved = {}  # where the copy before it stood says nothing of what is in this one
             await self.save()
             log.info("copy rebuilt", copy=state.name)
 

@@ -35,7 +35,7 @@ class PredictionServicer(grpc_pb.PredictionServiceServicer):
         consent: ConsentRules,
         clock: Clock,
         new_token: Callable[[], str],
-        ruling: Callable[[], Ruling],
+        ruling: Callable[[], Ruling | None] = lambda: None,
     ) -> None:
         self._world, self._profiles, self._consent = world, profiles, consent
         self._clock, self._new_token, self._ruling = clock, new_token, ruling

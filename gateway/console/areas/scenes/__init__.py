@@ -2,6 +2,7 @@
 
 from typing import Final
 
+from gateway.console.areas.scenes import gallery, scene
 from gateway.console.pages import Area
 
-AREA: Final = Area(name="scenes")
+AREA: Final = Area(name="scenes", pages=(gallery.PAGE, scene.PAGE), cards=(gallery.CARD,))

@@ -1,19 +1,23 @@
 """Loading the demo: waiting for readers, having brands watched, orders brought, and one bad quarter of an hour."""
 
+from dataclasses import replace
 from io import StringIO
 from pathlib import Path
 from typing import Any
 
 import httpx
 import orjson
+import pytest
 from rich.console import Console
 from rich.progress import Progress
 
 from gateway.demo_shop.tray import Ticket, Tray
 from infra.cli.api import Api
-from infra.cli.commands.demo import let_it_burst, send_web_orders, wait_for_readers, watch_brands
+from infra.cli.commands import demo
+from infra.cli.commands.demo import let_it_burst, send_web_orders, stage_scenes, wait_for_readers, watch_brands
 from infra.cli.deployment import Deployment
 from infra.demo.files import DemoFiles
+from infra.demo.scenes import SCENES as DEMO_SCENES
 from infra.demo.talk import MARKET, Talk, talk_to_json
 from infra.local.run_file import RunFile
 
@@ -72,3 +76,29 @@ def test_the_latest_orders_go_to_the_workshop_as_long_as_they_take_in_life(tmp_p
     send_web_orders(tmp_path, _files(tmp_path))
     tray = Tray(tmp_path)
     assert [tray.ticket(order_id) for order_id in tray.orders()] == [Ticket("o-1", None), Ticket("o-2", None)]
+
+
+async def test_scenes_are_staged_once_and_those_that_are_known_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[httpx.Request] = []
+    drawn = [replace(scene, draw=lambda: b"a picture") for scene in DEMO_SCENES]
+    monkeypatch.setattr(demo, "DEMO_SCENES", drawn)
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        asked.append(request)
+        path = request.url.path
+        if request.method == "GET" and path == "/v1/scenes":
+            return httpx.Response(200, json={"scenes": [{"name": "baking"}]})
+        if path == "/v1/search":
+            words = request.url.params["q"]
+            gone = {"product": {"id": "gone", "availability": "out-of-stock"}}
+            return httpx.Response(200, json={"results": [gone, {"product": {"id": words, "availability": "in-stock"}}]})
+        return httpx.Response(201, json={"id": "scn-1" if path == "/v1/scenes" else "m"})
+
+    async with Api(DEPLOYMENT, transport=httpx.MockTransport(answer)) as api:
+        await stage_scenes(api)
+    posts = [request for request in asked if request.method == "POST"]
+    paths = [request.url.path for request in posts]
+    assert paths == ["/v1/media", "/v1/scenes", "/v1/scenes/scn-1:publish"] * 2
+    draft = orjson.loads(posts[1].content)
+    assert (draft["name"], draft["request_id"], draft["media_id"]) == ("breakfast", "demo-scene-breakfast", "m")
+    assert "gone" not in {spot["product_id"] for spot in draft["hotspots"]}

@@ -1,0 +1,63 @@
+"""The desk's pages for a customer's own data, in both languages."""
+
+from collections.abc import AsyncIterator
+
+import pytest
+
+from gateway.console.staffing import StaffRole
+from gateway.staff.audit import AuditFilter
+from tests.fakes.console import ConsoleOnFakes, fields_of, open_console
+from tests.fakes.gateway_privacy import ERASURE_ID, EXPORT_ID, RUNNING_EXPORT_ID
+
+DATA = "/customers/card:1000231/data"
+
+
+@pytest.fixture(params=["en", "zh"])
+async def console(request: pytest.FixtureRequest) -> AsyncIterator[ConsoleOnFakes]:
+    opened = await open_console(language=request.param)
+    opened.roles = (StaffRole.DESK,)
+    async with opened.client, opened.shop.client:
+        yield opened
+
+
+@pytest.mark.parametrize("path", ["/erasures", f"/erasures/{ERASURE_ID}", DATA, f"{DATA}?export={EXPORT_ID}"])
+async def test_every_page_answers_in_words_that_exist(console: ConsoleOnFakes, path: str) -> None:
+    await console.page(path)
+
+
+async def test_an_archive_is_asked_for_shown_and_downloaded(console: ConsoleOnFakes) -> None:
+    page = await console.page(DATA)
+    begun = await console.post(DATA, "export", fields_of(page, "export"))
+    assert begun.headers["location"] == f"/console/customers/card%3A1000231/data?export={RUNNING_EXPORT_ID}"
+    ready = await console.page(f"{DATA}?export={EXPORT_ID}")
+    assert "download=1" in ready
+    file = await console.get(f"{DATA}?export={EXPORT_ID}&download=1")
+    assert file.headers["content-type"] == "application/zip"
+    assert 'filename="customer-data.zip"' in file.headers["content-disposition"]
+
+
+async def test_an_erasure_needs_its_word_and_leads_to_the_receipt(console: ConsoleOnFakes) -> None:
+    fields = fields_of(await console.page(DATA), "erase")
+    without = await console.post(DATA, "erase", {**fields, "confirm": "yes"})
+    assert without.headers["location"].endswith("/data")
+    assert console.services.count("EraseCustomer") == 0
+    fields = fields_of(await console.page(DATA), "erase")
+    done = await console.post(DATA, "erase", {**fields, "confirm": "erase"})
+    assert done.headers["location"] == f"/console/erasures/{ERASURE_ID}"
+    assert console.services.last("EraseCustomer").requested_by == "desk"
+    trail = (await console.shop.parts.staff.audit.page(AuditFilter(kind="erasure"), size=10)).entries
+    assert [entry.action for entry in trail] == ["customer.erase"]
+    assert "1000231" not in str(trail)
+
+
+async def test_a_consent_is_kept_as_it_is_said(console: ConsoleOnFakes) -> None:
+    fields = {"purpose": "personalization", "granted": "no"}
+    await console.post(DATA, "consent", fields)
+    asked = console.services.last("SetConsent")
+    assert (asked.purpose, asked.granted, asked.source) == ("personalization", False, "desk")
+
+
+async def test_who_is_not_of_the_desk_sees_receipts_and_no_customer(console: ConsoleOnFakes) -> None:
+    console.roles = (StaffRole.ADMIN,)
+    assert (await console.get("/erasures")).status_code == 200
+    assert (await console.get(DATA)).status_code == 403
