@@ -21,6 +21,7 @@ from tests.fakes.gateway_shop import Shop, open_shop
 EVERYBODY = EVERY_STAFF_ROLE
 PUBLIC: frozenset[StaffRole] = frozenset()
 ADMIN = {StaffRole.ADMIN}
+DESK = {StaffRole.DESK}
 MERCHANDISER = {StaffRole.MERCHANDISER}
 PR = {StaffRole.PR}
 PUBLIC_OPINION = {StaffRole.PR, StaffRole.ANALYST, StaffRole.ADMIN}
@@ -52,6 +53,17 @@ RULES: dict[str, set[StaffRole] | frozenset[StaffRole]] = {
     "/brands": PUBLIC_OPINION,
     "/brands/{id}": PUBLIC_OPINION,
     "/silences": PUBLIC_OPINION,
+    "/cases": DESK,
+    "/cases/{id}": DESK,
+    "/contacts": DESK,
+    "/contacts/{id}": DESK,
+    "/customers": DESK,
+    "/customers/{id}": DESK,
+    "/customers/{id}/data": DESK,
+    "/erasures": DESK | ADMIN,
+    "/erasures/{id}": DESK | ADMIN,
+    "/scenes": INSIGHT,
+    "/scenes/{id}": INSIGHT,
     "/system": ADMIN,
     "/dead-letters": ADMIN,
     "/dead-letters/{service}/{projection}/{id}": ADMIN,
@@ -78,6 +90,10 @@ NARROWER: dict[str, set[StaffRole]] = {
     "/models#promote": MERCHANDISER | ADMIN,
     "/models#train": MERCHANDISER | ADMIN,
     "/controls/{service}/{id}#step": MERCHANDISER,
+    "/scenes#new": MERCHANDISER,
+    "/scenes/{id}#edit": MERCHANDISER,
+    "/scenes/{id}#picture": MERCHANDISER,
+    "/scenes/{id}#move": MERCHANDISER,
     **dict.fromkeys(FORMS_OF_PR, PR),
 }
 PAGES = {page.path: page for area in AREAS for page in area.pages}
