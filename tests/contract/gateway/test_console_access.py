@@ -32,6 +32,9 @@ RULES: dict[str, set[StaffRole] | frozenset[StaffRole]] = {
     "/sign-out": PUBLIC,
     "/password": PUBLIC,
     "/account": EVERYBODY,
+    "/products": EVERYBODY,
+    "/products/{id}": EVERYBODY,
+    "/orders/{id}": {StaffRole.DESK, StaffRole.ADMIN},
     "/queries": INSIGHT,
     "/queries/{query}": INSIGHT,
     "/models": INSIGHT | ADMIN,
@@ -41,6 +44,7 @@ RULES: dict[str, set[StaffRole] | frozenset[StaffRole]] = {
 }
 # Forms that fewer may send than may see their page.
 NARROWER: dict[str, set[StaffRole]] = {
+    "/products/{id}#edit": {StaffRole.MERCHANDISER},
     "/models#promote": {StaffRole.MERCHANDISER, StaffRole.ADMIN},
     "/models#train": {StaffRole.MERCHANDISER, StaffRole.ADMIN},
 }
