@@ -51,7 +51,7 @@ from services.recommendation.store.world import World
 from services.recommendation.usecases.controlled import Ruling
 from services.recommendation.usecases.predict import ConsentRules
 from services.recommendation.usecases.previewing import RecommendationPreviewer
-from services.recommendation.usecases.segments import visitor_segments
+from services.recommendation.usecases.segments import KeptSegments
 from services.recommendation.usecases.taste import Profiles
 from tests.strategies.controls import Case, cases
 from tests.strategies.order_of_business import arranged, violations
@@ -118,7 +118,7 @@ async def read_figures(world: World, controls: list[Control]) -> dict[str, Any]:
     """Return CPU µs of a read with and without, by the medians of rounds in turn."""
     profiles, clock = Profiles(), SystemClock()
     known = ControlSet(controls, ShelfFacts(world))
-    ruling = Ruling(known, lambda identifiers, now: visitor_segments(identifiers, world, consent=CONSENT, now=now))
+    ruling = Ruling(known, KeptSegments(world, CONSENT))
     in_force: list[Ruling | None] = [None]
     servicer = PredictionServicer(
         world, profiles, consent=CONSENT, clock=clock, new_token=lambda: "token", ruling=lambda: in_force[0]
@@ -188,7 +188,7 @@ async def previews(world: World, controls: list[Control]) -> dict[str, float]:
         live,
         CONSENT,
         clock,
-        segments=lambda identifiers, now: visitor_segments(identifiers, world, consent=CONSENT, now=now),
+        segments=KeptSegments(world, CONSENT),
         words=lambda _slot, _language: "",
     )
     action = Action(ActionType.BOOST, Target(categories=("Department 3",)), strength=4)

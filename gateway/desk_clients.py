@@ -125,3 +125,10 @@ GET_ACCOUNT: Final = _remote(
     customer_pb2.Account,
     READ_TIMEOUT_MS,
 )
+LIST_CUSTOMERS: Final = _remote(
+    customer_service_pb2,
+    "CustomerService/ListCustomers",
+    customer_service_pb2.ListCustomersRequest,
+    customer_service_pb2.ListCustomersResponse,
+    READ_TIMEOUT_MS,
+)

@@ -2,9 +2,9 @@
 
 import ctypes
 import secrets
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from functools import partial
 from typing import Any, TypeVar
 
@@ -42,7 +42,7 @@ from services.recommendation.usecases.models import ModelInForce
 from services.recommendation.usecases.predict import ConsentRules
 from services.recommendation.usecases.previewing import RecommendationPreviewer
 from services.recommendation.usecases.scenes import Staging
-from services.recommendation.usecases.segments import known_segments, visitor_segments
+from services.recommendation.usecases.segments import KeptSegments, known_segments
 from services.recommendation.usecases.taste import Profiles
 from services.recommendation.wire.predictions import reason_text
 
@@ -176,7 +176,7 @@ async def _answering(
     facts = ShelfFacts(world)
     room = controls_room(runtime, facts)
     await room.open()
-    segments = _segments(world, consent)
+    segments = KeptSegments(world, consent)
     prediction = PredictionServicer(
         world,
         profiles,
@@ -197,10 +197,6 @@ async def _answering(
         (prediction_service_pb2_grpc.add_PredictionServiceServicer_to_server, prediction),
         room.servicer(runtime, facts, _abilities(world), previewer, sample=DRY_RUN_CUSTOMERS),
     ]
-
-
-def _segments(world: World, consent: ConsentRules) -> Callable[[Sequence[str], datetime], Sequence[str]]:
-    return lambda identifiers, now: visitor_segments(identifiers, world, consent=consent, now=now)
 
 
 def _abilities(world: World) -> Abilities:

@@ -21,6 +21,7 @@ from services.chassis.status import RemoteError, error_from_status, status_from_
 from tests.fakes.gateway_alerts import FakeAlertLog, FakeAlerts
 from tests.fakes.gateway_controls import FakeControls
 from tests.fakes.gateway_delivery import FakeDelivery
+from tests.fakes.gateway_desk import FakeDesk
 from tests.fakes.gateway_privacy import FakePrivacy
 from tests.fakes.gateway_reputation import FakeReputation
 from tests.fakes.gateway_scenes import FakeScenes, media
@@ -54,7 +55,7 @@ class EmptyPartError(InvalidArgumentError):
 
 
 class FakeServices(
-    FakeReputation, FakeAlerts, FakeWebhooks, FakeDelivery, FakeScenes, FakeControls, FakePrivacy
+    FakeReputation, FakeAlerts, FakeWebhooks, FakeDelivery, FakeScenes, FakeControls, FakePrivacy, FakeDesk
 ):
     """``down``: services that cannot be reached. ``failures``: method name to the error that it answers."""
 

@@ -73,6 +73,21 @@ export const cart = () => call(`/v1/cart?${query({})}`);
 
 export const estimate = (id, quantity, destination) => call(`/v1/products/${encodeURIComponent(id)}/promise?${new URLSearchParams({ quantity, destination })}`);
 
+// The guest's own data: a shopper token's, nobody else's.
+const sent = (method, body) => ({ method, headers: { "Content-Type": "application/json" }, body: JSON.stringify(body) });
+export const me = () => call("/v1/me");
+export const setMyConsent = (purpose, granted) => call(`/v1/me/consents/${purpose}`, sent("PUT", { granted }));
+export const exportMe = () => call("/v1/me:export", sent("POST", {}));
+export const myExport = (id) => call(`/v1/me/exports/${encodeURIComponent(id)}`);
+export const eraseMe = () => call("/v1/me:erase", sent("POST", { confirm: "erase" }));
+export const erasure = (id) => call(`/v1/erasures/${encodeURIComponent(id)}`);
+
+export async function download(id) {
+  const answer = await fetch(`/v1/me/exports/${encodeURIComponent(id)}/archive`, { headers: headers() });
+  if (!answer.ok) throw new Problem(answer.status, await answer.json());
+  return answer.blob();
+}
+
 // The shop's own backend: it knows who the guest is, and holds the key that may place orders and make links to them.
 async function ask(path, body = {}) {
   const asked = { persona: session.persona?.id || "", visitor_id: session.visitorId, ...body };

@@ -2,6 +2,7 @@
 import { cart, enter, forgetVisitor, guest } from "./api.js";
 import { h } from "./dom.js";
 import { wireFinder } from "./finder.js";
+import { myDataPage } from "./mydata.js";
 import { orderPage, ordersPage } from "./orders.js";
 import { cartPage, productPage, resultsPage, startPage } from "./pages.js";
 import { empty, problemBox } from "./parts.js";
@@ -10,6 +11,7 @@ import { chooseLanguage, currentLanguage, t } from "./words.js";
 const ROUTES = [
   [/^\/shop\/?$/, startPage], [/^\/shop\/search$/, resultsPage], [/^\/shop\/product\/[^/]+$/, productPage], [/^\/shop\/cart$/, cartPage],
   [/^\/shop\/orders\/?$/, ordersPage], [/^\/shop\/orders\/[^/]+$/, orderPage],
+  [/^\/shop\/my-data$/, myDataPage],
 ];
 const main = document.querySelector("main");
 let visit = 0;
@@ -58,7 +60,8 @@ function drawWho() {
     h("span", { class: "face" }, sign), h("span", {}, h("b", {}, title), h("small", {}, text)));
   document.querySelector("#who .sheet").replaceChildren(h("p", {}, t("who.text")),
     ...personas.map((each) => choice(each.id, each.sign, each.name[currentLanguage()], each.text[currentLanguage()])),
-    choice("", "?", t("who.new"), t("who.new.text")));
+    choice("", "?", t("who.new"), t("who.new.text")),
+    h("a", { class: "chip", role: "menuitem", href: "/shop/my-data", "data-link": "", onclick: () => { document.querySelector("#who").open = false; } }, t("my.data")));
 }
 
 async function become(id) {

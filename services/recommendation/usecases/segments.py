@@ -1,5 +1,6 @@
 """Which segments a visitor is in, and which there are to write for."""
 
+from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Final
@@ -14,6 +15,8 @@ from services.recommendation.store.shelf import AISLE_LANGUAGE
 from services.recommendation.store.world import World
 from services.recommendation.usecases.predict import ConsentRules
 
+HOUR_S: Final = 3_600
+KEPT_LIMIT: Final = 10_000  # persons of whom the segments are kept
 LINES_LIMIT: Final = 500  # the newest lines that somebody bought
 
 
@@ -21,15 +24,48 @@ def visitor_segments(
     identifiers: Sequence[str], world: World, *, consent: ConsentRules, now: datetime
 ) -> tuple[str, ...]:
     """Return the segments of the person behind identifiers; none without consent or with a stale copy of consents."""
+    actors = _known_actors(identifiers, world, consent)
+    return () if actors is None else _segments(world, actors, now)
+
+
+class KeptSegments:
+    """The same, kept until the person does something, or the hour is over; consent is asked for each time."""
+
+    def __init__(self, world: World, consent: ConsentRules) -> None:
+        self._world, self._consent = world, consent
+        self._kept: OrderedDict[tuple[int, ...], tuple[object, tuple[str, ...]]] = OrderedDict()
+
+    def __call__(self, identifiers: Sequence[str], now: datetime) -> tuple[str, ...]:
+        """Return the segments of the person behind identifiers."""
+        actors = _known_actors(identifiers, self._world, self._consent)
+        if actors is None:
+            return ()
+        ledger = self._world.ledger
+        state = (ledger, ledger.epoch, ledger.revision_of(actors), int(now.timestamp()) // HOUR_S)
+        kept = self._kept.get(actors)
+        if kept is not None and kept[0] == state:
+            return kept[1]
+        found = _segments(self._world, actors, now)
+        self._kept[actors] = state, found
+        self._kept.move_to_end(actors)
+        if len(self._kept) > KEPT_LIMIT:
+            self._kept.popitem(last=False)
+        return found
+
+
+def _known_actors(identifiers: Sequence[str], world: World, consent: ConsentRules) -> tuple[int, ...] | None:
+    """Return the person's numbers in the ledger, None where nothing personal may be known."""
     person = world.people.resolve(identifiers, default_consent=consent.default_consent)
     refusal = personal_refusal(
         consented=person.consented,
         staleness_s=consent.staleness_s(),
         staleness_limit_s=consent.staleness_limit_s,
     )
-    if refusal is not FallbackReason.NONE:
-        return ()
-    history = world.ledger.history(world.ledger.actor_places(person.identifiers))
+    return world.ledger.actor_places(person.identifiers) if refusal is FallbackReason.NONE else None
+
+
+def _segments(world: World, actors: Sequence[int], now: datetime) -> tuple[str, ...]:
+    history = world.ledger.history(actors)
     rows = np.flatnonzero(history.kind == Kind.PURCHASE)[-LINES_LIMIT:]
     names = world.ledger.item_ids
     bought = [Bought(int(history.time_s[row]), _aisle(world, names[history.item[row]])) for row in rows.tolist()]

@@ -15,9 +15,10 @@ from services.recommendation.store.shelf_facts import ShelfFacts
 from services.recommendation.store.world import World
 from services.recommendation.usecases.controlled import Ruling
 from services.recommendation.usecases.predict import ConsentRules, predict
+from services.recommendation.usecases.segments import KeptSegments
 from services.recommendation.usecases.taste import Profiles
 from tests.strategies.controls import control
-from tests.unit.services.recommendation.shop import NOW, product_event, shop_world
+from tests.unit.services.recommendation.shop import NOW, product_event, shop_world, user_event
 from tests.unit.services.recommendation.usecases.test_predict import ALL_PLACEMENTS, newcomer, with_board
 
 FRESH = ConsentRules(default_consent=True, staleness_limit_s=2.0, staleness_s=lambda: 0.1)
@@ -118,3 +119,15 @@ async def test_without_a_control_that_applies_the_answer_is_the_same_object_way_
     )
     prediction = await ask(world, Placement.POPULAR, other)
     assert prediction.placed == ()
+
+
+async def test_kept_segments_follow_what_the_person_does_and_consent() -> None:
+    world, consents = with_board(shop_world()), iter([0.1, 0.1, 9.0, 0.1])
+    kept = KeptSegments(
+        world, ConsentRules(default_consent=True, staleness_limit_s=2.0, staleness_s=lambda: next(consents))
+    )
+    assert kept(("card:new",), NOW) == ("new",)
+    world.ledger.apply(user_event(900_000, subject="card:new"))
+    assert "returning" in kept(("card:new",), NOW)
+    assert kept(("card:new",), NOW) == ()
+    assert "returning" in kept(("card:new",), NOW)
