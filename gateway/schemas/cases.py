@@ -5,13 +5,18 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from gateway.schemas.forms import IdentifierText, Read, RequestId, Shown
+from gateway.schemas.forms import IdentifierText, Read, RequestId, Shown, Time
 
 CaseKindWord = Literal["complaint", "question", "suggestion"]
 CaseStateWord = Literal["open", "answered", "closed"]
 CauseWord = Literal["expectation-gap", "product-quality", "staff-service"]
 Words = Annotated[str, Field(min_length=1, max_length=8_000, description="Plain text; line breaks stay.")]
 OptionalWords = Annotated[str, Field(max_length=8_000)]
+
+
+WhenIt = Annotated[
+    Time | None, Field(description="When it happened, of what is taken over from another desk; the operator alone.")
+]
 
 
 class CaseEntry(Shown):
@@ -97,6 +102,7 @@ class CaseRequest(OwnCaseRequest):
     customer: IdentifierText
     channel: Annotated[str, Field(max_length=32, examples=["phone"])] = ""
     shop: Annotated[str, Field(max_length=64, description="By default the key's.")] = ""
+    time: WhenIt = None
 
 
 class CaseWords(Read):
@@ -104,6 +110,12 @@ class CaseWords(Read):
 
     text: Words
     request_id: RequestId = ""
+
+
+class DatedWords(CaseWords):
+    """What is said in a case, perhaps some time ago."""
+
+    time: WhenIt = None
 
 
 class AssignCase(Read):
@@ -118,6 +130,7 @@ class CloseCase(Read):
 
     cause: Annotated[CauseWord | None, Field(description="Needed for a complaint.")] = None
     text: OptionalWords = ""
+    time: WhenIt = None
     request_id: RequestId = ""
 
 

@@ -61,6 +61,16 @@ EVENT_LOGS = Dashboard(
                     unit="s",
                 ),
                 Panel(
+                    "Refused, of persons who were erased",
+                    "What came late about somebody whose data was erased at their request.",
+                    (
+                        Query(
+                            f"sum by (service) (rate(zhike_erasure_refused_total{{{SERVICE}}}[5m]))",
+                            "{{service}}",
+                        ),
+                    ),
+                ),
+                Panel(
                     "Staleness",
                     "Since a reader last stood at the log's end; a quiet log is not a stale one.",
                     (

@@ -57,6 +57,11 @@ OVERVIEW = Dashboard(
             "HTTP, by route",
             (
                 Panel(
+                    "Console tabs",
+                    "Open streams of the console's pages, one for a tab that is looked at.",
+                    (Query("sum(zhike_console_streams)"),),
+                ),
+                Panel(
                     "Rate",
                     "Requests per second.",
                     (Query("zhike:http_requests:rate5m", "{{route}}"),),

@@ -402,6 +402,7 @@ async def _erasing(runtime: Runtime[Any], service: Service) -> ErasureServicer:
         runtime.operations,
         rebuild_kind,
         runtime.clock,
+        settle_s=0.0 if runtime.settings.embedded else 2 * SUPPRESSION_REFRESH_INTERVAL_S,
     )
     owner = ErasureOwner(owned, runtime.suppression, service.erasure)
     await owner.open()

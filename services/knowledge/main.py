@@ -33,7 +33,6 @@ from services.knowledge.domain.import_plan import CUSTOMERS as IMPORT_CUSTOMERS
 from services.knowledge.domain.import_plan import EVENTS, check_plan
 from services.knowledge.jobs.classing import ClassJob
 from services.knowledge.jobs.desk import ServiceDesk
-from services.knowledge.jobs.erasing import RemoteServices
 from services.knowledge.jobs.importing import Importing
 from services.knowledge.jobs.projecting import (
     build_own_label,
@@ -78,6 +77,7 @@ from services.knowledge.usecases.exporting import (
     run_export,
 )
 from services.knowledge.usecases.statements import Writing
+from services.knowledge.wire.erasures import RemoteServices
 from services.knowledge.wire.privacy import profiles_json
 
 SERVICE = "knowledge"

@@ -20,6 +20,7 @@ PAGE = (ROOT / "docs/import.md").read_text(encoding="utf-8")
 MAPPING = ROOT / "tests/journeys/operator/online_retail.toml"
 REASONS_ARE_IN = (
     "services/kits/event_forms.py",
+    "services/chassis/erasure/subjects.py",
     "services/kits/imports/tables.py",
     "services/kits/rows/bad_row.py",
     "services/knowledge/domain/user_events.py",

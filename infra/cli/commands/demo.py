@@ -18,7 +18,9 @@ from infra.cli.commands.train import Engine, train_models
 from infra.cli.deployment import Deployment, running_deployment
 from infra.cli.screen import output, people, progress_bar
 from infra.demo.controls import demo_controls
+from infra.demo.desk import CALLS_TODAY, DESK_SEED, demo_cases, desk_people
 from infra.demo.files import DEMO_SHOP, HOUSEHOLDS, DemoFiles, DemoPlan, demo_burst, write_demo_files
+from infra.demo.mentions import chance
 from infra.demo.scenes import SCENES as DEMO_SCENES
 from infra.demo.scenes import content_of
 
@@ -58,6 +60,7 @@ async def load_demo(households: int, *, engine: Engine = Engine.RAY) -> None:
             send_web_orders(deployment.data, files)
             await set_controls(api, files)
             await stage_scenes(api)
+            await fill_desk(api, files)
             model = await train_models(api, engine, sweep=False, bar=bar)
             if imported["mentions"].get("accepted"):
                 await let_it_burst(api, files)
@@ -113,9 +116,27 @@ async def set_controls(api: Api, files: DemoFiles) -> None:
                 await api.post(f"{path}/{control['id']}:{each.step}", {"despite_conflicts": True})
 
 
+async def fill_desk(api: Api, files: DemoFiles) -> None:
+    """Open the demo's cases and plan its calls; what is there already stays as it is."""
+    customers, products = await asyncio.to_thread(desk_people, files)
+    now = datetime.now(UTC)
+    for case in demo_cases(customers, products, chance(DESK_SEED), now=now):
+        opened = await api.post("/v1/cases", {**case.opening, "shop": DEMO_SHOP})
+        for verb, body in case.steps:
+            await api.post(f"/v1/cases/{opened['id']}:{verb}", body)
+    for place, customer in enumerate(customers[:CALLS_TODAY]):
+        call = {"customer": customer, "kind": "telephone", "purpose": "service", "shop": DEMO_SHOP}
+        day = (await api.get("/v1/contacts:days", days=1))["today"]
+        contact = await api.post("/v1/contacts", {**call, "day": day, "request_id": f"demo-call-{day}-{place}"})
+        if place % 3 == 0 and contact["state"] == "planned":
+            await api.post(f"/v1/contacts/{contact['id']}:complete", {"outcome": "reached"})
+    for abc_class in ("A", "B"):
+        await api.post("/v1/contacts:plan", {"abc_class": abc_class, "limit": 200, "shop": DEMO_SHOP})
+
+
 async def stage_scenes(api: Api) -> None:
-    """Publish the demo's scenes; one that is there already, whatever became of it, is left alone."""
-    known = {scene["name"] for scene in (await api.get("/v1/scenes", page_size=100, shop=DEMO_SHOP))["scenes"]}
+    """Publish the demo's scenes in the shop that its page shows; one that is there is left alone."""
+    known = {scene["name"] for scene in (await api.get("/v1/scenes", page_size=100))["scenes"]}
 
     async def find(words: str) -> str:
         answer = await api.get("/v1/search", q=words, language="en", page_size=5)
@@ -130,8 +151,7 @@ async def stage_scenes(api: Api) -> None:
         content = await content_of(scene, media["id"], find)
         if content is None:
             continue
-        body = {**content, "shop": DEMO_SHOP, "request_id": f"demo-scene-{scene.name}"}
-        draft = await api.post("/v1/scenes", body)
+        draft = await api.post("/v1/scenes", {**content, "request_id": f"demo-scene-{scene.name}"})
         await api.post(f"/v1/scenes/{draft['id']}:publish")
 
 

@@ -81,6 +81,7 @@ class Owned:
     operations: Operations
     rebuild_kind: Callable[[str], str]
     clock: Clock
+    settle_s: float = 0.0  # until every other replica refuses a name that this one refuses
 
 
 class ErasureOwner:
@@ -110,6 +111,7 @@ class ErasureOwner:
         """Refuse them from now on, rewrite what the logs say of them, and say so in each log."""
         owned = self._owned
         await self._suppression.add(subjects)
+        await asyncio.sleep(owned.settle_s)
         counts = _Counts(subjects)
         touched = []
         for name, log in owned.logs.items():

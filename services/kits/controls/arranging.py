@@ -88,17 +88,11 @@ def _moved(plan: Plan, ranked: Sequence[str]) -> Sequence[str]:
     """Return the ranking after boosts and buries: a product's rank times its factor, ties to the boosted one."""
     if not plan.is_ranking:
         return ranked
-    verdict = plan.verdict
-    keys = []
-    is_moved = False
-    for rank, product_id in enumerate(ranked, 1):
-        factor = verdict(product_id).factor
-        is_moved = is_moved or factor != 1.0
-        keys.append((rank * factor, factor, rank, product_id))
-    if not is_moved:
+    factors = plan.factors(ranked)
+    if factors.count(1.0) == len(factors):
         return ranked
-    keys.sort()
-    return [key[3] for key in keys]
+    keys = [rank * factor for rank, factor in enumerate(factors, 1)]
+    return [ranked[place] for place in sorted(range(len(keys)), key=lambda place: (keys[place], factors[place]))]
 
 
 class _Room:

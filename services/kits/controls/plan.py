@@ -149,6 +149,11 @@ class Plan:
             known = self._verdicts[product_id] = self._judged(product_id)
         return known
 
+    def factors(self, product_ids: Sequence[str]) -> list[float]:
+        """Return what the rank of each product is multiplied by."""
+        known, verdict = self._verdicts, self.verdict
+        return [(known.get(product_id) or verdict(product_id)).factor for product_id in product_ids]
+
     def allows(self, product_id: str) -> bool:
         """Tell whether a product may be shown: not excluded, and one of what every filter asks for."""
         return self.verdict(product_id).allowed

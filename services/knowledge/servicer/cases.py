@@ -1,5 +1,6 @@
 """zhike.knowledge.v1.CaseService."""
 
+from datetime import UTC
 from typing import Any, Final
 
 from zhike.knowledge.v1 import case_pb2, case_service_pb2_grpc
@@ -42,7 +43,10 @@ class CaseServicer(case_service_pb2_grpc.CaseServiceServicer):
 
     async def CreateCase(self, request: pb.CreateCaseRequest, context: Any) -> case_pb2.Case:
         actor = request.actor or CUSTOMER
-        case = await create_case(self._desk, opening_from_pb(request), actor=actor, request_id=request.request_id)
+        time = request.time.ToDatetime(UTC) if request.HasField("time") else None
+        case = await create_case(
+            self._desk, opening_from_pb(request), actor=actor, request_id=request.request_id, time=time
+        )
         return _answer(case, for_customer=actor == CUSTOMER)
 
     async def GetCase(self, request: pb.GetCaseRequest, context: Any) -> case_pb2.Case:

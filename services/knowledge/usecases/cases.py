@@ -5,6 +5,7 @@ Every decision is the domain's; when another writer was faster, the case is read
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from hashlib import blake2b
 from typing import Any, Final
 
@@ -16,7 +17,7 @@ from services.kits.text.identifiers import parse_identifier
 from services.kits.times import micros
 from services.knowledge.domain import cases as steps
 from services.knowledge.domain.answer_clock import AnswerClock
-from services.knowledge.domain.cases import Act, Case, CaseState, Cause, Entry, Opening, entries_since
+from services.knowledge.domain.cases import Act, Case, CaseState, Cause, Entry, Opening, What, entries_since
 from services.knowledge.domain.errors import (
     CaseNotFoundError,
     CustomerNotFoundError,
@@ -29,6 +30,7 @@ from services.knowledge.store.customers import CustomerStore
 from services.knowledge.usecases.customers import identifier_named
 
 ANY_VERSION: Final = 0
+OLDEST: Final = datetime(2000, 1, 1, tzinfo=UTC)
 TRIES: Final = 16  # against others who change the same case
 REQUEST_ID_LIMIT: Final = 256  # characters
 TICKED_AT_ONCE: Final = 200
@@ -76,6 +78,7 @@ class Deed:
     expected_version: int = ANY_VERSION
     request_id: str = ""
     scope: Scope = EVERYTHING
+    time: datetime | None = None  # of what is taken over from another desk
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,8 +109,10 @@ def case_id_of(request_id: str) -> str:
     return f"k-{_hashed(request_id)}"
 
 
-async def create_case(desk: CaseDesk, opening: Opening, *, actor: str, request_id: str) -> Case:
-    """Open a case; the same request again answers it as it stands.
+async def create_case(
+    desk: CaseDesk, opening: Opening, *, actor: str, request_id: str, time: datetime | None = None
+) -> Case:
+    """Open a case; the same request again answers it as it stands. ``time``: when it came, if not now.
 
     Raises InvalidArgumentError, IdentifierInvalidError, RequestIdReusedError.
     """
@@ -127,7 +132,7 @@ async def create_case(desk: CaseDesk, opening: Opening, *, actor: str, request_i
     _check_not_erased(desk, checked.customer)
     known = await desk.cases.get(case_id)
     if known is None:
-        act = Act(actor, desk.clock.now(), request_id)
+        act = Act(actor, _moment(desk, time), request_id)
         kept = await desk.cases.insert(steps.open_case(case_id, checked, act, desk.answer_clock))
         if kept is not None:
             desk.saved(kept.case, kept.case.history)
@@ -296,6 +301,7 @@ async def _changed(desk: CaseDesk, deed: Deed, change: Change) -> Case:
         after = change(stored.case)
         if after == stored.case:  # it was done already, under whichever version
             return after
+        _moment(desk, deed.time, after=_last_said(stored.case))
         if deed.expected_version not in (ANY_VERSION, stored.case.version):
             raise DeskVersionMismatchError(
                 f"the case stands at version {stored.case.version}; read it again", id=deed.case_id
@@ -323,7 +329,22 @@ async def _existing(desk: CaseDesk, case_id: str, scope: Scope) -> StoredCase:
 def _act(desk: CaseDesk, deed: Deed) -> Act:
     if len(deed.request_id) > REQUEST_ID_LIMIT:
         raise InvalidArgumentError(f"a request id has at most {REQUEST_ID_LIMIT} characters", field="request_id")
-    return Act(deed.actor, desk.clock.now(), deed.request_id)
+    return Act(deed.actor, _moment(desk, deed.time), deed.request_id)
+
+
+def _moment(desk: CaseDesk, time: datetime | None, *, after: datetime | None = None) -> datetime:
+    """Return when something happened: now, or a given time of the past, not before what happened last."""
+    now = desk.clock.now()
+    if time is None:
+        return now
+    if not max(after or OLDEST, OLDEST) <= time <= now:
+        raise InvalidArgumentError("a time of the past, not before what happened last", field="time")
+    return time
+
+
+def _last_said(case: Case) -> datetime:
+    """Return when a person did something last; what the clock noted since does not hold up who takes a case over."""
+    return max(entry.time for entry in case.history if entry.what not in (What.WARNED, What.BREACHED))
 
 
 def _check_not_erased(desk: CaseDesk, customer: str) -> None:

@@ -1,6 +1,6 @@
 """Cases as protobuf."""
 
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Final
 
 from google.protobuf.timestamp_pb2 import Timestamp
@@ -112,6 +112,7 @@ def deed_from_pb(deed: service_pb.CaseDeed) -> Deed:
         expected_version=deed.expected_version,
         request_id=deed.request_id,
         scope=Scope(tuple(deed.only_customers), deed.only_shop),
+        time=deed.time.ToDatetime(UTC) if deed.HasField("time") else None,
     )
 
 

@@ -55,7 +55,7 @@ async def test_every_route_of_the_api_is_found_by_a_path_of_its_form(shop: Shop)
     routes = sorted({(each.method, each.path) for each in all_endpoints()})
     dispatcher, found = dispatcher_of(shop, *routes)
     for method, path in routes:
-        concrete = path.replace("{id:path}", "a/b")
+        concrete = re.sub(r"{\w+:path}", "a/b", path)
         for name in re.findall(r"{(\w+)}", concrete):
             concrete = concrete.replace(f"{{{name}}}", f"some-{name}")
         await ask(dispatcher, concrete, method)

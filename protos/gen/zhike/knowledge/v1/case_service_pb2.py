@@ -22,36 +22,37 @@ _runtime_version.ValidateProtobufRuntimeVersion(
 _sym_db = _symbol_database.Default()
 
 
+from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 from zhike.knowledge.v1 import case_pb2 as zhike_dot_knowledge_dot_v1_dot_case__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n%zhike/knowledge/v1/case_service.proto\x12\x12zhike.knowledge.v1\x1a\x1dzhike/knowledge/v1/case.proto\"~\n\x08\x43\x61seDeed\x12\n\n\x02id\x18\x01 \x01(\t\x12\r\n\x05\x61\x63tor\x18\x02 \x01(\t\x12\x18\n\x10\x65xpected_version\x18\x03 \x01(\x03\x12\x12\n\nrequest_id\x18\x04 \x01(\t\x12\x16\n\x0eonly_customers\x18\x05 \x03(\t\x12\x11\n\tonly_shop\x18\x06 \x01(\t\"\xda\x01\n\x11\x43reateCaseRequest\x12*\n\x04kind\x18\x01 \x01(\x0e\x32\x1c.zhike.knowledge.v1.CaseKind\x12\x10\n\x08\x63ustomer\x18\x02 \x01(\t\x12\x0c\n\x04shop\x18\x03 \x01(\t\x12\x0f\n\x07\x63hannel\x18\x04 \x01(\t\x12\x14\n\x0corder_number\x18\x05 \x01(\t\x12\x12\n\nproduct_id\x18\x06 \x01(\t\x12\r\n\x05title\x18\x07 \x01(\t\x12\x0c\n\x04text\x18\x08 \x01(\t\x12\r\n\x05\x61\x63tor\x18\t \x01(\t\x12\x12\n\nrequest_id\x18\n \x01(\t\"G\n\x0eGetCaseRequest\x12\n\n\x02id\x18\x01 \x01(\t\x12\x16\n\x0eonly_customers\x18\x02 \x03(\t\x12\x11\n\tonly_shop\x18\x03 \x01(\t\"\xc9\x01\n\x10ListCasesRequest\x12,\n\x05state\x18\x01 \x01(\x0e\x32\x1d.zhike.knowledge.v1.CaseState\x12\r\n\x05owner\x18\x02 \x01(\t\x12\x10\n\x08\x63ustomer\x18\x03 \x01(\t\x12\x14\n\x0corder_number\x18\x04 \x01(\t\x12\x11\n\tpage_size\x18\x05 \x01(\x05\x12\x12\n\npage_token\x18\x06 \x01(\t\x12\x16\n\x0eonly_customers\x18\x07 \x03(\t\x12\x11\n\tonly_shop\x18\x08 \x01(\t\"U\n\x11ListCasesResponse\x12\'\n\x05\x63\x61ses\x18\x01 \x03(\x0b\x32\x18.zhike.knowledge.v1.Case\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\x13\n\x11\x43ountCasesRequest\"|\n\x12\x43ountCasesResponse\x12\x0c\n\x04open\x18\x01 \x01(\x03\x12\x12\n\nunassigned\x18\x02 \x01(\x03\x12\x10\n\x08\x64ue_soon\x18\x03 \x01(\x03\x12\x10\n\x08\x62reached\x18\x04 \x01(\x03\x12\x10\n\x08\x61nswered\x18\x05 \x01(\x03\x12\x0e\n\x06\x63losed\x18\x06 \x01(\x03\"J\n\x0eSayCaseRequest\x12*\n\x04\x64\x65\x65\x64\x18\x01 \x01(\x0b\x32\x1c.zhike.knowledge.v1.CaseDeed\x12\x0c\n\x04text\x18\x02 \x01(\t\"N\n\x11\x41ssignCaseRequest\x12*\n\x04\x64\x65\x65\x64\x18\x01 \x01(\x0b\x32\x1c.zhike.knowledge.v1.CaseDeed\x12\r\n\x05owner\x18\x02 \x01(\t\"z\n\x10\x43loseCaseRequest\x12*\n\x04\x64\x65\x65\x64\x18\x01 \x01(\x0b\x32\x1c.zhike.knowledge.v1.CaseDeed\x12,\n\x05\x63\x61use\x18\x02 \x01(\x0e\x32\x1d.zhike.knowledge.v1.CaseCause\x12\x0c\n\x04text\x18\x03 \x01(\t2\xa4\x06\n\x0b\x43\x61seService\x12M\n\nCreateCase\x12%.zhike.knowledge.v1.CreateCaseRequest\x1a\x18.zhike.knowledge.v1.Case\x12G\n\x07GetCase\x12\".zhike.knowledge.v1.GetCaseRequest\x1a\x18.zhike.knowledge.v1.Case\x12X\n\tListCases\x12$.zhike.knowledge.v1.ListCasesRequest\x1a%.zhike.knowledge.v1.ListCasesResponse\x12[\n\nCountCases\x12%.zhike.knowledge.v1.CountCasesRequest\x1a&.zhike.knowledge.v1.CountCasesResponse\x12I\n\tReplyCase\x12\".zhike.knowledge.v1.SayCaseRequest\x1a\x18.zhike.knowledge.v1.Case\x12H\n\x08NoteCase\x12\".zhike.knowledge.v1.SayCaseRequest\x1a\x18.zhike.knowledge.v1.Case\x12I\n\tWriteCase\x12\".zhike.knowledge.v1.SayCaseRequest\x1a\x18.zhike.knowledge.v1.Case\x12M\n\nAssignCase\x12%.zhike.knowledge.v1.AssignCaseRequest\x1a\x18.zhike.knowledge.v1.Case\x12K\n\tCloseCase\x12$.zhike.knowledge.v1.CloseCaseRequest\x1a\x18.zhike.knowledge.v1.Case\x12J\n\nReopenCase\x12\".zhike.knowledge.v1.SayCaseRequest\x1a\x18.zhike.knowledge.v1.Caseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n%zhike/knowledge/v1/case_service.proto\x12\x12zhike.knowledge.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1dzhike/knowledge/v1/case.proto\"\xa8\x01\n\x08\x43\x61seDeed\x12\n\n\x02id\x18\x01 \x01(\t\x12\r\n\x05\x61\x63tor\x18\x02 \x01(\t\x12\x18\n\x10\x65xpected_version\x18\x03 \x01(\x03\x12\x12\n\nrequest_id\x18\x04 \x01(\t\x12\x16\n\x0eonly_customers\x18\x05 \x03(\t\x12\x11\n\tonly_shop\x18\x06 \x01(\t\x12(\n\x04time\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\x84\x02\n\x11\x43reateCaseRequest\x12*\n\x04kind\x18\x01 \x01(\x0e\x32\x1c.zhike.knowledge.v1.CaseKind\x12\x10\n\x08\x63ustomer\x18\x02 \x01(\t\x12\x0c\n\x04shop\x18\x03 \x01(\t\x12\x0f\n\x07\x63hannel\x18\x04 \x01(\t\x12\x14\n\x0corder_number\x18\x05 \x01(\t\x12\x12\n\nproduct_id\x18\x06 \x01(\t\x12\r\n\x05title\x18\x07 \x01(\t\x12\x0c\n\x04text\x18\x08 \x01(\t\x12\r\n\x05\x61\x63tor\x18\t \x01(\t\x12\x12\n\nrequest_id\x18\n \x01(\t\x12(\n\x04time\x18\x0b \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"G\n\x0eGetCaseRequest\x12\n\n\x02id\x18\x01 \x01(\t\x12\x16\n\x0eonly_customers\x18\x02 \x03(\t\x12\x11\n\tonly_shop\x18\x03 \x01(\t\"\xc9\x01\n\x10ListCasesRequest\x12,\n\x05state\x18\x01 \x01(\x0e\x32\x1d.zhike.knowledge.v1.CaseState\x12\r\n\x05owner\x18\x02 \x01(\t\x12\x10\n\x08\x63ustomer\x18\x03 \x01(\t\x12\x14\n\x0corder_number\x18\x04 \x01(\t\x12\x11\n\tpage_size\x18\x05 \x01(\x05\x12\x12\n\npage_token\x18\x06 \x01(\t\x12\x16\n\x0eonly_customers\x18\x07 \x03(\t\x12\x11\n\tonly_shop\x18\x08 \x01(\t\"U\n\x11ListCasesResponse\x12\'\n\x05\x63\x61ses\x18\x01 \x03(\x0b\x32\x18.zhike.knowledge.v1.Case\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\x13\n\x11\x43ountCasesRequest\"|\n\x12\x43ountCasesResponse\x12\x0c\n\x04open\x18\x01 \x01(\x03\x12\x12\n\nunassigned\x18\x02 \x01(\x03\x12\x10\n\x08\x64ue_soon\x18\x03 \x01(\x03\x12\x10\n\x08\x62reached\x18\x04 \x01(\x03\x12\x10\n\x08\x61nswered\x18\x05 \x01(\x03\x12\x0e\n\x06\x63losed\x18\x06 \x01(\x03\"J\n\x0eSayCaseRequest\x12*\n\x04\x64\x65\x65\x64\x18\x01 \x01(\x0b\x32\x1c.zhike.knowledge.v1.CaseDeed\x12\x0c\n\x04text\x18\x02 \x01(\t\"N\n\x11\x41ssignCaseRequest\x12*\n\x04\x64\x65\x65\x64\x18\x01 \x01(\x0b\x32\x1c.zhike.knowledge.v1.CaseDeed\x12\r\n\x05owner\x18\x02 \x01(\t\"z\n\x10\x43loseCaseRequest\x12*\n\x04\x64\x65\x65\x64\x18\x01 \x01(\x0b\x32\x1c.zhike.knowledge.v1.CaseDeed\x12,\n\x05\x63\x61use\x18\x02 \x01(\x0e\x32\x1d.zhike.knowledge.v1.CaseCause\x12\x0c\n\x04text\x18\x03 \x01(\t2\xa4\x06\n\x0b\x43\x61seService\x12M\n\nCreateCase\x12%.zhike.knowledge.v1.CreateCaseRequest\x1a\x18.zhike.knowledge.v1.Case\x12G\n\x07GetCase\x12\".zhike.knowledge.v1.GetCaseRequest\x1a\x18.zhike.knowledge.v1.Case\x12X\n\tListCases\x12$.zhike.knowledge.v1.ListCasesRequest\x1a%.zhike.knowledge.v1.ListCasesResponse\x12[\n\nCountCases\x12%.zhike.knowledge.v1.CountCasesRequest\x1a&.zhike.knowledge.v1.CountCasesResponse\x12I\n\tReplyCase\x12\".zhike.knowledge.v1.SayCaseRequest\x1a\x18.zhike.knowledge.v1.Case\x12H\n\x08NoteCase\x12\".zhike.knowledge.v1.SayCaseRequest\x1a\x18.zhike.knowledge.v1.Case\x12I\n\tWriteCase\x12\".zhike.knowledge.v1.SayCaseRequest\x1a\x18.zhike.knowledge.v1.Case\x12M\n\nAssignCase\x12%.zhike.knowledge.v1.AssignCaseRequest\x1a\x18.zhike.knowledge.v1.Case\x12K\n\tCloseCase\x12$.zhike.knowledge.v1.CloseCaseRequest\x1a\x18.zhike.knowledge.v1.Case\x12J\n\nReopenCase\x12\".zhike.knowledge.v1.SayCaseRequest\x1a\x18.zhike.knowledge.v1.Caseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'zhike.knowledge.v1.case_service_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_CASEDEED']._serialized_start=92
-  _globals['_CASEDEED']._serialized_end=218
-  _globals['_CREATECASEREQUEST']._serialized_start=221
-  _globals['_CREATECASEREQUEST']._serialized_end=439
-  _globals['_GETCASEREQUEST']._serialized_start=441
-  _globals['_GETCASEREQUEST']._serialized_end=512
-  _globals['_LISTCASESREQUEST']._serialized_start=515
-  _globals['_LISTCASESREQUEST']._serialized_end=716
-  _globals['_LISTCASESRESPONSE']._serialized_start=718
-  _globals['_LISTCASESRESPONSE']._serialized_end=803
-  _globals['_COUNTCASESREQUEST']._serialized_start=805
-  _globals['_COUNTCASESREQUEST']._serialized_end=824
-  _globals['_COUNTCASESRESPONSE']._serialized_start=826
-  _globals['_COUNTCASESRESPONSE']._serialized_end=950
-  _globals['_SAYCASEREQUEST']._serialized_start=952
-  _globals['_SAYCASEREQUEST']._serialized_end=1026
-  _globals['_ASSIGNCASEREQUEST']._serialized_start=1028
-  _globals['_ASSIGNCASEREQUEST']._serialized_end=1106
-  _globals['_CLOSECASEREQUEST']._serialized_start=1108
-  _globals['_CLOSECASEREQUEST']._serialized_end=1230
-  _globals['_CASESERVICE']._serialized_start=1233
-  _globals['_CASESERVICE']._serialized_end=2037
+  _globals['_CASEDEED']._serialized_start=126
+  _globals['_CASEDEED']._serialized_end=294
+  _globals['_CREATECASEREQUEST']._serialized_start=297
+  _globals['_CREATECASEREQUEST']._serialized_end=557
+  _globals['_GETCASEREQUEST']._serialized_start=559
+  _globals['_GETCASEREQUEST']._serialized_end=630
+  _globals['_LISTCASESREQUEST']._serialized_start=633
+  _globals['_LISTCASESREQUEST']._serialized_end=834
+  _globals['_LISTCASESRESPONSE']._serialized_start=836
+  _globals['_LISTCASESRESPONSE']._serialized_end=921
+  _globals['_COUNTCASESREQUEST']._serialized_start=923
+  _globals['_COUNTCASESREQUEST']._serialized_end=942
+  _globals['_COUNTCASESRESPONSE']._serialized_start=944
+  _globals['_COUNTCASESRESPONSE']._serialized_end=1068
+  _globals['_SAYCASEREQUEST']._serialized_start=1070
+  _globals['_SAYCASEREQUEST']._serialized_end=1144
+  _globals['_ASSIGNCASEREQUEST']._serialized_start=1146
+  _globals['_ASSIGNCASEREQUEST']._serialized_end=1224
+  _globals['_CLOSECASEREQUEST']._serialized_start=1226
+  _globals['_CLOSECASEREQUEST']._serialized_end=1348
+  _globals['_CASESERVICE']._serialized_start=1351
+  _globals['_CASESERVICE']._serialized_end=2155
 # @@protoc_insertion_point(module_scope)

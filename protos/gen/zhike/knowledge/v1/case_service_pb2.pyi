@@ -6,6 +6,7 @@ What is done with cases."""
 from collections import abc as _abc
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
+from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
 from zhike.knowledge.v1 import case_pb2 as _case_pb2
 import builtins as _builtins
@@ -31,6 +32,7 @@ class CaseDeed(_message.Message):
     REQUEST_ID_FIELD_NUMBER: _builtins.int
     ONLY_CUSTOMERS_FIELD_NUMBER: _builtins.int
     ONLY_SHOP_FIELD_NUMBER: _builtins.int
+    TIME_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     """The case."""
     actor: _builtins.str
@@ -45,6 +47,10 @@ class CaseDeed(_message.Message):
     def only_customers(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Identifiers of the shopper who asks; the case must be of one of them. Empty: whoever asks may see any."""
 
+    @_builtins.property
+    def time(self) -> _timestamp_pb2.Timestamp:
+        """When it happened, of what is taken over from another desk; not set: now."""
+
     def __init__(
         self,
         *,
@@ -54,10 +60,11 @@ class CaseDeed(_message.Message):
         request_id: _builtins.str = ...,
         only_customers: _abc.Iterable[_builtins.str] | None = ...,
         only_shop: _builtins.str = ...,
+        time: _timestamp_pb2.Timestamp | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["time", b"time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["actor", b"actor", "expected_version", b"expected_version", "id", b"id", "only_customers", b"only_customers", "only_shop", b"only_shop", "request_id", b"request_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["actor", b"actor", "expected_version", b"expected_version", "id", b"id", "only_customers", b"only_customers", "only_shop", b"only_shop", "request_id", b"request_id", "time", b"time"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -79,6 +86,7 @@ class CreateCaseRequest(_message.Message):
     TEXT_FIELD_NUMBER: _builtins.int
     ACTOR_FIELD_NUMBER: _builtins.int
     REQUEST_ID_FIELD_NUMBER: _builtins.int
+    TIME_FIELD_NUMBER: _builtins.int
     kind: _case_pb2.CaseKind.ValueType
     """What the customer wants."""
     customer: _builtins.str
@@ -99,6 +107,10 @@ class CreateCaseRequest(_message.Message):
     """Who opens it; "customer" for the customer."""
     request_id: _builtins.str
     """Idempotency, bound to who asks."""
+    @_builtins.property
+    def time(self) -> _timestamp_pb2.Timestamp:
+        """When it came, of what is taken over from another desk; not set: now."""
+
     def __init__(
         self,
         *,
@@ -112,10 +124,11 @@ class CreateCaseRequest(_message.Message):
         text: _builtins.str = ...,
         actor: _builtins.str = ...,
         request_id: _builtins.str = ...,
+        time: _timestamp_pb2.Timestamp | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["time", b"time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["actor", b"actor", "channel", b"channel", "customer", b"customer", "kind", b"kind", "order_number", b"order_number", "product_id", b"product_id", "request_id", b"request_id", "shop", b"shop", "text", b"text", "title", b"title"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["actor", b"actor", "channel", b"channel", "customer", b"customer", "kind", b"kind", "order_number", b"order_number", "product_id", b"product_id", "request_id", b"request_id", "shop", b"shop", "text", b"text", "time", b"time", "title", b"title"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

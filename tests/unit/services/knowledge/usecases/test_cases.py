@@ -2,9 +2,11 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from datetime import timedelta
 
 import pytest
 
+from services.chassis.errors import InvalidArgumentError
 from services.knowledge.domain.cases import CaseState, Cause, What
 from services.knowledge.domain.errors import (
     CaseNotFoundError,
@@ -17,6 +19,7 @@ from services.knowledge.usecases.cases import (
     Scope,
     close_case,
     count_cases,
+    create_case,
     get_case,
     list_cases,
     note_case,
@@ -26,7 +29,7 @@ from services.knowledge.usecases.cases import (
     write_case,
 )
 from tests.unit.services.knowledge.conftest import World
-from tests.unit.services.knowledge.desk_world import DeskWorld, make_desk
+from tests.unit.services.knowledge.desk_world import DeskWorld, make_desk, opening
 
 DAY_S = 86_400
 
@@ -137,3 +140,15 @@ async def test_lists_by_state_and_by_owner(desk: DeskWorld) -> None:
     nobody, _ = await list_cases(desk.desk, CaseQuery(owner=""), after=None, limit=9)
     assert ([case.id for case in waiting], [case.id for case in of_li]) == ([first.id], [second.id])
     assert [case.id for case in nobody] == [first.id]
+
+
+async def test_a_case_that_is_taken_over_keeps_its_times(desk: DeskWorld) -> None:
+    now = desk.world.clock.now()
+    came, answered = now - timedelta(days=20), now - timedelta(days=19, hours=12)
+    case = await create_case(desk.desk, opening(), actor="customer", request_id="old-1", time=came)
+    await tick_cases(desk.desk)  # the clock looks before the answer is taken over
+    done = await reply_case(desk.desk, Deed(case.id, "li", time=answered), "sorry")
+    assert (done.opened_time, done.answered_time) == (came, answered)
+    for wrong in (now + timedelta(seconds=1), came):
+        with pytest.raises(InvalidArgumentError):
+            await note_case(desk.desk, Deed(case.id, "li", time=wrong), "x")
