@@ -72,7 +72,7 @@ def pinned_places(plan: Plan, count: int, may_pin: Callable[[str], bool]) -> lis
     """
     by_place: dict[int, PinRule] = {}
     seen: set[str] = set()
-    for rule in sorted(plan.pins, key=lambda each: each.pin.position):  # stable: the older Control first
+    for rule in plan.pins:
         product_id, place = rule.pin.product_id, rule.pin.position
         if product_id in seen or not plan.allows(product_id) or not may_pin(product_id):
             continue
@@ -123,19 +123,11 @@ def _woven(
     pinned: Sequence[tuple[PinRule, int]], others: Sequence[tuple[str, Origin, Verdict]], ranks: dict[str, int]
 ) -> tuple[Placed, ...]:
     """Put the pins in their places; where too few others are, they move up and keep their order."""
-    placed: list[Placed] = []
-    pins, rest = iter(pinned), iter(others)
-    pin = next(pins, None)
-    other = next(rest, None)
-    while pin is not None or other is not None:
-        position = len(placed) + 1
-        if pin is not None and (other is None or pin[1] <= position):
-            product_id = pin[0].pin.product_id
-            placed.append(Placed(product_id, position, ranks.get(product_id, NO_RANK), Origin.PINNED, (pin[0].effect,)))
-            pin = next(pins, None)
-        elif other is not None:
-            product_id, origin, verdict = other
-            rank = ranks.get(product_id, NO_RANK) if origin is Origin.RANKED else NO_RANK
-            placed.append(Placed(product_id, position, rank, origin, verdict.effects))
-            other = next(rest, None)
-    return tuple(placed)
+    rows = [(product_id, origin, verdict.effects) for product_id, origin, verdict in others]
+    for rule, place in pinned:  # ascending, so that each stands where those before it leave it
+        rows.insert(place - 1, (rule.pin.product_id, Origin.PINNED, (rule.effect,)))
+    filled, rank_of = Origin.FILLED, ranks.get
+    return tuple(
+        Placed(product_id, position, NO_RANK if origin is filled else rank_of(product_id, NO_RANK), origin, effects)
+        for position, (product_id, origin, effects) in enumerate(rows, 1)
+    )

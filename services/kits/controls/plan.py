@@ -1,7 +1,7 @@
 """What the Controls that apply to one request say of each product. Plans are kept, with what they found of products."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Container, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from typing import Final, NamedTuple
@@ -108,9 +108,8 @@ class Plan:
         self._moved = _Targets([each.action.target for each in self._moving])
         self._capped = _Targets([each.action.target for each in self._capping])
         self.maxima = tuple(each.action.maximum for each in self._capping)
-        self.pins = tuple(
-            PinRule(pin, effects[control.id]) for control in of_type[ActionType.PIN] for pin in control.action.pins
-        )
+        pins = [PinRule(pin, effects[control.id]) for control in of_type[ActionType.PIN] for pin in control.action.pins]
+        self.pins = tuple(sorted(pins, key=lambda each: each.pin.position))  # stable: the older Control first
         self.synonyms = tuple(of_type[ActionType.SYNONYMS])
         self.redirects = tuple(of_type[ActionType.REDIRECT])
         self.is_selective = bool(self._excluding or self._filtering)
@@ -157,6 +156,15 @@ class Plan:
     def allows(self, product_id: str) -> bool:
         """Tell whether a product may be shown: not excluded, and one of what every filter asks for."""
         return self.verdict(product_id).allowed
+
+    def allowing(self, sellable: Container[str]) -> Callable[[str], bool]:
+        """Return what tells whether a product is one of the sellable ones and may be shown; asked of each candidate."""
+        known, verdict = self._verdicts, self.verdict
+
+        def may_show(product_id: str) -> bool:
+            return product_id in sellable and (known.get(product_id) or verdict(product_id)).allowed
+
+        return may_show
 
     def allowed_ids(self) -> tuple[str, ...]:
         """Return the products that may be shown, in the catalogue's order; what changed since is there a little later.

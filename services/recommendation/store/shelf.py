@@ -47,6 +47,11 @@ class Shelf:
         """Return a product, None where it was never imported."""
         return self._products.get(product_id)
 
+    @property
+    def sellable_ids(self) -> Collection[str]:
+        """The ids that ``sellable`` is true of; they move with the shelf."""
+        return self._sellable
+
     def sellable(self, product_id: str) -> bool:
         """Tell whether a slot may show it: known, not withdrawn, not sold out."""
         return product_id in self._sellable

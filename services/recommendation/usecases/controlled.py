@@ -13,7 +13,7 @@ from services.recommendation.domain.prediction import Prediction, Request, Slot,
 from services.recommendation.domain.reasons import Reason, ReasonCode
 from services.recommendation.store.world import World
 
-POOL: Final = 60  # products that boosts, buries and caps choose among: a page of the longest and its neighbours
+POOL: Final = 40  # products that boosts, buries and caps choose among: a page of the longest and its neighbours
 PICKED: Final = Reason(ReasonCode.PICKED)
 
 Fill = Callable[[Request], Prediction]
@@ -51,8 +51,10 @@ def controlled(world: World, request: Request, plan: Plan, fill: Fill) -> Predic
     wide = replace(request, plan=plan, page_size=max(POOL, request.page_size) if plan.is_ranking else request.page_size)
     prediction = fill(wide)
     slots = {slot.product_id: slot for slot in prediction.slots}
-    own = [slot.product_id for slot in prediction.slots if not is_filling(slot, prediction.source)]
-    filling = [slot.product_id for slot in prediction.slots if is_filling(slot, prediction.source)]
+    own, filling = list(slots), list[str]()
+    if prediction.slots and is_filling(prediction.slots[-1], prediction.source):  # what fills stands last
+        own = [slot.product_id for slot in prediction.slots if not is_filling(slot, prediction.source)]
+        filling = list(slots)[len(own) :]
     without = request.excluded.union(request.product_ids)
     sellable = world.shelf.sellable
     placed = arrange(plan, own, filling, request.page_size, may_pin=lambda each: each not in without and sellable(each))

@@ -15,8 +15,7 @@ def offered(world: World, request: Request) -> Callable[[str], bool]:
     sellable, plan = world.shelf.sellable, request.plan
     if plan is None or not plan.is_selective:
         return sellable
-    allows = plan.allows
-    return lambda product_id: sellable(product_id) and allows(product_id)
+    return plan.allowing(world.shelf.sellable_ids)
 
 
 def popular_slots(world: World, request: Request, count: int, without: Collection[str]) -> list[Slot]:
