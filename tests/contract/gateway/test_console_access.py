@@ -59,7 +59,7 @@ RULES: dict[str, set[StaffRole] | frozenset[StaffRole]] = {
     "/contacts/{id}": DESK,
     "/customers": DESK,
     "/customers/{id}": DESK,
-    "/customers/{id}/data": DESK,
+    "/privacy/{id}": DESK,
     "/erasures": DESK | ADMIN,
     "/erasures/{id}": DESK | ADMIN,
     "/scenes": INSIGHT,
