@@ -36,6 +36,9 @@ RULES: dict[str, set[StaffRole] | frozenset[StaffRole]] = {
     "/sign-out": PUBLIC,
     "/password": PUBLIC,
     "/account": EVERYBODY,
+    "/products": EVERYBODY,
+    "/products/{id}": EVERYBODY,
+    "/orders/{id}": {StaffRole.DESK, StaffRole.ADMIN},
     "/queries": INSIGHT,
     "/queries/{query}": INSIGHT,
     "/models": INSIGHT | ADMIN,
@@ -87,6 +90,7 @@ FORMS_OF_PR = (
 )
 # Forms that fewer may send than may see their page.
 NARROWER: dict[str, set[StaffRole]] = {
+    "/products/{id}#edit": {StaffRole.MERCHANDISER},
     "/models#promote": MERCHANDISER | ADMIN,
     "/models#train": MERCHANDISER | ADMIN,
     "/controls/{service}/{id}#step": MERCHANDISER,
