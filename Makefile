@@ -10,7 +10,7 @@ REAL := infra/mongodb/with-mongodb.sh infra/elasticsearch/with-elasticsearch.sh
 PORT_SUITES := $(addprefix tests/contract/,documents eventlog artifacts searchindex leases idempotency)
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-unit test-journeys test-real test-browser pictures load bench fmt lint proto openapi docs clean
+.PHONY: help run test test-unit test-journeys test-real test-browser fuzz pictures load bench fmt lint proto openapi docs clean
 
 help:  ## list the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -51,6 +51,9 @@ endif
 
 test-browser: $(STAMP)  ## the pages in a headless browser (needs chromium-headless-shell)
 	$(PYTEST) tests/browser
+
+fuzz: $(STAMP)  ## walk every route as every principal on the real processes for ZHIKE_FUZZ_S seconds (600)
+	$(PYTEST) -s tests/fuzz
 
 pictures: $(STAMP)  ## take the README's pictures of the demo shop and the console anew
 	ZHIKE_SCREENSHOTS=$(VENV)/pictures $(PYTEST) tests/browser/test_demo_shop.py tests/browser/test_orders.py tests/browser/console/test_pictures.py

@@ -64,6 +64,7 @@ from gateway.errors import (
 )
 from gateway.middleware.cors import Header
 from gateway.middleware.record import headers_of, record_of
+from gateway.staff.audit import watched_records
 from services.chassis.errors import ErrorKind, ZhikeError
 from services.chassis.logs import get_log, log_defect
 
@@ -333,8 +334,15 @@ class Console:
 
 
 async def _handled(form: Form, visit: Visit, model: Any) -> tuple[Redirect | Download, list[Header]]:
-    """Act; the second of two clicks gets the first one's cookies too."""
-    return await form.handle(visit, model), visit.headers
+    """Act, and leave a line in the trail even where the handler left none; the second of two clicks gets the first
+    one's cookies too. Of what was typed the line has the names of the fields: what stood in them may be a customer's.
+    """
+    with watched_records() as recorded:
+        outcome = await form.handle(visit, model)
+    if visit.member is not None and visit.page.roles and not recorded:
+        sent = {"fields": sorted(model.model_fields_set)}
+        await visit.record(f"form.{form.name}", "page", visit.request.url.path[len(ROOT) :], after=sent)
+    return outcome, visit.headers
 
 
 class _Static(StaticFiles):

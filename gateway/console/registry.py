@@ -5,6 +5,7 @@ from typing import Final
 from gateway.console.areas import (
     controls,
     desk,
+    goods,
     insight,
     operations,
     pr,
@@ -22,6 +23,7 @@ AREAS: Final[tuple[Area, ...]] = (
     scenes.AREA,
     pr.AREA,
     desk.AREA,
+    goods.AREA,
     privacy.AREA,
     operations.AREA,
     staff.AREA,

@@ -5,7 +5,9 @@ of a customer name the fields that changed, not what they hold, so that erasing 
 """
 
 import secrets
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final, Protocol
@@ -39,6 +41,7 @@ _MICROS: Final = 1_000_000
 _CUT: Final = {"cut": True}
 
 Facts = Mapping[str, object]
+_RECORDED: ContextVar[list[str] | None] = ContextVar("zhike_audit_recorded", default=None)
 
 
 class Actor(Protocol):
@@ -137,6 +140,9 @@ class AuditTrail:
             "after": _bounded(after),
             "request_id": call.request_id if call is not None else "",
         }
+        recorded = _RECORDED.get()
+        if recorded is not None:
+            recorded.append(action)
         return _entry(await self._documents.insert(AUDIT, f"{time_us:020d}-{secrets.token_hex(6)}", body))
 
     async def page(self, wanted: AuditFilter, *, size: int, token: str = "") -> AuditPage:
@@ -158,6 +164,17 @@ class AuditTrail:
         )
         following = "" if found.next_after is None else encode_page_token(found.next_after, query=query)
         return AuditPage(entries, following)
+
+
+@contextmanager
+def watched_records() -> Iterator[list[str]]:
+    """Collect the actions that this task records meanwhile: who must not forget one sees whether there was any."""
+    recorded: list[str] = []
+    token = _RECORDED.set(recorded)
+    try:
+        yield recorded
+    finally:
+        _RECORDED.reset(token)
 
 
 def _chosen_index(wanted: AuditFilter) -> tuple[str, Mapping[str, str]]:

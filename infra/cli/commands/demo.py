@@ -135,8 +135,8 @@ async def fill_desk(api: Api, files: DemoFiles) -> None:
 
 
 async def stage_scenes(api: Api) -> None:
-    """Publish the demo's scenes; one that is there already, whatever became of it, is left alone."""
-    known = {scene["name"] for scene in (await api.get("/v1/scenes", page_size=100, shop=DEMO_SHOP))["scenes"]}
+    """Publish the demo's scenes in the shop that its page shows; one that is there is left alone."""
+    known = {scene["name"] for scene in (await api.get("/v1/scenes", page_size=100))["scenes"]}
 
     async def find(words: str) -> str:
         answer = await api.get("/v1/search", q=words, language="en", page_size=5)
@@ -151,8 +151,7 @@ async def stage_scenes(api: Api) -> None:
         content = await content_of(scene, media["id"], find)
         if content is None:
             continue
-        body = {**content, "shop": DEMO_SHOP, "request_id": f"demo-scene-{scene.name}"}
-        draft = await api.post("/v1/scenes", body)
+        draft = await api.post("/v1/scenes", {**content, "request_id": f"demo-scene-{scene.name}"})
         await api.post(f"/v1/scenes/{draft['id']}:publish")
 
 

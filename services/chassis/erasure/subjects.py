@@ -78,7 +78,7 @@ class Subjects:
         found = ""
         if isinstance(value, Mapping):
             for key, each in value.items():
-                found = self.erasures.get(key, "") or self.named(each, depth + 1)
+                found = self._named_by(key) or self.named(each, depth + 1)
                 if found:
                     break
         elif isinstance(value, list | tuple):
@@ -97,7 +97,8 @@ class Subjects:
         if isinstance(value, str):
             return self._scrubbed_text(value)
         if isinstance(value, Mapping):
-            return {key: self.scrubbed(each) for key, each in value.items() if key not in self.erasures}
+            kept = ((key, each) for key, each in value.items() if key not in self.erasures)
+            return {self._scrubbed_text(key): self.scrubbed(each) for key, each in kept}
         if isinstance(value, list | tuple):
             return [self.scrubbed(each) for each in value if not self._leaves(each)]
         return value

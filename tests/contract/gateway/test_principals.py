@@ -24,8 +24,44 @@ SHOPPERS = {Role.PUBLISHABLE, Role.SHOPPER}
 BACKEND = {Role.SHOP, Role.LOAD, Role.OPERATOR}
 DESK = {Role.STAFF, Role.OPERATOR}
 EVERYBODY = set(Role) - {Role.ORDER}  # a link to an order opens nothing else
+# Routes whose answers need more than this matrix has (their own tests have it): here it is only held who is admitted.
+FROM_SHOPS_AND_DESKS = ("GET /v1/cases", "GET /v1/cases/{id}", "POST /v1/cases", "POST /v1/cases/{id}:write")
+FROM_SHOPPERS = ("GET /v1/me/cases", "GET /v1/me/cases/{id}", "POST /v1/me/cases", "POST /v1/me/cases/{id}:write")
+FROM_DESKS = (
+    "GET /v1/cases:count",
+    *(f"POST /v1/cases/{{id}}:{verb}" for verb in ("assign", "close", "note", "reopen", "reply")),
+    "GET /v1/contacts",
+    "POST /v1/contacts",
+    "GET /v1/contacts/{id}",
+    "GET /v1/contacts:days",
+    "POST /v1/contacts:plan",
+    *(f"POST /v1/contacts/{{id}}:{verb}" for verb in ("cancel", "complete", "move")),
+    "GET /v1/controls/{service}",
+    "POST /v1/controls/{service}",
+    *(f"POST /v1/controls/{{service}}:{verb}" for verb in ("check", "dryRun", "preview")),
+    "GET /v1/controls/{service}/dry-runs/{operation}",
+    "GET /v1/controls/{service}/{control}",
+    "PUT /v1/controls/{service}/{control}",
+    *(f"POST /v1/controls/{{service}}/{{control}}:{verb}" for verb in ("archive", "launch", "pause", "schedule")),
+    "GET /v1/customers/{id}/purchases",
+    "GET /v1/customers:find",
+    "GET /v1/insights/queries/{query}",
+    "GET /v1/scene-segments",
+    "GET /v1/scenes",
+    "POST /v1/scenes",
+    "GET /v1/scenes/{id}",
+    "PATCH /v1/scenes/{id}",
+    *(f"POST /v1/scenes/{{id}}:{verb}" for verb in ("archive", "publish", "withdraw")),
+    "POST /v1/media",
+)
+ONLY_ADMITTED = {*FROM_SHOPS_AND_DESKS, *FROM_SHOPPERS, *FROM_DESKS, "GET /v1/media/{id}", "GET /v1/storefront/scenes"}
 # Written by hand, not read from the routes: a change of who may do what must be said twice.
 RULES: dict[str, set[Role] | frozenset[Role]] = {
+    **{route: {Role.SHOP} | DESK for route in FROM_SHOPS_AND_DESKS},
+    **{route: {Role.SHOPPER} for route in FROM_SHOPPERS},
+    **dict.fromkeys(FROM_DESKS, DESK),
+    "GET /v1/media/{id}": PUBLIC,
+    "GET /v1/storefront/scenes": SHOPPERS | BACKEND,
     "GET /healthz": PUBLIC,
     "GET /readyz": PUBLIC,
     "GET /v1/search": EVERYBODY,
@@ -190,6 +226,13 @@ def _routes() -> list[str]:
     return [f"{method.upper()} {path}" for path, methods in DOCUMENT["paths"].items() for method in methods]
 
 
+def _is_admitted(route: str, response: Any) -> bool:
+    refused = {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}
+    if route in ONLY_ADMITTED:
+        return response.status_code < HTTPStatus.INTERNAL_SERVER_ERROR and response.status_code not in refused
+    return bool(response.is_success)
+
+
 async def _ask(shop: Shop, route: str, role: Role | None, more: Mapping[str, str] | None = None) -> Any:
     method, _, path = route.partition(" ")
     values = dict(PATH_VALUES)
@@ -206,7 +249,7 @@ async def _ask(shop: Shop, route: str, role: Role | None, more: Mapping[str, str
         shop.services._started("search", None, b"")
         values["id"] = "search.0"
         shop.services.finish("search.0")
-    filled = re.sub(r"\{(\w+)\}", lambda match: values[match.group(1)], path)
+    filled = re.sub(r"\{(\w+)\}", lambda match: values.get(match.group(1), "x-1"), path)
     parameters = {"identifier": "login:a"} if route == "GET /v1/cart" and role not in {*SHOPPERS, None} else None
     arguments: dict[str, Any] = {"params": parameters}
     if path.endswith(":import") or path == "/v1/tone-models:train":
@@ -216,6 +259,8 @@ async def _ask(shop: Shop, route: str, role: Role | None, more: Mapping[str, str
         arguments |= {"content": b"{}", "headers": signed}
     elif route in BODIES:
         arguments["json"] = BODIES[route]
+    elif route in ONLY_ADMITTED and method != "GET":
+        arguments["json"] = {}
     arguments["headers"] = {**arguments.get("headers", {}), **(more or {})}
     async with _streams_end(shop):
         return await shop.send(method, filled, role, **arguments)
@@ -256,7 +301,7 @@ async def test_a_principal_may_do_what_its_rule_says_and_nothing_else(shop: Shop
         assert problem["metadata"]["role"] == role.value
         assert not shop.services.asked, "a refused request reaches no service"
     else:
-        assert response.is_success, response.text
+        assert _is_admitted(route, response), response.text
 
 
 @pytest.mark.parametrize("route", _routes())
@@ -267,7 +312,7 @@ async def test_without_credentials_only_public_routes_answer(shop: Shop, route: 
         assert response.headers["www-authenticate"].startswith("Bearer")
         assert not shop.services.asked
     else:
-        assert response.is_success
+        assert _is_admitted(route, response)
 
 
 @pytest.mark.parametrize("route", _routes())
@@ -280,7 +325,7 @@ async def test_a_cookie_of_the_console_opens_no_route_of_the_api(shop: Shop, rou
             problem_of(response, HTTPStatus.UNAUTHORIZED, "CREDENTIALS_MISSING")
             assert not shop.services.asked
         else:
-            assert response.is_success
+            assert _is_admitted(route, response)
 
 
 @pytest.mark.parametrize("route", _routes())

@@ -90,6 +90,11 @@ class Shop:
         stub = query_insight_service_pb2_grpc.QueryInsightServiceStub(self._channel)
         return list((await stub.ListQueryInsights(request, timeout=TIMEOUT_S)).queries)
 
+    async def course(self, query: str) -> query_insight_service_pb2.QueryCourse:
+        request = query_insight_service_pb2.GetQueryCourseRequest(query=query, window_days=7)
+        stub = query_insight_service_pb2_grpc.QueryInsightServiceStub(self._channel)
+        return await stub.GetQueryCourse(request, timeout=TIMEOUT_S)
+
     async def upload(self, parts: Sequence[import_pb2.ImportRequest]) -> operations_pb2.Operation:
         """Send an upload and wait until its operation is done."""
 

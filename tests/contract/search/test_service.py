@@ -158,6 +158,9 @@ async def test_searches_and_clicks_meet_in_the_insights(
         await knowledge.runtime.event_log("user-events").append([click])
         (found,) = await soon(shop.top, lambda queries: bool(queries) and queries[0].clicks == 1)
         assert (found.query, found.searches, found.results, found.mean_click_position) == ("milk", 1, 1, 1.0)
+        course = await shop.course(" Milk ")
+        assert (course.insight.query, len(course.days), course.clicks_by_position[0]) == ("milk", 7, 1)
+        assert (course.days[-1].searches, course.days[-1].clicks, course.days[-1].empty) == (1, 1, 0)
         events = await stored_events(shop.process.runtime.event_log("searches"))
         assert [event.synthetic for event in events] == [False, True]
         assert events[0].payload["results"] == [{"product_id": "milk", "position": 1}]

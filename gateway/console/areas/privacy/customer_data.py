@@ -14,7 +14,7 @@ from gateway.console.staffing import StaffRole
 from gateway.console.visit import Visit
 from gateway.privacy_clients import ERASE_CUSTOMER, EXPORT_CUSTOMER, GET_EXPORT
 
-PATH: Final = "/customers/{id}/data"
+PATH: Final = "/privacy/{id}"
 ROLES: Final = frozenset({StaffRole.DESK})  # who administers the platform sees no customer by that alone
 ID_LIMIT: Final = 260
 EXPORT_LIMIT: Final = 64

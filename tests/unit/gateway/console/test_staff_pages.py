@@ -6,7 +6,9 @@ from typing import Any
 import httpx
 import pytest
 
+from gateway.console.pages import Area, Form, FormModel, Page, Redirect, View
 from gateway.console.staffing import StaffRole
+from gateway.console.visit import Visit
 from gateway.staff.accounts import NewAccount
 from gateway.staff.audit import AuditFilter, NamedActor
 from gateway.staff.cookies import LOOPBACK_NAME, SECURE_NAME
@@ -336,3 +338,36 @@ async def test_the_language_of_an_account_comes_with_the_sign_in(browser: Browse
     browser.client.cookies.clear()
     await browser.sign_in("desk")
     assert "我的账号" in (await browser.get("/account")).text
+
+
+async def test_a_form_whose_handler_leaves_no_line_leaves_one_all_the_same() -> None:
+    class Note(FormModel):
+        text: str
+
+    async def show(visit: Visit) -> View:
+        return {"table": None}
+
+    async def keep(_visit: Visit, _form: Note) -> Redirect:
+        return Redirect("/console")
+
+    async def tell(visit: Visit, _form: Note) -> Redirect:
+        await visit.record("note.tell", "note", "n-1")
+        return Redirect("/console")
+
+    page = Page(
+        path="/notes/{id}",
+        roles=frozenset(StaffRole),
+        title="start.title",
+        template="example.html",
+        show=show,
+        forms=(Form("keep", Note, keep), Form("tell", Note, tell)),
+    )
+    console = await open_console((Area(name="start", pages=(page,)),))
+    async with console.client, console.shop.client:
+        for form in ("keep", "tell"):
+            assert (await console.post("/notes/n-1", form, {"text": "13912345678"})).status_code == 303
+        trail = (await console.shop.parts.staff.audit.page(AuditFilter(actor="staff:lin"), size=10)).entries
+    assert [(each.action, each.thing, each.after) for each in trail] == [
+        ("note.tell", "note:n-1", None),
+        ("form.keep", "page:/notes/n-1", {"fields": ["text"]}),
+    ]

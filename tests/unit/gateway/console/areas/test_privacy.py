@@ -9,7 +9,7 @@ from gateway.staff.audit import AuditFilter
 from tests.fakes.console import ConsoleOnFakes, fields_of, open_console
 from tests.fakes.gateway_privacy import ERASURE_ID, EXPORT_ID, RUNNING_EXPORT_ID
 
-DATA = "/customers/card:1000231/data"
+DATA = "/privacy/card:1000231"
 
 
 @pytest.fixture(params=["en", "zh"])
@@ -28,7 +28,7 @@ async def test_every_page_answers_in_words_that_exist(console: ConsoleOnFakes, p
 async def test_an_archive_is_asked_for_shown_and_downloaded(console: ConsoleOnFakes) -> None:
     page = await console.page(DATA)
     begun = await console.post(DATA, "export", fields_of(page, "export"))
-    assert begun.headers["location"] == f"/console/customers/card%3A1000231/data?export={RUNNING_EXPORT_ID}"
+    assert begun.headers["location"] == f"/console/privacy/card%3A1000231?export={RUNNING_EXPORT_ID}"
     ready = await console.page(f"{DATA}?export={EXPORT_ID}")
     assert "download=1" in ready
     file = await console.get(f"{DATA}?export={EXPORT_ID}&download=1")
@@ -39,7 +39,7 @@ async def test_an_archive_is_asked_for_shown_and_downloaded(console: ConsoleOnFa
 async def test_an_erasure_needs_its_word_and_leads_to_the_receipt(console: ConsoleOnFakes) -> None:
     fields = fields_of(await console.page(DATA), "erase")
     without = await console.post(DATA, "erase", {**fields, "confirm": "yes"})
-    assert without.headers["location"].endswith("/data")
+    assert without.headers["location"].endswith("/privacy/card%3A1000231")
     assert console.services.count("EraseCustomer") == 0
     fields = fields_of(await console.page(DATA), "erase")
     done = await console.post(DATA, "erase", {**fields, "confirm": "erase"})
