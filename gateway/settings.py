@@ -14,6 +14,9 @@ class GatewaySettings(ChassisSettings):
     default_shop: str = Field(
         "main", min_length=1, max_length=64, description="Shop of what names none, and of keys made without one."
     )
+    opinion_shop: str = Field(
+        "", max_length=64, description="Shop whose mentions and alerts the console shows; unset: the default shop."
+    )
     demo: bool = Field(False, description="Mount the demo shop at /shop with its small backend.")
     cors_origins: tuple[str, ...] = Field(
         ("*",), description="Origins whose pages may call the API; * for all: no route reads a cookie."

@@ -15,6 +15,7 @@ WORKSHOP = "workshop"  # the demo's alone
 DEFAULT_HTTP_PORT = 8080
 DEMO_TIME_ZONE = "America/New_York"  # where the shop of the demo's data stands
 ALLOWED_HOSTS = "ZHIKE_WEBHOOK_ALLOWED_HOSTS"
+DEMO_SHOP = "demo"  # that the demo's mentions are about
 DEMO_CALENDAR = "US+weekends"
 REPLICA_LIMIT = 200  # as the setting's
 
@@ -161,6 +162,7 @@ def _demo_settings(environment: Mapping[str, str], receiver: str) -> dict[str, s
         "ZHIKE_DEFAULT_CONSENT": "granted",
         "ZHIKE_SHOP_TIME_ZONE": DEMO_TIME_ZONE,
         "ZHIKE_SHOP_CALENDAR": DEMO_CALENDAR,
+        "ZHIKE_OPINION_SHOP": DEMO_SHOP,
     }
     allowed = [environment.get(ALLOWED_HOSTS, ""), receiver]
     return {

@@ -144,7 +144,7 @@ def _shown() -> Iterator[Show]:
         def show(what: str, done: int, total: int) -> None:
             if what not in tasks:
                 kind, _, service = what.partition(" ")
-                tasks[what] = bar.add_task(" ".join([t(f"backup_of.{kind}"), service]), total=None, note="")
+                tasks[what] = bar.add_task(" ".join([t(f"backup_of.{kind}"), service]).strip(), total=None, note="")
             bar.update(tasks[what], completed=done, total=max(total, 1) if total else 1)
             if not total:
                 bar.update(tasks[what], completed=1)
@@ -166,7 +166,7 @@ def _print(key: str, folder: Path, manifest: Manifest, *, json: bool) -> None:
         time=_local(said["created_time"]),
         expire=_local(said["expire_time"]),
     )
-    people.print(words, markup=False)
+    people.print(words, markup=False, soft_wrap=True)
 
 
 def summary(manifest: Manifest) -> dict[str, Any]:

@@ -25,12 +25,12 @@ def verify(folder: Path, show: Show) -> Manifest:
         for file in (service.documents, *service.files):
             _check_file(folder, file)
             done += file.size_bytes
-            show(f"hashes {service.service}", done, total)
+            show("hashes", done, total)
         _check_documents(folder, service)
     for digest, size_bytes in manifest.blobs.items():
         _check_file(folder, FileCopy(f"blobs/{digest[:2]}/{digest}", size_bytes, digest))
         done += size_bytes
-        show("hashes artifacts", done, total)
+        show("hashes", done, total)
     return manifest
 
 

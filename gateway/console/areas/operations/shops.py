@@ -39,7 +39,7 @@ async def show(visit: Visit) -> View:
     """Show the shops that keys write for, and the settings of the gateway."""
     names = await visit.parts.keys.list()
     usual = visit.parts.settings.default_shop
-    shops = sorted({usual, *(name.shop for name in names)})[:SHOPS_LIMIT]
+    shops = sorted({usual, visit.parts.settings.opinion_shop or usual, *(name.shop for name in names)})[:SHOPS_LIMIT]
     live = [name for name in names if name.live]
 
     async def row(shop: str) -> ShopRow:

@@ -13,6 +13,7 @@ from gateway.console.areas.pr.marks import (
     LIVE_STATES,
     READERS,
     level_chip,
+    shop_of,
     state_chip,
     state_of,
     word_of,
@@ -31,7 +32,7 @@ async def show(visit: Visit) -> View:
     """Show a tab of the inbox."""
     tab = visit.choice("state", {LIVE: None, **ALERT_STATES, "all": None}, LIVE)
     request = pb.ListAlertsRequest(
-        shop=visit.shop,
+        shop=shop_of(visit),
         state=ALERT_STATES.get(tab, alert_pb2.ALERT_STATE_UNSPECIFIED),
         live=tab == LIVE,
         page_size=COUNTED,
@@ -80,7 +81,7 @@ def _fits(alert: alert_pb2.Alert, level: str, owner: str) -> bool:
 
 
 async def _live(visit: Visit) -> list[alert_pb2.Alert]:
-    request = pb.ListAlertsRequest(shop=visit.shop, live=True, page_size=COUNTED)
+    request = pb.ListAlertsRequest(shop=shop_of(visit), live=True, page_size=COUNTED)
     found = await visit.part(visit.words("pr.alerts.title"), LIST_ALERTS, request)
     return list(found.alerts) if found is not None else []
 

@@ -11,6 +11,7 @@ from gateway.console.visit import Visit
 
 READERS: Final = frozenset({StaffRole.PR, StaffRole.ANALYST, StaffRole.ADMIN})
 WRITERS: Final = frozenset({StaffRole.PR})
+SHOP_LIMIT: Final = 64
 LEVELS: Final = ("I", "II", "III", "IV")
 ASPECTS: Final = (
     "safety",
@@ -67,6 +68,11 @@ _STATE_LOOKS: Final = {
     "closed": "plain",
 }
 _SOURCE_LOOKS: Final = {"fine": "good", "failing": "warn", "dead": "bad", "silent": "warn", "disabled": "plain"}
+
+
+def shop_of(visit: Visit) -> str:
+    """Return the shop whose public opinion is shown: the one that the address names, else the usual one."""
+    return visit.text("shop", SHOP_LIMIT) or visit.parts.settings.opinion_shop or visit.shop
 
 
 def word_of(words: dict[str, int], number: int) -> str:

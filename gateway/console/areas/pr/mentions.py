@@ -11,7 +11,7 @@ from zhike.reputation.v1 import mention_pb2
 from zhike.reputation.v1 import mention_service_pb2 as pb
 from zhike.reputation.v1 import source_service_pb2 as sources_pb
 
-from gateway.console.areas.pr.marks import READERS, TONES, aspect_word, tone_chip
+from gateway.console.areas.pr.marks import READERS, TONES, aspect_word, shop_of, tone_chip
 from gateway.console.areas.pr.public_text import safe_url, shown
 from gateway.console.cells import Cell, Chip, Column, Link, Moment, Table
 from gateway.console.pages import ROOT, Page, View
@@ -25,7 +25,6 @@ LANGUAGES: Final = ("zh", "en")
 TIERS: Final = {"1": 1, "2": 2, "3": 3}
 CHART_HOURS: Final = 48
 TONES_DRAWN: Final = ("negative", "neutral", "positive")
-SHOP_LIMIT: Final = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +114,7 @@ def columns(visit: Visit) -> tuple[Column, ...]:
 
 def _asked(visit: Visit) -> pb.ListMentionsRequest:
     request = pb.ListMentionsRequest(
-        shop=visit.text("shop", SHOP_LIMIT) or visit.shop,
+        shop=shop_of(visit),
         brand=visit.text("brand", 64),
         product_id=visit.text("product", 128),
         source=visit.text("source", 64),

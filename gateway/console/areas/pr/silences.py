@@ -9,7 +9,7 @@ from zhike.reputation.v1 import alert_service_pb2 as pb
 
 from gateway.alert_clients import CREATE_SILENCE, EXPIRE_SILENCE, LIST_SILENCES
 from gateway.console.areas.pr.alert import DEFAULT_SILENCE_HOURS, SILENCE_HOURS
-from gateway.console.areas.pr.marks import LEVELS, READERS, WRITERS
+from gateway.console.areas.pr.marks import LEVELS, READERS, WRITERS, shop_of
 from gateway.console.areas.pr.public_text import shown
 from gateway.console.cells import Act, Cell, Chip, Column, Moment, Table
 from gateway.console.formats import time_of
@@ -61,7 +61,7 @@ async def show(visit: Visit) -> View:
 async def create(visit: Visit, form: NewForm) -> Redirect:
     """Keep pages back."""
     matchers = [
-        alert_pb2.SilenceMatcher(name="shop", value=visit.shop),
+        alert_pb2.SilenceMatcher(name="shop", value=shop_of(visit)),
         alert_pb2.SilenceMatcher(name=form.label, value=form.value),
     ]
     request = pb.CreateSilenceRequest(

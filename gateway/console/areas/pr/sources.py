@@ -11,7 +11,7 @@ from zhike.reputation.v1 import mention_pb2
 from zhike.reputation.v1 import mention_service_pb2 as mentions_pb
 from zhike.reputation.v1 import source_service_pb2 as pb
 
-from gateway.console.areas.pr.marks import READERS, SOURCE_KINDS, WRITERS, standing_chip, word_of
+from gateway.console.areas.pr.marks import READERS, SOURCE_KINDS, WRITERS, shop_of, standing_chip, word_of
 from gateway.console.areas.pr.mentions import Counts, Row, columns, summed
 from gateway.console.areas.pr.public_text import safe_url, shown
 from gateway.console.cells import Cell, Column, Link, Moment, Spark, Stacked, Table
@@ -108,7 +108,7 @@ async def create(visit: Visit, form: NewForm) -> Redirect:
     source = pb.Source(
         id=form.id,
         kind=SOURCE_KINDS[form.kind],
-        shop=visit.shop,
+        shop=shop_of(visit),
         title=form.title,
         url=form.url,
         tier=form.tier,
@@ -123,7 +123,7 @@ async def create(visit: Visit, form: NewForm) -> Redirect:
 async def show_one(visit: Visit) -> View:
     """Show one with its days and what it said last."""
     source = await visit.ask(GET_SOURCE, pb.GetSourceRequest(id=visit.path["id"]))
-    shop = source.shop or visit.shop
+    shop = source.shop or shop_of(visit)
     counts = await _days(visit, shop, source.id)
     request = mentions_pb.ListMentionsRequest(shop=shop, source=source.id, page_size=10)
     latest = await visit.part(visit.words("pr.mentions.title"), LIST_MENTIONS, request)
@@ -227,7 +227,7 @@ async def _heard(visit: Visit, source: pb.Source, place: int) -> Heard:
     """Look up what a source said last, for so many of a page; what does not answer is left out."""
     if place >= SEEN_READ:
         return Heard(source, None, ())
-    shop = source.shop or visit.shop
+    shop = source.shop or shop_of(visit)
     try:
         request = mentions_pb.ListMentionsRequest(shop=shop, source=source.id, page_size=1)
         listed = await LIST_MENTIONS.briefly(visit.parts.caller, request)

@@ -14,7 +14,11 @@ EVERY_S: Final = 3.0
 
 async def read_mentions(parts: Any, shop: str) -> tuple[str, int | None]:
     """Say which mention is the newest; it has no number in the navigation."""
-    found = (await LIST_MENTIONS.briefly(parts.caller, pb.ListMentionsRequest(shop=shop, page_size=1))).mentions
+    found = (
+        await LIST_MENTIONS.briefly(
+            parts.caller, pb.ListMentionsRequest(shop=parts.settings.opinion_shop or shop, page_size=1)
+        )
+    ).mentions
     return (found[0].id if found else "none"), None
 
 

@@ -28,7 +28,9 @@ MISSED: Final = frozenset(
 
 async def alerts(visit: Visit) -> Attention:
     """Alerts that go on, those that nobody has in hand first."""
-    request = alert_service_pb2.ListAlertsRequest(shop=visit.shop, live=True, page_size=COUNTED)
+    request = alert_service_pb2.ListAlertsRequest(
+        shop=visit.parts.settings.opinion_shop or visit.shop, live=True, page_size=COUNTED
+    )
     found = sorted((await LIST_ALERTS.briefly(visit.parts.caller, request)).alerts, key=lambda each: bool(each.owner))
     grave = any(alert.level in GRAVE for alert in found)
     return Attention(

@@ -83,7 +83,9 @@ async def find_orders(visit: Visit, text: str, _wanted: int) -> Sequence[Found]:
 
 async def find_mentions(visit: Visit, text: str, wanted: int) -> Sequence[Found]:
     """Look for what the public said with these words."""
-    request = mention_service_pb2.ListMentionsRequest(shop=visit.shop, text=text, page_size=wanted)
+    request = mention_service_pb2.ListMentionsRequest(
+        shop=visit.parts.settings.opinion_shop or visit.shop, text=text, page_size=wanted
+    )
     found = (await LIST_MENTIONS.briefly(visit.parts.caller, request)).mentions
     return [
         Found(

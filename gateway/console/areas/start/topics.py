@@ -22,6 +22,7 @@ SYSTEM_EVERY_S: Final = 5.0
 
 async def follow_alerts(parts: Any, shop: str, place: str) -> AsyncGenerator[Moved | None, None]:
     """Follow the log of alerts; the number is of those that nobody has in hand yet."""
+    shop = parts.settings.opinion_shop or shop
     known = Place.parse(place, field="after") if place else None
     if known is None:
         yield Moved("", await open_alerts(parts, shop), first=True)
