@@ -18,7 +18,8 @@ from services.chassis.errors import ErrorKind, ZhikeError
 
 SLOTS: Final = 12
 WAIT_TURNS, WAIT_S = 30, 0.25  # for a dry run, before the page says that it goes on
-MOVERS_SHOWN: Final = 8
+MOVERS_SHOWN: Final = 4
+LABEL_LIMIT: Final = 16  # characters of a title below a chart
 DEFAULT_PLACEMENT: Final = "recommended-for-you"
 
 
@@ -120,10 +121,14 @@ def _movers(visit: Visit, measured: dict[str, Any]) -> dict[str, Any]:
             counts.setdefault(each["product_id"], [0, 0])[place] = each["count"]
             titles[each["product_id"]] = each["titles"].get(visit.language) or each["product_id"]
     return {
-        "labels": [titles[each] for each in counts],
+        "labels": [_short(titles[each]) for each in counts],
         "gained": [count[0] for count in counts.values()],
         "lost": [count[1] for count in counts.values()],
     }
+
+
+def _short(title: str) -> str:
+    return title if len(title) <= LABEL_LIMIT else title[: LABEL_LIMIT - 1] + "…"
 
 
 PAGE: Final = Page(

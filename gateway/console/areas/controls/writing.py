@@ -64,14 +64,15 @@ class NewControlForm(ControlForm):
 
 
 async def show_new(visit: Visit) -> View:
-    """Show an empty form, or one with a copy of another Control."""
+    """Show an empty form, or one with a copy of another Control, or for a query that the address names."""
     service, values = visit.choice("service", dict.fromkeys(SERVICES), SERVICES[0]), dict[str, Any]()
     copied = visit.text("copy")
     if copied:
         saved = await visit.ask(GET_CONTROL[service], pb.GetControlRequest(id=copied))
         values = typed(visit, control_form(saved.control)["content"])
-    state = visit.form("write", {"action": "boost", "strength": 2, **values, "service": service})
-    service = str(state.value("service")) if str(state.value("service")) in SERVICES else service
+    if visit.text("query"):
+        values["queries"] = visit.text("query")
+    visit.form("write", {"action": "boost", "strength": 2, **values})
     return {**await _options(visit, service), "service": service, "control": None}
 
 
