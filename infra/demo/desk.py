@@ -74,7 +74,7 @@ def _steps(
     hours = float(rng.uniform(60, 110)) if rng.random() < LATE_SHARE else float(rng.uniform(0.5, 20))
     answered = min(opened + timedelta(hours=hours), now - timedelta(minutes=30))
     answered = max(answered, opened + timedelta(minutes=5))
-    steps = [
+    steps: list[tuple[str, dict[str, Any]]] = [
         ("reply", {"text": said[f"reply_{language}"] + LABELS[language], "time": _text(answered)}),
     ]
     closed = answered + timedelta(hours=float(rng.uniform(1, 30)))

@@ -1,24 +1,26 @@
 """The demo's scenes: pictures of our own, words in zh and en, and which goods of the catalogue stand where."""
 
-from collections.abc import Awaitable, Callable, Mapping
+import re
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Final
+
+import orjson
 
 from infra.demo import pictures
 from infra.demo.pictures import TALL
 
 FEWEST_HOTSPOTS: Final = 2
 
-Find = Callable[[str], Awaitable[str]]
-
 
 @dataclass(frozen=True, slots=True)
 class Spot:
-    """A place in the picture, in thousandths of its width, and words to search: the first that find something count."""
+    """A place in the picture, in thousandths of its width, and what its product may be called."""
 
     x: int
     y: int
-    searches: tuple[str, ...]
+    words: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,9 +57,9 @@ SCENES: Final = (
         },
         (
             Spot(185, 330, ("whole milk", "milk")),
-            Spot(430, 440, ("bread",)),
+            Spot(430, 440, ("sliced white bread", "bread")),
             Spot(640, 450, ("coffee",)),
-            Spot(815, 480, ("eggs", "egg")),
+            Spot(815, 480, ("large eggs", "medium eggs", "eggs")),
             Spot(930, 350, ("orange juice", "juice")),
         ),
     ),
@@ -78,8 +80,8 @@ SCENES: Final = (
         },
         (
             Spot(190, 360, ("flour",)),
-            Spot(405, 470, ("butter",)),
-            Spot(590, 480, ("chocolate",)),
+            Spot(405, 470, ("zhike select butter", "butter")),
+            Spot(590, 480, ("chocolate bar", "chocolate")),
             Spot(815, 410, ("cake", "cake mix")),
         ),
     ),
@@ -99,15 +101,23 @@ SCENES: Final = (
 )
 
 
-async def content_of(scene: DemoScene, media_id: str, find: Find) -> dict[str, Any] | None:
-    """Return what to send; None where the catalogue has too few of its goods. ``find`` returns a product's id or ""."""
+def goods_in(products: Path) -> list[tuple[str, str]]:
+    """Return (title in lower case, id) of what the catalogue's file has in stock, the shortest title first."""
+    rows = map(orjson.loads, products.read_bytes().splitlines())
+    goods = [(row["title"]["en"].lower(), row["id"]) for row in rows if row.get("availability") != "out-of-stock"]
+    return sorted(goods, key=lambda each: (len(each[0]), each))
+
+
+def content_of(scene: DemoScene, media_id: str, goods: Sequence[tuple[str, str]]) -> dict[str, Any] | None:
+    """Return what to send; None where the catalogue has too few of its goods.
+
+    It is read from the file and not searched for: the log of searches tells what shoppers want.
+    """
     hotspots = []
     for spot in scene.spots:
-        for words in spot.searches:
-            product_id = await find(words)
-            if product_id:
-                hotspots.append({"x": spot.x, "y": round(spot.y * 1_000 / TALL), "product_id": product_id})
-                break
+        product_id = next(filter(None, (_first_of(words, goods) for words in spot.words)), "")
+        if product_id:
+            hotspots.append({"x": spot.x, "y": round(spot.y * 1_000 / TALL), "product_id": product_id})
     if len({each["product_id"] for each in hotspots}) < FEWEST_HOTSPOTS:
         return None
     return {
@@ -118,3 +128,8 @@ async def content_of(scene: DemoScene, media_id: str, find: Find) -> dict[str, A
         "benefits": [{"segment": segment, "text": dict(text)} for segment, text in scene.benefits.items()],
         "hotspots": hotspots,
     }
+
+
+def _first_of(words: str, goods: Sequence[tuple[str, str]]) -> str:
+    wanted = re.compile(rf"\b{re.escape(words)}(,|$)")  # the title's noun: "fresh milk, 1 gal", not "milk chocolate"
+    return next((product_id for title, product_id in goods if wanted.search(title)), "")

@@ -34,7 +34,12 @@ class CauseMissingError(InvalidArgumentError):
 
 
 class FakeDesk:
-    """The methods of CaseService and ContactService, and the desk's own of CustomerService, for FakeServices."""
+    """The methods of CaseService and ContactService, and the desk's own of CustomerService, for FakeServices.
+
+    ``found``: whether words name anybody.
+    """
+
+    found = True
 
     def _CreateCase(self, request: Any) -> Any:
         case = a_case()
@@ -105,6 +110,8 @@ class FakeDesk:
         return contacts_pb.PlanContactsResponse(planned=5, had_one=2, not_consented=1, not_reachable=1)
 
     def _FindCustomers(self, request: Any) -> Any:
+        if not self.found:
+            return customers_pb.FindCustomersResponse()
         hit = customers_pb.CustomerHit(
             customer_id="c-1", name=HOSTILE, matched_by="identifier", identifiers=["card:1000231"]
         )

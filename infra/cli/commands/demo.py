@@ -22,7 +22,7 @@ from infra.demo.desk import CALLS_TODAY, DESK_SEED, demo_cases, desk_people
 from infra.demo.files import DEMO_SHOP, HOUSEHOLDS, DemoFiles, DemoPlan, demo_burst, write_demo_files
 from infra.demo.mentions import chance
 from infra.demo.scenes import SCENES as DEMO_SCENES
-from infra.demo.scenes import content_of
+from infra.demo.scenes import content_of, goods_in
 
 RESOURCES = ("products", "customers", "orders", "events", "mentions")
 CATCH_UP_LIMIT_S = 600.0
@@ -59,7 +59,7 @@ async def load_demo(households: int, *, engine: Engine = Engine.RAY) -> None:
             await wait_for_readers(api, bar)
             send_web_orders(deployment.data, files)
             await set_controls(api, files)
-            await stage_scenes(api)
+            await stage_scenes(api, files)
             await fill_desk(api, files)
             model = await train_models(api, engine, sweep=False, bar=bar)
             if imported["mentions"].get("accepted"):
@@ -134,21 +134,17 @@ async def fill_desk(api: Api, files: DemoFiles) -> None:
         await api.post("/v1/contacts:plan", {"abc_class": abc_class, "limit": 200, "shop": DEMO_SHOP})
 
 
-async def stage_scenes(api: Api) -> None:
+async def stage_scenes(api: Api, files: DemoFiles) -> None:
     """Publish the demo's scenes in the shop that its page shows; one that is there is left alone."""
     known = {scene["name"] for scene in (await api.get("/v1/scenes", page_size=100))["scenes"]}
 
-    async def find(words: str) -> str:
-        answer = await api.get("/v1/search", q=words, language="en", page_size=5)
-        found = [hit["product"] for hit in answer["results"]]
-        return next((each["id"] for each in found if each["availability"] != "out-of-stock"), "")
-
+    goods = await asyncio.to_thread(goods_in, files.products)
     for scene in DEMO_SCENES:
         if scene.name in known:
             continue
         picture = await asyncio.to_thread(scene.draw)
         media = await api.upload("/v1/media", _once(picture), content_type="image/png", parameters={})
-        content = await content_of(scene, media["id"], find)
+        content = content_of(scene, media["id"], goods)
         if content is None:
             continue
         draft = await api.post("/v1/scenes", {**content, "request_id": f"demo-scene-{scene.name}"})

@@ -11,17 +11,16 @@ from zhike.reputation.v1 import mention_service_pb2
 from zhike.search.v1 import search_service_pb2
 from zhike.type.v1 import answer_pb2, identifier_pb2
 
-from gateway.clients import GET_CUSTOMER, GET_ORDER, SEARCH
+from gateway.clients import GET_ORDER, SEARCH
 from gateway.console.pages import Finder, Found
 from gateway.console.staffing import EVERYBODY, StaffRole
 from gateway.console.visit import Visit
-from gateway.identifiers import normalise_identifier
+from gateway.desk_clients import FIND_CUSTOMERS
 from gateway.pr_clients import LIST_MENTIONS
-from services.chassis.errors import ErrorKind, InvalidArgumentError, ZhikeError
+from services.chassis.errors import ErrorKind, ZhikeError
 
 CHANNEL: Final = "console"
 SNIPPET: Final = 90  # characters of a mention
-_PHONE: Final = re.compile(r"\+?[\d\s()-]{5,20}")
 _ORDER: Final = re.compile(r"[\w.:-]{1,80}")
 
 
@@ -47,40 +46,18 @@ def _found_product(visit: Visit, product: dict[str, Any]) -> Found:
     return Found(shown or product["id"], visit.link("/products/{id}", id=product["id"]), detail)
 
 
-async def find_customers(visit: Visit, text: str, _wanted: int) -> Sequence[Found]:
-    """Look for the one customer with this identifier: a phone, an address, a login, a card, an id."""
-    for candidate in identifiers_of(text):
-        try:
-            request = customer_service_pb2.GetCustomerRequest(id=candidate)
-            customer = await GET_CUSTOMER.briefly(visit.parts.caller, request)
-        except ZhikeError as error:
-            if error.kind not in {ErrorKind.NOT_FOUND, ErrorKind.INVALID}:
-                raise
-            continue
-        facts = {fact.field: fact.value for fact in customer.facts}
-        known = ", ".join(each.identifier for each in customer.identifiers[:3])
-        return [Found(facts.get("name", customer.id), visit.link("/customers/{id}", id=customer.id), known)]
-    return ()
-
-
-def identifiers_of(text: str) -> list[str]:
-    """Return what a text could be as an identifier, the likeliest first."""
-    kinds = []
-    if ":" in text:
-        kinds.append(text)
-    elif "@" in text:
-        kinds.append(f"email:{text}")
-    elif _PHONE.fullmatch(text):
-        kinds += [f"phone:{text}", f"card:{text}"]
-    elif " " not in text:
-        kinds += [text, f"login:{text}", f"card:{text}"]
-    found = []
-    for each in kinds:
-        try:
-            found.append(normalise_identifier(each) if ":" in each else each)
-        except InvalidArgumentError:
-            continue
-    return found
+async def find_customers(visit: Visit, text: str, wanted: int) -> Sequence[Found]:
+    """Look for customers by an identifier of any kind, an order's number, or the whole name."""
+    request = customer_service_pb2.FindCustomersRequest(query=text[:200], shop=visit.shop, limit=wanted)
+    hits = (await FIND_CUSTOMERS.briefly(visit.parts.caller, request)).hits
+    return [
+        Found(
+            hit.name or hit.customer_id,
+            visit.link("/customers/{id}", id=hit.customer_id),
+            ", ".join(hit.identifiers[:3]),
+        )
+        for hit in hits
+    ]
 
 
 async def find_orders(visit: Visit, text: str, _wanted: int) -> Sequence[Found]:

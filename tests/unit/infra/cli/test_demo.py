@@ -78,8 +78,17 @@ def test_the_latest_orders_go_to_the_workshop_as_long_as_they_take_in_life(tmp_p
     assert [tray.ticket(order_id) for order_id in tray.orders()] == [Ticket("o-1", None), Ticket("o-2", None)]
 
 
-async def test_scenes_are_staged_once_and_those_that_are_known_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_scenes_are_staged_once_and_those_that_are_known_left_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     asked: list[httpx.Request] = []
+    files = DemoFiles.within(tmp_path)
+    names = ("milk", "bread", "tomatoes", "cheese", "gone")
+    rows = [
+        {"id": name, "title": {"en": name}, "availability": "out-of-stock" if name == "gone" else "in-stock"}
+        for name in names
+    ]
+    files.products.write_bytes(b"\n".join(map(orjson.dumps, rows)))
     drawn = [replace(scene, draw=lambda: b"a picture") for scene in DEMO_SCENES]
     monkeypatch.setattr(demo, "DEMO_SCENES", drawn)
 
@@ -88,17 +97,14 @@ async def test_scenes_are_staged_once_and_those_that_are_known_left_alone(monkey
         path = request.url.path
         if request.method == "GET" and path == "/v1/scenes":
             return httpx.Response(200, json={"scenes": [{"name": "baking"}]})
-        if path == "/v1/search":
-            words = request.url.params["q"]
-            gone = {"product": {"id": "gone", "availability": "out-of-stock"}}
-            return httpx.Response(200, json={"results": [gone, {"product": {"id": words, "availability": "in-stock"}}]})
         return httpx.Response(201, json={"id": "scn-1" if path == "/v1/scenes" else "m"})
 
     async with Api(DEPLOYMENT, transport=httpx.MockTransport(answer)) as api:
-        await stage_scenes(api)
+        await stage_scenes(api, files)
     posts = [request for request in asked if request.method == "POST"]
     paths = [request.url.path for request in posts]
     assert paths == ["/v1/media", "/v1/scenes", "/v1/scenes/scn-1:publish"] * 2
     draft = orjson.loads(posts[1].content)
     assert (draft["name"], draft["request_id"], draft["media_id"]) == ("breakfast", "demo-scene-breakfast", "m")
-    assert "gone" not in {spot["product_id"] for spot in draft["hotspots"]}
+    assert [spot["product_id"] for spot in draft["hotspots"]] == ["milk", "bread"]
+    assert not [request for request in asked if "search" in request.url.path]

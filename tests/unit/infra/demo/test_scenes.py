@@ -1,11 +1,13 @@
 """The demo's scenes: pictures that are taken, places inside them, words that are complete, goods of the catalogue."""
 
 from collections.abc import Callable
+from pathlib import Path
 
+import orjson
 import pytest
 
 from infra.demo import pictures
-from infra.demo.scenes import SCENES, content_of
+from infra.demo.scenes import SCENES, content_of, goods_in
 
 
 @pytest.mark.parametrize("draw", [scene.draw for scene in SCENES[:1]])
@@ -26,26 +28,29 @@ def test_words_are_complete_and_places_lie_inside() -> None:
         assert all(0 < spot.x < 1_000 and 0 < spot.y < pictures.TALL for spot in scene.spots)
 
 
-async def test_goods_are_what_a_search_finds_by_the_first_words_that_do() -> None:
-    asked: list[str] = []
+GOODS = [("milk chocolate", "p9"), ("fresh milk, 1 gal", "p1"), ("white bread, 20 oz", "p2")]
 
-    async def find(words: str) -> str:
-        asked.append(words)
-        return "" if words == "whole milk" else f"id-{words}"
 
-    content = await content_of(SCENES[0], "m", find)
+def test_goods_are_what_the_title_is_about() -> None:
+    content = content_of(SCENES[0], "m", GOODS)
     assert content is not None
-    assert asked[:3] == ["whole milk", "milk", "bread"]
-    assert content["hotspots"][0] == {"x": 185, "y": round(330_000 / pictures.TALL), "product_id": "id-milk"}
+    milk, bread = content["hotspots"]
+    assert milk == {"x": 185, "y": round(330_000 / pictures.TALL), "product_id": "p1"}
+    assert bread["product_id"] == "p2"
     assert all(0 <= spot["y"] <= 1_000 for spot in content["hotspots"])
 
 
-async def test_a_scene_whose_goods_the_catalogue_lacks_is_left_out() -> None:
-    async def nothing(_words: str) -> str:
-        return ""
+def test_a_scene_whose_goods_the_catalogue_lacks_is_left_out() -> None:
+    assert content_of(SCENES[0], "m", []) is None
+    assert content_of(SCENES[0], "m", GOODS[:2]) is None
 
-    async def one(_words: str) -> str:
-        return "the only product"
 
-    assert await content_of(SCENES[0], "m", nothing) is None
-    assert await content_of(SCENES[0], "m", one) is None
+def test_what_is_sold_out_stands_in_no_scene(tmp_path: Path) -> None:
+    rows = [
+        {"id": "p1", "title": {"en": "Longer bread"}, "availability": "in-stock"},
+        {"id": "p2", "title": {"en": "Bread"}, "availability": "out-of-stock"},
+        {"id": "p3", "title": {"en": "Tea"}},
+    ]
+    file = tmp_path / "products.ndjson"
+    file.write_bytes(b"\n".join(map(orjson.dumps, rows)))
+    assert goods_in(file) == [("tea", "p3"), ("longer bread", "p1")]
