@@ -15,7 +15,7 @@ from typing import Any, Final
 
 from services.chassis.artifacts.port import ArtifactStore
 from services.chassis.backup.archive import BackupDamagedError, ServiceCopy, Show, path_in
-from services.chassis.backup.archived import ArchivedDocuments
+from services.chassis.backup.sqlite_archived import ArchivedDocuments
 from services.chassis.clock import Clock
 from services.chassis.documents.port import (
     BATCH_LIMIT,

@@ -8,8 +8,8 @@ under the same identity, and no number is missing. The search index is not copie
 """
 
 import os
-import sqlite3
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -32,14 +32,13 @@ from services.chassis.backup.archive import (
     sync_folder,
     write_manifest,
 )
-from services.chassis.backup.archived import ArchivedDocuments
+from services.chassis.backup.sqlite_archived import ArchivedDocuments
+from services.chassis.backup.sqlite_copies import Snapshot, close_file, translated
 from services.chassis.clock import Clock
 from services.chassis.documents.port import Collection, Document, DocumentStore, Range, Scalar
-from services.chassis.documents.sqlite import FORMAT_VERSION, SqliteDocuments
-from services.chassis.documents.sqlite_writer import unavailable
+from services.chassis.documents.sqlite import SqliteDocuments
 from services.chassis.eventlog.record import EVENTS, LOGS, PLACE
 
-COPY_PAGES: Final = 4_096  # of SQLite, between two looks at the progress
 COPY_DOCUMENTS: Final = 500
 LIST_BLOBS: Final = 1_000
 FILE_LIMIT_BYTES: Final = 1024 * 1024  # what is larger than a secret is no secret
@@ -115,22 +114,19 @@ async def take_embedded(wanted: Wanted, data: Path, services: Sequence[str], clo
     blobs = Blobs(wanted)
     await blobs.open()
     present = [each for each in services if (data / each / "documents.sqlite").exists()]
-    snapshots: dict[str, _Snapshot] = {}
-    try:
-        for service in present:
-            snapshots[service] = _Snapshot(data / service / "documents.sqlite", clock.now())
-        copies = []
+    copies = []
+    with translated(), ExitStack() as held:
+        # All transactions begin before the first copy.
+        snapshots = {
+            service: held.enter_context(closing(Snapshot(data / service / "documents.sqlite", clock.now())))
+            for service in present
+        }
         for service in present:
             snapshots[service].copy(wanted.target / DOCUMENTS / f"{service}.sqlite", show, service)
             artifacts = LocalArtifacts(data / service / "artifacts")
             copied = await blobs.take(artifacts, show, service) if (data / service / "artifacts/blobs").exists() else {}
             files = _copy_files(data / service, wanted.target, service)
             copies.append(_described(wanted.target, service, snapshots[service].time, copied, files))
-    except sqlite3.Error as error:
-        raise unavailable(error) from error
-    finally:
-        for snapshot in snapshots.values():
-            snapshot.close()
     return _finished(wanted, blobs, copies, clock)
 
 
@@ -181,50 +177,7 @@ async def copy_documents(documents: DocumentStore, path: Path, show: Show, servi
                     show(f"documents {service}", done, max(done, total))
     finally:
         await copy.close()
-    _close_file(path)
-
-
-class _Snapshot:
-    """A read transaction on a live file: what it sees stays as it is, whatever the service writes meanwhile."""
-
-    def __init__(self, path: Path, time: datetime) -> None:
-        self.time = time
-        self._connection = sqlite3.connect(path, timeout=5.0, isolation_level=None)
-        self._connection.execute("PRAGMA query_only = ON")
-        (version,) = self._connection.execute("PRAGMA user_version").fetchone()
-        if version != FORMAT_VERSION:
-            self._connection.close()
-            raise BackupDamagedError(f"{path} is of format {version}, this version copies {FORMAT_VERSION}")
-        self._connection.execute("BEGIN")
-        self._connection.execute("SELECT count(*) FROM collections").fetchone()  # the transaction begins with a read
-
-    def copy(self, path: Path, show: Show, service: str) -> None:
-        def progress(_: int, remaining: int, total: int) -> None:
-            show(f"documents {service}", total - remaining, total)
-
-        path.touch(mode=0o600)
-        target = sqlite3.connect(path, isolation_level=None)
-        try:
-            self._connection.backup(target, pages=COPY_PAGES, progress=progress, sleep=0)
-        finally:
-            target.close()
-        self.close()
-        _close_file(path)
-
-    def close(self) -> None:
-        self._connection.close()
-
-
-def _close_file(path: Path) -> None:
-    """Leave one durable file without side files."""
-    connection = sqlite3.connect(path, isolation_level=None)
-    try:
-        connection.execute("PRAGMA journal_mode = DELETE")
-    finally:
-        connection.close()
-    path.with_name(path.name + ".lock").unlink(missing_ok=True)
-    with path.open("rb") as file:
-        os.fsync(file.fileno())
+    close_file(path)
 
 
 def _described(

@@ -14,7 +14,7 @@ from services.chassis.backup.archive import (
     path_in,
     read_manifest,
 )
-from services.chassis.backup.archived import ArchivedDocuments
+from services.chassis.backup.sqlite_archived import ArchivedDocuments
 
 
 def verify(folder: Path, show: Show) -> Manifest:

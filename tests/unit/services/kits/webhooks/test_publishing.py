@@ -138,7 +138,11 @@ async def test_a_log_that_began_anew_is_followed_anew_and_nothing_is_told_twice(
             with pytest.raises(GenerationMismatchError):
                 await followed.run()
         job = asyncio.create_task(FollowedLog(reader, DocumentCursors(documents, follower.name)).run())
-        await reader.caught_up()
+        cursors = DocumentCursors(documents, follower.name)
+        await cursors.declare()
+        async with asyncio.timeout(5):
+            while not (await cursors.load("order-events")).seqs:  # noqa: ASYNC110 - kept by the reader
+                await asyncio.sleep(0.001)
         job.cancel()
         await asyncio.gather(job, return_exceptions=True)
         await log.close()
