@@ -67,13 +67,18 @@ class Shop:
         headers = {**self.headers(role), **arguments.pop("headers", {})}
         return await self.client.request(method, path, headers=headers, **arguments)
 
-    async def signed_in(self, *roles: StaffRole, name: str = "") -> dict[str, str]:
-        """Return the headers of somebody of staff who is signed in; the account is made at the first call."""
+    async def staffed(self, *roles: StaffRole, name: str = "") -> str:
+        """Return the id of somebody of staff; the account is made at the first call."""
         staff, staff_id = self.parts.staff, name or "-".join(sorted(roles))
         if await staff.members.get(staff_id) is None:
             wanted = NewAccount(staff_id, staff_id.title(), tuple(roles))
             await staff.accounts.create(NamedActor("operator"), wanted, password=STAFF_PASSWORD)
-        session_id = await staff.accounts.sign_in(staff_id, STAFF_PASSWORD, Where("test", "a test"))
+        return staff_id
+
+    async def signed_in(self, *roles: StaffRole, name: str = "") -> dict[str, str]:
+        """Return the headers of somebody of staff who is signed in."""
+        staff_id = await self.staffed(*roles, name=name)
+        session_id = await self.parts.staff.accounts.sign_in(staff_id, STAFF_PASSWORD, Where("test", "a test"))
         return {"Cookie": f"{SECURE_NAME}={session_id}", "Sec-Fetch-Site": "same-origin"}
 
     async def get(self, path: str, role: Role | str | None = Role.PUBLISHABLE, **arguments: Any) -> httpx.Response:

@@ -241,7 +241,7 @@ async def _ask(shop: Shop, route: str, role: Role | None, more: Mapping[str, str
     if "/orders/" in path:
         values["id"] = ORDER_ID
     if "/staff/" in path:
-        await shop.signed_in(StaffRole.DESK)
+        await shop.staffed(StaffRole.DESK)
         values["id"] = "desk"
     if "/keys/" in path:
         values["id"] = "test-load.1"
