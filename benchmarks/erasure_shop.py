@@ -271,6 +271,7 @@ class Deployment:
         for name in (
             "engine_us",
             "attribution_token",
+            "as_of_time",
             "request_id",
             "classes",
             "promotions",
