@@ -88,6 +88,7 @@ ENDPOINTS: Final = (
         body=Body(media_types=(JSON, FORM), description="The call as its sender writes it; at most 1 MiB."),
         answer=CarrierAcknowledgement,
         problems=(
+            HTTPStatus.BAD_REQUEST,
             HTTPStatus.UNAUTHORIZED,
             HTTPStatus.NOT_FOUND,
             HTTPStatus.CONFLICT,
