@@ -241,8 +241,9 @@ def _terms(visit: Visit, alert: alert_pb2.Alert) -> dict[str, object]:
     ]
     return {
         "labels": [row["name"] for row in rows],
-        "series": [[row["points"] for row in rows], [row["now"] for row in rows]],
-        "names": [visit.words("pr.alert.at_height"), visit.words("pr.alert.at_present")],
+        # One bar a term: what it gives now, and on top of it what it gave more at the height.
+        "series": [[row["now"] for row in rows], [max(0, int(row["points"]) - int(row["now"])) for row in rows]],
+        "names": [visit.words("pr.alert.at_present"), visit.words("pr.alert.at_height")],
         "rows": rows,
         "points": alert.peak.points or alert.assessment.points,
         "now": alert.assessment.points,
@@ -309,7 +310,7 @@ def _entry(visit: Visit, entry: alert_pb2.AlertEntry) -> tuple[object, str, str,
     kind = entry.kind if entry.kind in ENTRIES else "notified"
     actor = visit.words("pr.entry.system") if entry.actor == "system" else entry.actor
     text = visit.words(f"pr.entry.{kind}", actor=actor, owner=entry.owner, level=entry.level)
-    detail = " · ".join(part for part in (shown(entry.comment), entry.cause, entry.by) if part)
+    detail = " · ".join(part for part in (shown(entry.comment), entry.by) if part)
     tone = "bad" if kind in BREAKERS else "good" if kind in ("resolved", "closed") else ""
     return entry.time, text, detail, tone
 
