@@ -14,6 +14,7 @@ import pytest
 from openapi_schema_validator import OAS31Validator
 
 from gateway.openapi import FILE
+from tests.journeys.developer.desk_walk import walk_desks
 from tests.journeys.platform import Platform
 
 DOCUMENT: dict[str, Any] = json.loads(FILE.read_text(encoding="utf-8"))
@@ -115,6 +116,7 @@ def test_every_answer_of_the_real_services_has_its_documented_form(developer: De
     _serve_at_the_desk(developer)
     _operate(developer)
     _tell_others(developer)
+    walk_desks(developer)
     documented = {
         f"{method.upper()} {path}"
         for path, methods in DOCUMENT["paths"].items()
