@@ -120,7 +120,7 @@ async def show(visit: Visit) -> View:
         "case_link": f"{visit.link('/cases')}?customer={customer.identifiers[0].identifier}#new"
         if customer.identifiers
         else visit.link("/cases"),
-        "privacy_link": visit.link("/customers/{id}/data", id=customer.id),
+        "privacy_link": visit.link("/privacy/{id}", id=customer.id),
         **tables,
     }
 
