@@ -30,11 +30,10 @@ $(STAMP): pyproject.toml | $(VENV)/bin/python
 run: $(RUN_STAMP)  ## install and start everything on the embedded default with the demo shop (Ctrl-C stops it)
 	$(BIN)/zhike up --demo
 
-test: $(STAMP)  ## install and pass the checks and tests, journeys on the real processes included
+test: $(STAMP)  ## install and pass the checks, the unit, architecture and contract tests
 	$(MAKE) --no-print-directory lint
 	$(PYTEST) -n 2 -m "not real" tests/unit tests/architecture --disable-socket --allow-unix-socket
 	$(PYTEST) -n 2 -m "not real" tests/contract
-	$(PYTEST) -m "not real" tests/journeys
 
 test-unit: $(STAMP)  ## the fast tests without sockets
 	$(PYTEST) -n 2 -m "not real" tests/unit tests/architecture --disable-socket --allow-unix-socket
