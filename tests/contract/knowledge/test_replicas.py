@@ -26,6 +26,7 @@ from services.chassis.status import RemoteError
 from services.knowledge.main import build
 from services.knowledge.settings import KnowledgeSettings
 from services.knowledge.store.collections import OWN_LABEL_GOODS, SHOPPING, STATED
+from services.knowledge.store.names import NAMED
 from tests.fakes.log_owner import owner_of
 from tests.fakes.replicas import holding
 
@@ -212,5 +213,5 @@ async def test_both_tell_an_operator_how_far_the_logs_are_read(desks: tuple[Desk
     await desks[1].buy("o-1", "card:9000")
     for desk in desks:
         readers = await soon(desk.readers, lambda found: all(0 <= reader.staleness_s < 5 for reader in found.values()))
-        assert set(readers) == {SHOPPING, STATED, OWN_LABEL_GOODS}
+        assert set(readers) == {SHOPPING, STATED, OWN_LABEL_GOODS, NAMED}
         assert {reader.lag_events for reader in readers.values()} == {0}

@@ -162,7 +162,9 @@ def _me(developer: Any) -> None:
 
 
 def _archive(developer: Any, template: str, path: str) -> None:
-    developer.eventually(lambda: developer.call("GET", template, path=path)["state"] == "ready", "the export does not end")
+    developer.eventually(
+        lambda: developer.call("GET", template, path=path)["state"] == "ready", "the export does not end"
+    )
     archive = developer.client.get(f"{path}/archive")
     assert archive.is_success and archive.content.startswith(b"PK"), archive.text
     developer.called.add(f"GET {template}/archive")
