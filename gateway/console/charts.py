@@ -142,7 +142,7 @@ def bar_plot(series: Sequence[Values], *, gap: float = 0.28) -> Plot:
     count = max((len(each) for each in series), default=0)
     sums = [sum(max(0.0, _at(each, index)) for each in series) for index in range(count)]
     lows = [min(0.0, _at(each, index)) for each in series for index in range(count)]
-    axis = scale(min(lows, default=0.0), max(sums, default=1.0) or 1.0)
+    axis = scale(min(lows, default=0.0), max(sums, default=0.0))
     slot = 100 / max(1, count)
     bars = []
     for index in range(count):
@@ -171,7 +171,7 @@ def stacked_plot(series: Sequence[Values]) -> Plot:
     floors: list[list[float]] = [[0.0] * count]
     for values in series:
         floors.append([below + max(0.0, _at(values, index)) for index, below in enumerate(floors[-1])])
-    axis = scale(0.0, max(floors[-1], default=1.0) or 1.0)
+    axis = scale(0.0, max(floors[-1], default=0.0))
     return Plot(
         ticks=_ticks(axis),
         labels=_labels(count, _point_at),

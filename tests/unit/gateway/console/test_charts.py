@@ -79,3 +79,7 @@ def test_a_calendar_has_each_day_once_in_its_weeks_column(first: date, values: l
         assert day.row == day.date.weekday()
         assert (day.level == 0) == (not day.value)
         assert 0 <= day.level <= 4
+
+
+def test_bars_of_nothing_but_zeros_have_an_axis_of_two_marks() -> None:
+    assert len(bar_plot([[0.0, 0.0, 0.0]]).ticks) == 2
