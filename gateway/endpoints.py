@@ -199,6 +199,7 @@ class Endpoint:
     handle: Handler
     answer: type[BaseModel] | None = None
     status: int = 200
+    again: bool = False  # what a request makes may be there already: 200 with the same form
     query: Query = NO_QUERY
     query_token: bool = False  # its query may carry the token, as "access_token"
     body: Body | None = None

@@ -163,6 +163,8 @@ def _responses(endpoint: Endpoint) -> dict[str, Any]:
             for name in endpoint.answer_headers
         }
     responses = {str(int(endpoint.status)): success}
+    if endpoint.again:
+        responses["200"] = {**success, "description": "It was there already."}
     if "If-None-Match" in endpoint.headers:
         responses["304"] = {"description": "The caller has this version."}
     for status in sorted({*endpoint.problems, *_EVERYWHERE, *(_WITH_KEY + _WITH_SERVICE if endpoint.roles else ())}):

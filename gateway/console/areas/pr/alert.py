@@ -242,7 +242,13 @@ def _terms(visit: Visit, alert: alert_pb2.Alert) -> dict[str, object]:
     return {
         "labels": [row["name"] for row in rows],
         # One bar a term: what it gives now, and on top of it what it gave more at the height.
-        "series": [[row["now"] for row in rows], [max(0, int(row["points"]) - int(row["now"])) for row in rows]],
+        "series": [
+            [now[name].points if name in now else 0 for name in names],
+            [
+                max(0, peak[name].points - (now[name].points if name in now else 0)) if name in peak else 0
+                for name in names
+            ],
+        ],
         "names": [visit.words("pr.alert.at_present"), visit.words("pr.alert.at_height")],
         "rows": rows,
         "points": alert.peak.points or alert.assessment.points,
