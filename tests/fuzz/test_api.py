@@ -1,6 +1,6 @@
 """Every documented route as every principal on the real processes: no server error, no status that is not declared.
 
-ZHIKE_FUZZ_S bounds it all (600). A round sends each route a few requests by its schema and a few against it; rounds go
+ZHIKE_FUZZ_S bounds it all (600), and ZHIKE_FUZZ_ROUNDS the rounds, which are the same each time. A round sends each route a few requests by its schema and a few against it; rounds go
 on until the time is up. What fails is shown with the command that repeats it.
 """
 
@@ -23,6 +23,7 @@ from gateway.principals import Role
 from tests.journeys.platform import Platform
 
 FUZZ_S = float(os.environ.get("ZHIKE_FUZZ_S", "600"))
+ROUNDS = int(os.environ.get("ZHIKE_FUZZ_ROUNDS", "1000"))
 EXAMPLES = 4  # of a route in a round, by its schema and as many against it; one where the principal may not ask
 ANSWER_LIMIT_S = 30
 FAILURES_LIMIT = 20
@@ -118,7 +119,7 @@ def test_no_route_breaks_or_answers_what_it_does_not_declare(
     platform: Platform, credentials: dict[Role | None, dict[str, str]]
 ) -> None:
     walk, end, number = Walk(platform, credentials), time.monotonic() + FUZZ_S, 0
-    while time.monotonic() < end and len(walk.failures) < FAILURES_LIMIT:
+    while number < ROUNDS and time.monotonic() < end and len(walk.failures) < FAILURES_LIMIT:
         number += 1
         # Who may comes first: time that runs short is short of the routes' refusals, not of what lies behind them.
         turns = [(operation, role) for operation in OPERATIONS for role in credentials]
