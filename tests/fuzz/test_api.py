@@ -1,7 +1,7 @@
 """Every documented route as every principal on the real processes: no server error, no status that is not declared.
 
-ZHIKE_FUZZ_S bounds it all (600), and ZHIKE_FUZZ_ROUNDS the rounds, which are the same each time. A round sends each route
-a few requests by its schema and a few against it; rounds go on until the time is up. What fails is shown with the
+ZHIKE_FUZZ_S bounds it all (600), and ZHIKE_FUZZ_ROUNDS the rounds, which are the same each time. A round sends each
+route a few requests by its schema and a few against it; rounds go on until the time is up. What fails is shown with the
 command that repeats it.
 """
 
