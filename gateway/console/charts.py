@@ -104,7 +104,8 @@ def scale(low: float, high: float, count: int = TICKS) -> list[float]:
     """Return round values from at most ``low`` to at least ``high``, about ``count`` steps apart (Heckbert 1990)."""
     if high - low <= max(abs(low), abs(high)) * NARROW or high - low < NARROW:
         if not round(low, 6):
-            return [0.0, 1.0]  # nothing but zeros: more steps would only be fractions of nothing
+            # Nothing but zeros: more steps would only be fractions of nothing.
+            return [float(each) for each in range(-1 if low < 0 else 0, 2 if high > 0 or low >= 0 else 1)]
         high = low + max(abs(low), 1.0)
     rough = (high - low) / max(1, count)
     power = 10.0 ** floor(log10(rough))
