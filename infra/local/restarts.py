@@ -1,6 +1,6 @@
 """When a crashed process starts again: at once twice, then with a growing pause.
 
-One that had become ready serves in between, so whatever ends it again and again is waited for a second at most.
+One that had become ready serves in between, so whatever ends it again and again is waited for half a second at most.
 """
 
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ WINDOW_S = 30.0
 FREE_RESTARTS = 2
 FIRST_PAUSE_S = 1.0
 LONGEST_PAUSE_S = 30.0
-LONGEST_PAUSE_OF_READY_S = 1.0
+LONGEST_PAUSE_OF_READY_S = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +25,7 @@ class CrashHistory:
 
     @property
     def pause_s(self) -> float:
-        """Seconds to wait before the next start: 0 for the first two crashes in 30 s, then 1, 2, 4 … at most 30 (1)."""
+        """Seconds to wait before the next start: 0 for the first two crashes in 30 s, then 1, 2, 4 … at most 30, or 0.5."""
         beyond = len(self.crashes) - FREE_RESTARTS
         if beyond <= 0:
             return 0.0

@@ -28,7 +28,7 @@ def test_crashes_outside_the_window_are_forgotten() -> None:
     assert _after(0.0, 1.0, 2.0, 2.0 + WINDOW_S).pause_s == 0.0
 
 
-def test_who_served_in_between_waits_a_second_at_most() -> None:
+def test_who_served_in_between_waits_half_a_second_at_most() -> None:
     assert _after(0.0, 1.0, was_ready=True).pause_s == 0.0
     assert _after(*[float(each) for each in range(25)], was_ready=True).pause_s == LONGEST_PAUSE_OF_READY_S
     assert _after(0.0, 1.0, 2.0, was_ready=True).with_crash(3.0, was_ready=False).pause_s == 2.0, "it no longer starts"
