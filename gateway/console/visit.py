@@ -1,7 +1,8 @@
 """One request to one page: who asks, in which language, and all that a page's handler works with."""
 
+import asyncio
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, Protocol, TypeVar
 from urllib.parse import quote
@@ -32,6 +33,7 @@ _VERSION: Final = re.compile(r"[0-9]{1,18}", re.ASCII)
 
 RequestT = TypeVar("RequestT", bound=Message)
 ResponseT = TypeVar("ResponseT", bound=Message)
+ReadT = TypeVar("ReadT")
 
 
 class NewId(Protocol):
@@ -61,6 +63,7 @@ class Visit:
     submit_id: str = ""  # of the form that is handled: pass it on as the request id
     version: str = ""  # of the form that is handled: what the edit builds on
     headers: list[tuple[bytes, bytes]] = field(default_factory=list)  # further headers of the answer
+    _reading: dict[str, asyncio.Future[Any]] = field(default_factory=dict)
 
     @property
     def staff(self) -> Member:
@@ -158,6 +161,14 @@ class Visit:
             self.missing.add(name)
             return None
 
+    async def once(self, name: str, read: Callable[[], Awaitable[ReadT]]) -> ReadT:
+        """Read what several parts of the page show, or all pages of its file, one time for all of them."""
+        running = self._reading.get(name)
+        if running is None:
+            running = self._reading[name] = asyncio.ensure_future(read())
+        shared: ReadT = await asyncio.shield(running)
+        return shared
+
     def form(self, name: str, values: Mapping[str, Any] | None = None, version: str | int = "") -> FormState:
         """Declare a form of the page with what is stored; what was typed before an error stays in its fields."""
         stored = dict(values or {})
@@ -172,8 +183,9 @@ class Visit:
         return state
 
     def link(self, path: str, **values: str) -> str:
-        """Return the address of a page by its declared path; "" where this console has no such page."""
-        if not any(page.path == path for area in self.areas for page in area.pages):
+        """Return the address of a page by its declared path; "" where the reader may not open it or there is none."""
+        page = next((page for area in self.areas for page in area.pages if page.path == path), None)
+        if page is None or (page.roles and not self.may(*page.roles)):
             return ""
         return ROOT + path.format_map({name: quote(value, safe="") for name, value in values.items()})
 

@@ -1,7 +1,8 @@
 """What the public says, as it says it: filters, near-duplicates folded, one mention whole."""
 
+import asyncio
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from typing import Final
@@ -40,20 +41,26 @@ async def show(visit: Visit) -> View:
     request = _asked(visit)
     listed = await visit.ask(LIST_MENTIONS, request)
     folded = visit.query.get("fold") != "no" and not request.cluster_id
-    sources = await visit.part(
-        visit.words("pr.sources.title"), LIST_SOURCES, sources_pb.ListSourcesRequest(page_size=SOURCES_SHOWN)
+    table = Table(
+        "mentions",
+        columns(visit),
+        _folded(listed.mentions) if folded else [Row(each, 1) for each in listed.mentions],
+        listed.next_page_token,
+        empty="pr.mentions.none",
+        empty_hint="pr.mentions.none_hint",
     )
-    brands = await visit.part(visit.words("pr.brands.title"), LIST_BRANDS, sources_pb.ListBrandsRequest())
-    return {
-        "mentions": Table(
-            "mentions",
-            columns(visit),
-            _folded(listed.mentions) if folded else [Row(each, 1) for each in listed.mentions],
-            listed.next_page_token,
-            empty="pr.mentions.none",
-            empty_hint="pr.mentions.none_hint",
+    if visit.exporting:  # page by page: what stands around the table would be read for each of them
+        return {"mentions": table}
+    counts, sources, brands = await asyncio.gather(
+        _counts(visit, request),
+        visit.part(
+            visit.words("pr.sources.title"), LIST_SOURCES, sources_pb.ListSourcesRequest(page_size=SOURCES_SHOWN)
         ),
-        "counts": await _counts(visit, request),
+        visit.part(visit.words("pr.brands.title"), LIST_BRANDS, sources_pb.ListBrandsRequest()),
+    )
+    return {
+        "mentions": table,
+        "counts": counts,
         "source_options": [(each.id, each.title or each.id) for each in sources.sources] if sources else [],
         "brand_options": [(each.id, each.names[0] if each.names else each.id) for each in brands.brands]
         if brands
@@ -180,8 +187,6 @@ class Counts:
 
 async def _counts(visit: Visit, asked: pb.ListMentionsRequest) -> Counts | None:
     """Count what the filter's brand, product or source makes of the last two days."""
-    if visit.exporting:
-        return None
     request = pb.CountMentionsRequest(shop=asked.shop, step="1h")
     for scope in ("brand", "product_id", "source"):
         if getattr(asked, scope):
@@ -208,7 +213,7 @@ def summed(visit: Visit, counts: Sequence[mention_pb2.MentionCount], *, days: bo
     )
 
 
-def _hour(visit: Visit):  # type: ignore[no-untyped-def]
+def _hour(visit: Visit) -> Callable[[Timestamp], str]:
     def write(moment: Timestamp) -> str:
         return f"{visit.formats.short_day(moment)} {visit.formats.clock(moment)}"
 

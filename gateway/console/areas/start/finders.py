@@ -12,6 +12,7 @@ from zhike.search.v1 import search_service_pb2
 from zhike.type.v1 import answer_pb2, identifier_pb2
 
 from gateway.clients import GET_ORDER, SEARCH
+from gateway.console.areas.pr.marks import READERS
 from gateway.console.pages import Finder, Found
 from gateway.console.staffing import EVERYBODY, StaffRole
 from gateway.console.visit import Visit
@@ -101,8 +102,5 @@ FINDERS: Final = (
     Finder("customers", "search.customers", frozenset({StaffRole.DESK}), find_customers, "customers"),
     Finder("orders", "search.orders", frozenset({StaffRole.DESK, StaffRole.ADMIN}), find_orders, "orders"),
     Finder("products", "search.products", EVERYBODY, find_products, "products"),
-    Finder(
-        "mentions", "search.mentions", frozenset({StaffRole.PR, StaffRole.ANALYST, StaffRole.DESK}), find_mentions,
-        "mentions",
-    ),
-)  # fmt: skip
+    Finder("mentions", "search.mentions", READERS, find_mentions, "mentions"),
+)
