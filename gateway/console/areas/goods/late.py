@@ -1,6 +1,6 @@
 """Orders whose promise slipped and that are not there yet: whom the desk calls before they call."""
 
-from typing import Any, Final
+from typing import Final
 
 from zhike.orders.v1 import promise_service_pb2 as pb
 
@@ -48,7 +48,7 @@ async def attention(visit: Visit) -> Attention:
 
 
 def _columns(visit: Visit) -> tuple[Column, ...]:
-    def why(order: Any) -> str:
+    def why(order: pb.LateOrder) -> str:
         words = order.reason.words.by_language
         return words.get(visit.language) or order.reason.reason
 
@@ -62,7 +62,7 @@ def _columns(visit: Visit) -> tuple[Column, ...]:
     )
 
 
-def _name(order: Any) -> str:
+def _name(order: pb.LateOrder) -> str:
     return order.number or order.id
 
 

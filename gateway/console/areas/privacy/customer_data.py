@@ -1,14 +1,13 @@
 """A customer's own data, at their word: what they agreed to, the archive of everything, and erasure."""
 
-from collections.abc import AsyncIterator
 from typing import Annotated, Final, Literal
 
 from pydantic import Field
-from zhike.chassis.v1 import system_service_pb2
 from zhike.knowledge.v1 import customer_pb2, customer_service_pb2
 from zhike.knowledge.v1 import privacy_service_pb2 as pb
 
-from gateway.clients import DOWNLOAD_TIMEOUT_MS, GET_CUSTOMER, READ_ARTIFACT, SET_CONSENT
+from gateway.artifacts import streamed
+from gateway.clients import GET_CUSTOMER, SET_CONSENT
 from gateway.console.pages import ROOT, Download, Flash, Form, FormModel, Page, Redirect, View
 from gateway.console.staffing import StaffRole
 from gateway.console.visit import Visit
@@ -46,7 +45,7 @@ async def show(visit: Visit) -> View | Download:
     customer = await visit.ask(GET_CUSTOMER, customer_service_pb2.GetCustomerRequest(id=customer_id))
     export = await _export(visit, customer)
     if export is not None and export.state == "ready" and visit.query.get("download"):
-        content = await _archive(visit, export.digest)
+        content = await streamed(visit.parts.caller, "knowledge", export.digest)
         await visit.record("customer.export.download", "customer", customer.id)
         return Download(content, "application/zip", "customer-data.zip")
     visit.form("consent")
@@ -107,21 +106,6 @@ async def _export(visit: Visit, customer: customer_pb2.Customer) -> pb.PersonExp
     if not own:
         return None  # without a name to hold it against, any export would do
     return await visit.ask(GET_EXPORT, pb.GetExportRequest(id=export_id, only_identifiers=own))
-
-
-async def _archive(visit: Visit, digest: str) -> AsyncIterator[bytes]:
-    """Return the file piece by piece; one that cannot be read is refused before anything is sent."""
-    request = system_service_pb2.ReadArtifactRequest(digest=digest)
-    parts = aiter(visit.parts.caller.stream(READ_ARTIFACT["knowledge"], request, timeout_ms=DOWNLOAD_TIMEOUT_MS))
-    first = await anext(parts, None)
-
-    async def chunks() -> AsyncIterator[bytes]:
-        if first is not None:
-            yield first.chunk
-        async for part in parts:
-            yield part.chunk
-
-    return chunks()
 
 
 def _owner(visit: Visit) -> str:
