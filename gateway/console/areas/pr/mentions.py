@@ -4,7 +4,7 @@ import asyncio
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, time, timedelta
+from datetime import timedelta
 from typing import Final
 
 from google.protobuf.timestamp_pb2 import Timestamp
@@ -18,7 +18,6 @@ from gateway.console.cells import Cell, Chip, Column, Link, Moment, Table
 from gateway.console.pages import ROOT, Page, View
 from gateway.console.visit import Visit
 from gateway.pr_clients import COUNT_MENTIONS, GET_MENTION, LIST_BRANDS, LIST_MENTIONS, LIST_SOURCES
-from services.chassis.errors import InvalidArgumentError
 
 TEXT_SHOWN: Final = 220  # characters of a mention in a list
 SOURCES_SHOWN: Final = 200  # in the filter
@@ -134,26 +133,12 @@ def _asked(visit: Visit) -> pb.ListMentionsRequest:
         page_size=visit.page_size("mentions"),
         page_token=visit.cursor("mentions"),
     )
-    start, end = _day(visit, "from"), _day(visit, "to")
+    start, end = visit.day("from"), visit.day("to", 1)
     if start is not None:
         request.start_time.FromDatetime(start)
     if end is not None:
-        request.end_time.FromDatetime(end + timedelta(days=1))
+        request.end_time.FromDatetime(end)
     return request
-
-
-def _day(visit: Visit, name: str) -> datetime | None:
-    """Return the beginning of a day of the shop, None where none is given. Raises InvalidArgumentError."""
-    text = visit.text(name, 10)
-    if not text:
-        return None
-    try:
-        wanted = date.fromisoformat(text)
-    except ValueError as error:
-        raise InvalidArgumentError("a day is written 2026-11-30", field=name) from error
-    if not 1970 < wanted.year < 9_000:
-        raise InvalidArgumentError("a day of these years", field=name)
-    return datetime.combine(wanted, time(), visit.formats.local(visit.parts.clock.now()).tzinfo)
 
 
 def _folded(mentions: Iterable[mention_pb2.Mention]) -> list[Row]:

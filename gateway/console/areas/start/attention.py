@@ -9,6 +9,7 @@ from zhike.search.v1 import query_insight_service_pb2 as insight_pb
 
 from gateway.alert_clients import LIST_ALERTS
 from gateway.clients import LIST_QUERY_INSIGHTS
+from gateway.console.areas.pr.marks import opinion_shop
 from gateway.console.pages import Attention, Card
 from gateway.console.staffing import StaffRole
 from gateway.console.standings import standings_of
@@ -26,9 +27,8 @@ MISSED: Final = frozenset(
 
 async def alerts(visit: Visit) -> Attention:
     """Alerts that go on, those that nobody has in hand first."""
-    request = alert_service_pb2.ListAlertsRequest(
-        shop=visit.parts.settings.opinion_shop or visit.shop, live=True, page_size=COUNTED
-    )
+    shop = opinion_shop(visit.parts, visit.shop)
+    request = alert_service_pb2.ListAlertsRequest(shop=shop, live=True, page_size=COUNTED)
     found = sorted((await LIST_ALERTS.briefly(visit.parts.caller, request)).alerts, key=lambda each: bool(each.owner))
     grave = any(alert.level in GRAVE for alert in found)
     return Attention(

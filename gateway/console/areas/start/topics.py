@@ -8,6 +8,7 @@ from zhike.reputation.v1 import alert_service_pb2
 
 from gateway.alert_clients import LIST_ALERTS
 from gateway.alert_streams import Place
+from gateway.console.areas.pr.marks import opinion_shop
 from gateway.console.live import Polled
 from gateway.console.pages import Moved, Topic
 from gateway.console.staffing import EVERYBODY, StaffRole
@@ -20,7 +21,7 @@ SYSTEM_EVERY_S: Final = 5.0
 
 async def follow_alerts(parts: Any, shop: str, place: str) -> AsyncGenerator[Moved | None, None]:
     """Follow the log of alerts; the number is of those that nobody has in hand yet."""
-    shop = parts.settings.opinion_shop or shop
+    shop = opinion_shop(parts, shop)
     known = Place.parse(place, field="after") if place else None
     if known is None:
         yield Moved("", await open_alerts(parts, shop), first=True)
