@@ -34,7 +34,6 @@ from gateway.desk_clients import (
 from gateway.public_form import enum_word
 from gateway.routers.cases import cause_number
 
-SAID: Final = frozenset({"opened", "replied", "wrote", "noted"})
 TONES: Final = {"replied": "good", "warned": "warn", "breached": "bad", "wrote": "info"}
 
 
@@ -180,7 +179,7 @@ def _deed(visit: Visit) -> pb.CaseDeed:
     return pb.CaseDeed(
         id=visit.path["id"],
         actor=visit.staff.actor,
-        expected_version=int(visit.version) if visit.version.isdecimal() else 0,
+        expected_version=visit.expected_version,
         request_id=f"{visit.staff.actor}/{visit.submit_id}",
     )
 

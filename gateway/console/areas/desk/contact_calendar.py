@@ -85,9 +85,8 @@ async def show(visit: Visit) -> View:
     """Show the calendar and one day of it."""
     today = visit.formats.local(visit.parts.clock.now()).date()
     first = today - timedelta(days=today.weekday() + DAYS_BACK)
-    counted = await visit.ask(
-        COUNT_CONTACT_DAYS, pb.CountContactDaysRequest(first_day=first.isoformat(), days=DAYS_SHOWN)
-    )
+    days = pb.CountContactDaysRequest(first_day=first.isoformat(), days=DAYS_SHOWN)
+    counted = await visit.once("days", lambda: visit.ask(COUNT_CONTACT_DAYS, days))
     today = date.fromisoformat(counted.today)
     chosen = visit.text("day", 10) or today.isoformat()
     is_overdue = chosen == OVERDUE
@@ -211,8 +210,7 @@ async def cancel(visit: Visit, form: CancelForm) -> Redirect:
 
 
 def _deed(visit: Visit) -> pb.ContactDeed:
-    version = int(visit.version) if visit.version.isdecimal() else 0
-    return pb.ContactDeed(id=visit.path["id"], actor=visit.staff.actor, expected_version=version)
+    return pb.ContactDeed(id=visit.path["id"], actor=visit.staff.actor, expected_version=visit.expected_version)
 
 
 def _back(visit: Visit, flash: Flash) -> Redirect:

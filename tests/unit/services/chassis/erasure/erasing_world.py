@@ -4,10 +4,11 @@ from collections.abc import Sequence
 from random import Random
 from typing import Any
 
+from services.chassis.artifacts.local import LocalArtifacts
 from services.chassis.artifacts.manifest import Manifests
 from services.chassis.documents.memory import MemoryDocuments
 from services.chassis.documents.port import Collection, DocumentStore
-from services.chassis.erasure.owner import ErasureOwner, Owned
+from services.chassis.erasure.owner import ErasureOwner, Owned, StepOutcome
 from services.chassis.erasure.policies import ErasureParts
 from services.chassis.erasure.subjects import Subject
 from services.chassis.erasure.suppression import Suppression
@@ -50,9 +51,11 @@ class DoneOperations:
 class World:
     """The service."""
 
-    def __init__(self, documents: DocumentStore, parts: ErasureParts | None = None) -> None:
+    def __init__(
+        self, documents: DocumentStore, parts: ErasureParts | None = None, artifacts: LocalArtifacts | None = None
+    ) -> None:
         self.documents, self.clock, self.metrics = documents, ManualClock(), Metrics()
-        self.artifacts, self.operations = MemoryArtifacts(), DoneOperations()
+        self.artifacts, self.operations = artifacts or MemoryArtifacts(), DoneOperations()
         self.log = DocumentsLog(documents, "acts", 2, self.clock, Random(1))
         self.suppression = Suppression(documents, self.clock, self.metrics)
         owned = Owned(
@@ -84,12 +87,15 @@ class World:
 
     async def erase(self, *subjects: Subject, round_id: str = "round") -> None:
         texts = self.owner.subjects(subjects)
-        if await self.owner.outcome(round_id, "logs") is None:
+        if await self.owner.outcome(round_id, "logs", texts) is None:
             await self.owner.erase_logs(round_id, texts)
-        done = await self.owner.outcome(round_id, "logs")
+        done = await self.owner.outcome(round_id, "logs", texts)
         assert done is not None
-        if await self.owner.outcome(round_id, "copies") is None:
+        if await self.owner.outcome(round_id, "copies", texts) is None:
             await self.owner.erase_copies(round_id, texts, done.touched_logs)
+
+    async def outcome(self, step: str, *subjects: Subject, round_id: str = "round") -> StepOutcome | None:
+        return await self.owner.outcome(round_id, step, self.owner.subjects(subjects))
 
     async def rebuilt(self) -> dict[str, dict[str, Any]]:
         """What the projection says when it is built from the log's start."""
