@@ -98,6 +98,8 @@ async def test_a_version_is_put_in_force_by_who_asks_over_what_they_saw(console:
     asked = console.services.last("PromoteModel")
     assert (asked.version, asked.reason, asked.expected_number) == ("m-6", "r", 4)
     assert asked.actor
+    forged = await console.post("/models", "promote", {"version": "m-6"}, submit="u" * 20, version="4; DROP")
+    assert forged.status_code == 412
     stale = await console.post("/models", "promote", {"version": "m-6"}, submit="t" * 20, version="3")
     assert stale.status_code == 412
 
@@ -116,7 +118,9 @@ async def test_training_is_started_once_and_its_progress_is_shown(console: Conso
 
 async def test_a_training_that_nobody_knows_is_not_shown(console: ConsoleOnFakes) -> None:
     for unknown in ("recommendation.nothing", "search.x", "<b>"):
-        await console.page(f"/models?training={quote(unknown)}")
+        html = await console.page(f"/models?training={quote(unknown)}")
+        assert '<div id="training" data-live="models"></div>' in html, "nothing stands there"
+        assert "training=<b>" not in html
 
 
 async def test_who_only_reads_changes_nothing(console: ConsoleOnFakes) -> None:
