@@ -60,6 +60,11 @@ class FakeAlerts:
         _known(request.id, "alert")
         return alert(request.id, state=alert_pb2.ALERT_STATE_MITIGATING)
 
+    def _CommentAlert(self, request: Any) -> Any:
+        _known(request.id, "alert")
+        said = alert_pb2.AlertEntry(number=2, kind="commented", time=TIME, actor=request.actor, comment=request.comment)
+        return alert(request.id, history=[*alert().history, said])
+
     def _ResolveAlert(self, request: Any) -> Any:
         _known(request.id, "alert")
         return alert(request.id, state=alert_pb2.ALERT_STATE_RESOLVED)
