@@ -107,7 +107,7 @@ class FakeAlerts:
 
 def alert(alert_id: str = ALERT_ID, **fields: Any) -> alert_pb2.Alert:
     """Return an alert with one of everything."""
-    words = {"zh": "声量:6 倍于平时", "en": "volume: 6 times the usual"}
+    words = {"zh": "声量：6 倍于平时", "en": "volume: 6 times the usual"}
     term = alert_pb2.AlertTerm(name="volume", value=6.0, points=2, step=5.0, explanation=words)
     assessment = alert_pb2.AlertAssessment(level="III", points=6, terms=[term, alert_pb2.AlertTerm(name="reach")])
     given: dict[str, Any] = {
