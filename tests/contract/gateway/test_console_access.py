@@ -80,7 +80,7 @@ RULES: dict[str, set[StaffRole] | frozenset[StaffRole]] = {
     "/audit": ADMIN,
 }
 FORMS_OF_PR = (
-    *(f"/alerts/{{id}}#{form}" for form in ("take", "mitigate", "resolve", "close", "reopen", "silence")),
+    *(f"/alerts/{{id}}#{form}" for form in ("take", "mitigate", "comment", "resolve", "close", "reopen", "silence")),
     "/sources#new",
     *(f"/sources/{{id}}#{form}" for form in ("edit", "enable", "disable", "poll", "delete")),
     "/brands#new",
