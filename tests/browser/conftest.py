@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, Request, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, Request, expect, sync_playwright
 
 from tests.conftest import missing
 from tests.journeys.conftest import RUNNING_DEPLOYMENT
@@ -26,6 +26,7 @@ FLAGS = [
     "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1, EXCLUDE localhost",
 ]
 EXPECTED = ("status of 4", "ERR_INTERNET_DISCONNECTED")  # what a page says of a refusal, and offline
+PATIENT_MS, USUAL_MS = 30_000, 5_000
 SIZES = {"desk": {"width": 1440, "height": 900}, "phone": {"width": 390, "height": 844}}
 
 
@@ -110,6 +111,14 @@ def page(browser: Browser, shop: Platform, language: str, size: str) -> Iterator
     yield fresh
     context.close()
     assert watch.faults == []
+
+
+@pytest.fixture
+def patient() -> Iterator[None]:
+    """Wait longer for what is expected: a journey's pages are asked of a machine that does much else."""
+    expect.set_options(timeout=PATIENT_MS)
+    yield
+    expect.set_options(timeout=USUAL_MS)
 
 
 @pytest.fixture
