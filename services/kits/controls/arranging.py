@@ -32,6 +32,16 @@ class Placed(NamedTuple):
     effects: tuple[Effect, ...]
 
 
+class Kept:
+    """The last arrangement of somebody's ranking: made again only when something that it was made from is another."""
+
+    __slots__ = ("made_from", "placed")
+
+    def __init__(self) -> None:
+        self.made_from: tuple[object, ...] = ()
+        self.placed: tuple[Placed, ...] = ()
+
+
 _Row = tuple[str, int, Origin, tuple[Effect, ...]]  # product id, rank, and the rest of a Placed
 
 
@@ -42,13 +52,27 @@ def arrange(
     count: int,
     *,
     may_pin: Callable[[str], bool],
+    kept: Kept | None = None,
 ) -> tuple[Placed, ...]:
     """Return at most ``count`` slots. ``ranked``: product ids best first; ``fill``: what else may be shown.
 
     ``may_pin`` says whether a pinned product may be shown to this request at all: sellable, not left out by it. What
-    the plan does not allow is left out of all three. No product stands twice.
+    the plan does not allow is left out of all three. No product stands twice. ``kept``: where the arrangement of a
+    ranking that nothing fills is kept.
     """
     pinned = pinned_places(plan, count, may_pin)
+    if kept is None:
+        return _arranged(plan, ranked, fill, count, pinned)
+    made_from = (plan, plan.stamp, count, pinned, ranked)
+    if kept.made_from != made_from:
+        kept.placed = _arranged(plan, ranked, fill, count, pinned)
+        kept.made_from = made_from
+    return kept.placed
+
+
+def _arranged(
+    plan: Plan, ranked: Sequence[str], fill: Iterable[str], count: int, pinned: list[tuple[PinRule, int]]
+) -> tuple[Placed, ...]:
     taken = {rule.pin.product_id for rule, _ in pinned}
     room, wanted = _Room(plan, taken), count - len(pinned)
     verdicts, origin = plan.verdicts_of(ranked), Origin.RANKED

@@ -10,6 +10,7 @@ from services.kits.controls.catalogue import Catalogue, ProductFacts
 from services.kits.controls.control import ActionType, CapPer, Control, Pin, Target
 
 VERDICTS_LIMIT: Final = 200_000  # products of which a plan knows what it says
+JUDGED_ANEW: Final = 100  # changes of the catalogue that are looked at one by one; after more, all is forgotten
 LISTED_ANEW: Final = 200  # changes of the catalogue that are looked at one by one before a list is made anew
 
 
@@ -108,6 +109,7 @@ class Plan:
         self._catalogue = catalogue
         self._position = catalogue.position
         self.verdicts = _Verdicts(self._judged)  # by product
+        self.stamp = 0  # moves when a verdict that was given is another now
         self._allowed: _Listed | None = None
         self._ids_known: dict[tuple[Target, int], _Listed] = {}
         effects = {each.id: Effect(each.id, each.content.title, each.action.type) for each in self.controls}
@@ -148,17 +150,21 @@ class Plan:
         return tuple(self._filtered)
 
     def freshen(self) -> None:
-        """Forget what was found of products that changed since; call it once before a request."""
+        """Judge anew what was found of products that changed since; call it once before a request."""
         position = self._catalogue.position
         if position == self._position:
             return
         changed = self._catalogue.follow(self._position)
         self._position = position
-        if changed is None or len(self.verdicts) > VERDICTS_LIMIT:
+        if changed is None or len(changed) > JUDGED_ANEW or len(self.verdicts) > VERDICTS_LIMIT:
             self.verdicts.clear()
+            self.stamp += 1
             return
         for product_id in changed:
-            self.verdicts.pop(product_id, None)
+            known = self.verdicts.get(product_id)
+            if known is not None and (verdict := self._judged(product_id)) != known:
+                self.verdicts[product_id] = verdict
+                self.stamp += 1
 
     def verdicts_of(self, product_ids: Iterable[str]) -> list[Verdict]:
         """Return what the plan says of each product."""
@@ -179,7 +185,7 @@ class Plan:
 
     def allowed_ids(self) -> tuple[str, ...]:
         """Return the products that may be shown, in the catalogue's order."""
-        self._allowed = self._listed(self._allowed, self.allows)  # of the changed ones freshen() forgot what it knew
+        self._allowed = self._listed(self._allowed, self.allows)
         return self._allowed.product_ids
 
     def ids_in(self, target: Target, *, limit: int) -> tuple[str, ...]:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import NamedTuple
 
-from services.kits.controls.arranging import Placed
+from services.kits.controls.arranging import Kept, Placed
 from services.kits.controls.plan import Plan
 from services.recommendation.domain.reasons import Reason
 
@@ -67,10 +67,14 @@ class Slot:
 
 
 class Pool(NamedTuple):
-    """What Controls choose a page from, best first; ``slots`` makes those of the places that were chosen."""
+    """What Controls choose a page from, best first; ``slots`` makes those of the places that were chosen.
+
+    ``kept``: where the arrangement may be kept.
+    """
 
     product_ids: Sequence[str]
     slots: Callable[[Sequence[int]], Sequence[Slot]]
+    kept: Kept | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -75,7 +75,12 @@ def controlled(world: World, request: Request, plan: Plan, fill: Fill) -> Predic
         pool, filling = _pool_of(prediction)
         fill_ids = [slot.product_id for slot in filling]
         placed = arrange(
-            plan, pool.product_ids, fill_ids, count, may_pin=lambda each: each not in without and sellable(each)
+            plan,
+            pool.product_ids,
+            fill_ids,
+            count,
+            may_pin=lambda each: each not in without and sellable(each),
+            kept=pool.kept,
         )
         is_all = len(pool.product_ids) + len(filling) < wide.page_size
         if len(placed) == count or is_all or not plan.maxima:

@@ -56,6 +56,7 @@ def recommend_for_you(
         pool = Pool(
             [head_ids[position] for position in positions],
             lambda chosen: _slots(model, profile, [positions[each] for each in chosen], source, in_cart=in_cart),
+            profile.arranged,
         )
         return Prediction(request.placement, (), source, fallback, pool=pool)
     slots = _slots(model, profile, positions, source, in_cart=in_cart)

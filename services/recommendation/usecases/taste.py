@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from services.kits.controls.arranging import Kept
 from services.recommendation.domain.cart import CartAct, CartLine, FoldedCart, folded_cart
 from services.recommendation.domain.fold_in import Taste, fold_in, main_reasons
 from services.recommendation.domain.interactions import KIND_WEIGHTS, Floats, Ints, Kind, liking
@@ -44,7 +45,7 @@ class Profile:
     ``touched`` (n,): distinct places in the model with a liking above 0; ``likings`` (n,) in (0, 1]. ``strongest``
     (n,): the Kind of the act that says most about each. ``bought``: places that are left out of what is new. ``taste``:
     None when the factor model does not answer, but item to item. ``ready``: the slots that were needed so far, by
-    position in the head.
+    position in the head. ``arranged``: how Controls arranged the same products last.
     """
 
     __slots__ = (
@@ -53,6 +54,7 @@ class Profile:
         "_head",
         "_head_ids",
         "_model",
+        "arranged",
         "bought",
         "likings",
         "ready",
@@ -79,6 +81,7 @@ class Profile:
         if model.ranker is Ranker.ALS and len(self.touched):
             self.taste = fold_in(model.factors, self.touched, self.likings)
         self.ready: dict[int, ReadySlot] = {}
+        self.arranged = Kept()
         self._head = self._ranked(HEAD_PLACES)
         self._head_ids = self._named(self._head)
         self._acts = tuple(acts)

@@ -5,6 +5,8 @@ from datetime import datetime
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from services.kits.controls.arranging import Origin
 from services.kits.controls.control import Action, ActionType, Condition, Control, Pin, Target
@@ -20,7 +22,7 @@ from services.recommendation.usecases.predict import ConsentRules, predict
 from services.recommendation.usecases.segments import KeptSegments
 from services.recommendation.usecases.taste import Profiles
 from tests.strategies.controls import control
-from tests.unit.services.recommendation.shop import NOW, product_event, shop_world, user_event
+from tests.unit.services.recommendation.shop import NOW, PRODUCTS, product_event, shop_world, user_event
 from tests.unit.services.recommendation.usecases.test_predict import ALL_PLACEMENTS, newcomer, with_board
 
 FRESH = ConsentRules(default_consent=True, staleness_limit_s=2.0, staleness_s=lambda: 0.1)
@@ -184,3 +186,37 @@ async def test_what_another_request_had_ranked_changes_no_answer(monkeypatch: py
     first = await predicted(only)
     assert len((await predicted()).slots) == 20  # has all that there is ranked
     assert await predicted(only) == first
+
+
+CHANGES = st.tuples(
+    st.integers(0, PRODUCTS - 1), st.sampled_from(("in-stock", "out-of-stock")), st.sampled_from(("Plain", "Big"))
+)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(CHANGES, max_size=8))
+async def test_what_is_kept_of_an_arrangement_is_never_late(changes: list[tuple[int, str, str]]) -> None:
+    world, profiles = newcomer(with_board(shop_world()), "p1"), Profiles()
+    controls = (
+        control(1, Action(ActionType.CAP, Target(brands=("Big",)), maximum=2)),
+        control(2, Action(ActionType.BOOST, Target(brands=("Big",)), strength=3)),
+        control(3, Action(ActionType.PIN, pins=(Pin("p4", 2), Pin("p17", 3)))),
+        control(4, Action(ActionType.EXCLUDE, Target(product_ids=("p2",), brands=("Big",)))),
+    )
+
+    async def answer(ruling: Ruling, known: Profiles, page_size: int) -> Prediction:
+        request = Request(Placement.RECOMMENDED_FOR_YOU, ("visitor:v-new",), page_size=page_size)
+        return await predict(request, world, profiles=known, consent=FRESH, now=NOW, ruling=ruling)
+
+    def ruling() -> Ruling:
+        return Ruling(ControlSet(controls, ShelfFacts(world)), nobody_special)
+
+    kept = ruling()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(controlled, "POOLS", (8, 16, 24))
+        for seq, (number, availability, brand) in enumerate([(0, "in-stock", "Plain"), *changes], 90_000):
+            changed = product_event(seq, f"p{number}", version=seq, availability=availability, brands=[brand])
+            world.shelf.apply(changed)
+            for page_size in (3, 5, 5):
+                warm = await answer(kept, profiles, page_size)
+                assert warm == await answer(ruling(), Profiles(), page_size)
