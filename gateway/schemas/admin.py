@@ -208,6 +208,7 @@ class ServiceStatus(Shown):
     jobs: list[Job] = []
     start_time: datetime | None = None
     pid: int = 0
+    version: Annotated[str, Field(description="Of the software that the process runs.")] = ""
     facts: dict[str, str] = {}
     degraded: Annotated[dict[str, str], Field(description="Parts that do not work, each with the cause.")] = {}
 
