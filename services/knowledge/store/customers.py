@@ -177,7 +177,7 @@ class CustomerStore:
     async def sizes(self) -> dict[str, int]:
         """Return how much there is, for an operator."""
         orders, seen, stated = await asyncio.gather(
-            self._documents.count(self._shopping.resolve(ORDERS), BY_SUBJECT),
+            self._documents.count(self._shopping.resolve(ORDERS)),
             self._documents.count(self._shopping.resolve(ACTIVITY)),
             self._documents.count(self._statements.resolve(STATEMENTS)),
         )

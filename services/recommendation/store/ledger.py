@@ -1,6 +1,6 @@
 """The copy of what shoppers did: one row per product of an event, per identifier as it came, in memory.
 
-A replica keeps it whole (about 30 bytes a row) because folding a person in needs every row of that person now. The
+A replica keeps it whole (about 35 bytes a row) because folding a person in needs every row of that person now. The
 latest snapshot and the tails of the two logs bring it back (docs/consistency.md rule 11). An order counts once by
 (shop, kind, number): the report that is believed most replaces the others, and a later recorded one of equal authority
 the earlier (rule 17). A line that was cancelled before it was sent was not bought (services/kits/pieces.py), one of
