@@ -104,7 +104,7 @@ async def test_of_an_orders_facts_only_its_placing_is_shopping(world: World) -> 
     assert (await world.customer(CARD)).person.identifiers == (CARD, LOGIN), "they came together"
 
 
-PARCEL = {"shipment": {"carrier": "sf", "tracking_number": "1", "ship_date": "2026-11-23"}}
+PARCEL: dict[str, Any] = {"shipment": {"carrier": "sf", "tracking_number": "1", "ship_date": "2026-11-23"}}
 TEN = {"amount": "10.00", "currency": "CNY"}
 
 

@@ -21,7 +21,7 @@ from tests.unit.services.recommendation.shop import NOW, NOW_S, ledger_of, purch
 BOOKS = {"kind": "sale", "source": "shop", "number": "7"}
 BROWSER = {**BOOKS, "source": "browser"}
 LATER = ("payment-captured", "stage-entered", "shipment-created", "return-requested", "correction")
-PARCEL = {"shipment": {"carrier": "sf", "tracking_number": "1", "ship_date": "2026-01-05"}}
+PARCEL: dict[str, Any] = {"shipment": {"carrier": "sf", "tracking_number": "1", "ship_date": "2026-01-05"}}
 
 
 def contents(ledger: Ledger) -> dict[str, Any]:
