@@ -72,7 +72,8 @@ class Model(Shown):
 
     version: str
     promoted: bool
-    verdict: str
+    verdict: Annotated[str, Field(description="Why it was or was not put in force.")]
+    verdict_words: Annotated[dict[str, str], Field(description="What the held-out windows say, by language: zh, en.")]
     windows: list[WindowResult]
     trained_through: dict[str, int]
     parameters: dict[str, float]
