@@ -1,18 +1,21 @@
 """Orders, each counted once by (shop, kind, number), and what they tell of habits (docs/consistency.md rule 17).
 
 Of all reports of an order the one that is believed most holds (services/kits/purchases.py), among equals the later
-recorded one: which logs they come by, and in which order these are read, does not matter.
+recorded one: which logs they come by, and in which order these are read, does not matter. What was cancelled of it
+before it was sent was not bought (services/kits/pieces.py).
 """
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import tzinfo
 from itertools import pairwise
 from statistics import median
 from typing import Any, Final, NamedTuple
 
 from services.kits.money import minor_units
+from services.kits.pieces import Line as Ordered
+from services.kits.pieces import Step, cancelled_pieces, line_numbers
 from services.kits.purchases import CHARGE, RETURN, SALE, Authority
 from services.kits.times import DAY_US, time_of
 
@@ -38,10 +41,18 @@ class Line(NamedTuple):  # there are millions of them, and a dataclass takes fou
         """What is paid for the line where nobody says otherwise."""
         return max(0, self.price_minor * self.quantity - self.discount_minor - self.coupon_minor)
 
+    def reduced_to(self, quantity: int) -> "Line":
+        """Return the line with fewer pieces; money off the whole line goes with them."""
+        discount_minor = self.discount_minor * quantity // self.quantity
+        coupon_minor = self.coupon_minor * quantity // self.quantity
+        return self._replace(quantity=quantity, discount_minor=discount_minor, coupon_minor=coupon_minor)
+
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """One order or return as it stands. ``subject``: the strongest identifier of who bought."""
+    """One order or return as it was told. ``subject``: the strongest identifier of who bought. ``numbers``: those of
+    the lines, by which they are cancelled; none where they cannot be.
+    """
 
     shop: str
     kind: str
@@ -55,6 +66,7 @@ class Order:
     authority: int
     recorded_us: int
     event_key: str
+    numbers: tuple[int, ...] = ()
 
     def outranks(self, other: "Order") -> bool:
         """Tell whether this report of the order holds against the other."""
@@ -131,7 +143,33 @@ def order_from_payload(
         authority=authority,
         recorded_us=recorded_us,
         event_key=event_key,
+        numbers=_numbers(payload, order, products),
     )
+
+
+def bought_of(order: Order, steps: Sequence[Step]) -> Order | None:
+    """Return what is left of an order without what was cancelled before it was sent; None where that is all of it.
+
+    Of the total what is left keeps its share by worth, or by pieces where nothing is told of prices.
+    """
+    if not order.numbers:
+        return order
+    numbered = list(zip(order.numbers, order.lines, strict=True))
+    ordered = [Ordered(number, place, line.quantity, line.is_charge) for place, (number, line) in enumerate(numbered)]
+    cancelled = cancelled_pieces(ordered, steps)
+    if not cancelled:
+        return order
+    reduced = [
+        line.reduced_to(line.quantity - cancelled[number]) if number in cancelled else line for number, line in numbered
+    ]
+    left = tuple([line for line in reduced if line.quantity])
+    told_goods, goods = (sum(line.quantity for line in lines if not line.is_charge) for lines in (order.lines, left))
+    if not left or (told_goods and not goods):
+        return None
+    told_worth, worth = (sum(line.total_minor for line in lines) for lines in (order.lines, left))
+    part, whole = (worth, told_worth) if told_worth else (goods, told_goods)
+    total = (2 * order.total_minor * part + whole) // (2 * whole) if whole else order.total_minor  # rounded half up
+    return replace(order, total_minor=min(total, order.total_minor), lines=left, numbers=())
 
 
 def summarise_purchases(orders: Iterable[Order], zone: tzinfo) -> PurchaseSummary:
@@ -199,6 +237,15 @@ def net_spend(orders: Iterable[Order], currency: str) -> int:
         for order in orders
         if order.currency == currency
     )
+
+
+def _numbers(
+    payload: Mapping[str, Any], order: Mapping[str, Any], products: Sequence[Mapping[str, Any]]
+) -> tuple[int, ...]:
+    """Return nothing for what left with the customer, as at a till, and for what came back."""
+    if payload.get("handed_over") or order.get("kind", SALE) != SALE:
+        return ()
+    return tuple(line_numbers(products))
 
 
 def _currency(order: Mapping[str, Any], products: Sequence[Mapping[str, Any]]) -> str:

@@ -1,25 +1,27 @@
 """How records and orders are written down."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from services.kits.pieces import Move, Step, row_of_step, step_from_row
 from services.kits.text.identifiers import VISITOR, kind_of
 from services.knowledge.domain.classes import Tally
 from services.knowledge.domain.facts import AccountStatement, ConsentStatement, SaidOf, Statement
 from services.knowledge.domain.identifiers import account_id
 from services.knowledge.domain.identity import Link, Node
-from services.knowledge.domain.purchases import Line, Order
+from services.knowledge.domain.purchases import Line, Order, bought_of
 from services.knowledge.domain.statements import Record
 
 TRUNK_LINKS_KEPT = 64  # of one kind; an identifier with more is shared by many, whichever are kept
 VISITOR_LINKS_KEPT = 128
+STEPS = "steps"
 COUNTERS_KEPT = 64  # combinations of stronger identifiers, of one channel
 
 Body = dict[str, Any]
 
 
-def order_body(order: Order) -> Body:
-    """Write an order; lines as arrays, for there are ten times as many of them as of anything else."""
+def order_body(order: Order, steps: Sequence[Step] = ()) -> Body:
+    """Write an order as it was told; lines as arrays, for there are ten times as many of them as of anything else."""
     return {
         "shop": order.shop,
         "kind": order.kind,
@@ -33,11 +35,33 @@ def order_body(order: Order) -> Body:
         "recorded_us": order.recorded_us,
         "event_key": order.event_key,
         "lines": [list(line) for line in order.lines],
+        **({"numbers": list(order.numbers)} if order.numbers else {}),
+        **(steps_body(steps) if steps else {}),
     }
 
 
+def steps_body(steps: Sequence[Step]) -> Body:
+    """Write what moved an order's pieces; it may be known before the order is."""
+    return {STEPS: [row_of_step(step) for step in steps]}
+
+
+def steps_from_body(body: Mapping[str, Any] | None) -> tuple[Step, ...]:
+    """Read what moved an order's pieces."""
+    return () if body is None else tuple([step_from_row(row) for row in body.get(STEPS, ())])
+
+
+def is_placed(body: Mapping[str, Any]) -> bool:
+    """Tell whether an order is known, and not only what moved its pieces."""
+    return "subject" in body
+
+
+def bought_from_body(body: Mapping[str, Any]) -> Order | None:
+    """Read what counts of an order, None where all of it was cancelled."""
+    return bought_of(order_from_body(body), steps_from_body(body))
+
+
 def order_from_body(body: Mapping[str, Any]) -> Order:
-    """Read an order."""
+    """Read an order as it was told."""
     return Order(
         shop=body["shop"],
         kind=body["kind"],
@@ -51,11 +75,17 @@ def order_from_body(body: Mapping[str, Any]) -> Order:
         authority=body["authority"],
         recorded_us=body["recorded_us"],
         event_key=body["event_key"],
+        numbers=tuple(body.get("numbers", ())),
     )
 
 
 def tally_order_body(tally: Tally, body: Mapping[str, Any], own_label: frozenset[str]) -> None:
     """Count a stored order without making an Order of it: a pass over all orders spends its time here."""
+    if any(row[0] == Move.CANCEL for row in body.get(STEPS, ())):
+        order = bought_from_body(body)
+        if order is not None:
+            tally.add(order, own_label)
+        return
     goods = [line for line in body["lines"] if not line[5]]
     counts = (
         len(goods),

@@ -23,7 +23,13 @@ from services.knowledge.domain.identity import (
 )
 from services.knowledge.domain.purchases import Order
 from services.knowledge.domain.statements import Record, empty_record, merged_record
-from services.knowledge.store.bodies import activity_from_body, order_from_body, record_from_body, tally_order_body
+from services.knowledge.store.bodies import (
+    activity_from_body,
+    bought_from_body,
+    is_placed,
+    record_from_body,
+    tally_order_body,
+)
 from services.knowledge.store.collections import ACTIVITY, BY_ACCOUNT, BY_SUBJECT, ORDERS, OWN_LABEL, STATEMENTS
 
 PERSON_ORDERS_LIMIT = 20_000  # the latest of one person that are read
@@ -106,7 +112,10 @@ class CustomerStore:
         return Closure(records, people_of(nodes, self._rules), frozenset(reached(nodes, asked, self._rules)))
 
     async def orders_of(self, identifiers: Iterable[str]) -> list[Order]:
-        """Return a person's orders, the latest PERSON_ORDERS_LIMIT of each identifier."""
+        """Return what a person bought, of the latest PERSON_ORDERS_LIMIT orders of each identifier.
+
+        Without what was cancelled before it was sent; an order that was cancelled whole is none.
+        """
         found: list[Order] = []
         for identifier in identifiers:
             after: str | None = None
@@ -120,7 +129,8 @@ class CustomerStore:
                     limit=PAGE_LIMIT,
                     descending=True,
                 )
-                found.extend(order_from_body(document.body) for document in page.documents)
+                bought = [bought_from_body(document.body) for document in page.documents]
+                found.extend(order for order in bought if order is not None)
                 read += len(page.documents)
                 after = page.next_after
                 if after is None:
@@ -128,10 +138,10 @@ class CustomerStore:
         return found
 
     async def buyer_of_order(self, shop: str, number: str) -> str | None:
-        """Return the strongest identifier of who bought the order of this number, None when nobody told of it."""
+        """Return the strongest identifier of who placed the order of this number, None when nobody told of it."""
         document = await self._documents.get(self._shopping.resolve(ORDERS), order_key(shop, SALE, number))
         body = None if document is None else live_body(document)
-        return None if body is None else str(body["subject"])
+        return str(body["subject"]) if body is not None and is_placed(body) else None
 
     async def own_label_among(self, product_ids: Iterable[str]) -> frozenset[str]:
         """Return which of the products are of the shop's own label."""
@@ -156,8 +166,8 @@ class CustomerStore:
         while True:
             page = await self._documents.scan(self._shopping.resolve(ORDERS), after=after, limit=PAGE_LIMIT // 4)
             for document in page.documents:
-                subject = document.body["subject"]
-                if not is_anonymous(subject):
+                subject = document.body["subject"] if is_placed(document.body) else ""
+                if subject and not is_anonymous(subject):
                     tally_order_body(tallies.setdefault(subject, Tally()), document.body, own_label)
             after = page.next_after
             if after is None:

@@ -8,6 +8,7 @@ from services.chassis.documents.port import DocumentStore
 from services.chassis.eventlog.generations import Resolve
 from services.chassis.eventlog.port import Event
 from services.chassis.eventlog.projection import KeyedProjection
+from services.kits.pieces import moves_pieces, step_of, with_step
 from services.kits.purchases import ORDER_EVENTS, SALE, authority_of, buyer_of, order_key, tells_of_purchase
 from services.kits.text.identifiers import EMAIL, PHONE, kind_of
 from services.kits.times import micros
@@ -19,11 +20,14 @@ from services.knowledge.domain.user_events import LOGIN
 from services.knowledge.store.bodies import (
     COUNTERS_KEPT,
     TRUNK_LINKS_KEPT,
+    is_placed,
     kept_neighbours,
     order_body,
     order_from_body,
     record_body,
     record_from_body,
+    steps_body,
+    steps_from_body,
 )
 from services.knowledge.store.collections import ACTIVITY, ORDERS, OWN_LABEL, STATEMENTS
 
@@ -78,25 +82,37 @@ def stated_identifiers(event: Event) -> tuple[str, ...]:
 
 
 def _order_keys(event: Event) -> Sequence[str]:
-    if event.synthetic or not tells_of_purchase(event.type):
+    if event.synthetic:
         return ()
     order = event.payload.get("order") or {}
-    number = order.get("number") or f"event:{event.key}"
-    return (order_key(event.shop, order.get("kind", SALE), number),)
+    kind, number = order.get("kind", SALE), order.get("number")
+    if tells_of_purchase(event.type):
+        return (order_key(event.shop, kind, number or f"event:{event.key}"),)
+    return (order_key(event.shop, SALE, number),) if _moves_pieces(event) and kind == SALE and number else ()
 
 
 def _fold_order(_key: str, body: Body | None, event: Event) -> Body | None:
+    time_us = micros(event.occurred_time)
+    if _moves_pieces(event):
+        step = step_of(event.type, event.payload, time_us=time_us)
+        steps = None if step is None else with_step(steps_from_body(body), step)
+        return None if steps is None else {**(body or {}), **steps_body(steps)}
     order = order_from_payload(
         event.payload,
         authority=authority_of(event.type, event.payload),
         subject=buyer_of(event.type, event.payload, subject=event.subject),
-        time_us=micros(event.occurred_time),
+        time_us=time_us,
         recorded_us=micros(event.recorded_time),
         event_key=event.key,
     )
-    if body is not None and not order.outranks(order_from_body(body)):
+    if body is not None and is_placed(body) and not order.outranks(order_from_body(body)):
         return None
-    return order_body(order)
+    return order_body(order, steps_from_body(body))
+
+
+def _moves_pieces(event: Event) -> bool:
+    """Tell whether the event says what was sent of an order, or cancelled."""
+    return event.log == ORDER_EVENTS and moves_pieces(event.type, event.payload)
 
 
 def _activity_keys(event: Event) -> Sequence[str]:

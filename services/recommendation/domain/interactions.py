@@ -30,6 +30,7 @@ class Kind(IntEnum):
     REMOVE = 3
     PURCHASE = 4
     RETURN = 5
+    CANCELLED = 6  # bought, and cancelled before it was sent: it left the cart, and says nothing else
 
 
 # Weights are whole multiples of 1 / GRAINS. Sums of up to 2^23 of them, each at most 1, are then exact in float64, so
@@ -39,7 +40,7 @@ GRAINS = 2.0**30
 
 # How much of a purchase each act is worth as a sign of liking, by Kind. A return takes the purchase back. Views and
 # adds are judgement: no set at hand has both real clicks and real purchases; two views stay below one purchase.
-KIND_WEIGHTS: Floats = np.array([0.0, 0.3, 0.6, 0.0, 1.0, -1.0], dtype=np.float32)
+KIND_WEIGHTS: Floats = np.array([0.0, 0.3, 0.6, 0.0, 1.0, -1.0, 0.0], dtype=np.float32)
 
 
 @dataclass(frozen=True, slots=True)

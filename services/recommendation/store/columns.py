@@ -40,6 +40,10 @@ class Column:
         """Overwrite a span with one value."""
         self._buffer[start:end] = value
 
+    def put(self, start: int, values: npt.NDArray[Any]) -> None:
+        """Overwrite a span with as many values."""
+        self._buffer[start : start + len(values)] = values
+
     def take(self, places: npt.NDArray[Any]) -> npt.NDArray[Any]:
         """Return the values at ``places``."""
         taken: npt.NDArray[Any] = self._buffer[places]

@@ -1,10 +1,11 @@
 """The copy of what shoppers did: one row per product of an event, per identifier as it came, in memory.
 
-A replica keeps it whole (about 30 bytes a row) because folding a person in needs every row of that person now. The
+A replica keeps it whole (about 35 bytes a row) because folding a person in needs every row of that person now. The
 latest snapshot and the tails of the two logs bring it back (docs/consistency.md rule 11). An order counts once by
 (shop, kind, number): the report that is believed most replaces the others, and a later recorded one of equal authority
-the earlier (rule 17). The logs and their partitions are read beside each other in any order: what is asked here does
-not depend on it.
+the earlier (rule 17). A line that was cancelled before it was sent was not bought (services/kits/pieces.py), one of
+which pieces are left was. The logs and their partitions are read beside each other in any order: what is asked here
+does not depend on it.
 """
 
 from array import array
@@ -19,6 +20,7 @@ import numpy.typing as npt
 
 from services.chassis.eventlog.port import Event
 from services.chassis.eventlog.record import micros_from_time
+from services.kits.pieces import Line, Move, Step, cancelled_lines, line_numbers, moves_pieces, step_of
 from services.kits.purchases import (
     CHARGE,
     ORDER_EVENTS,
@@ -33,6 +35,7 @@ from services.kits.purchases import (
 from services.kits.text.identifiers import is_anonymous
 from services.recommendation.domain.interactions import NO_BASKET, NOBODY, Floats, Interactions, Ints, Kind, Seconds
 from services.recommendation.store.columns import Column
+from services.recommendation.store.moves import Moves
 from services.recommendation.store.numbering import by_first, in_text_order, numbers_of
 from services.recommendation.store.packing import pack, unpack
 
@@ -50,6 +53,7 @@ KINDS = {
 }
 SECOND_US = 1_000_000
 KEY_BYTES = 8  # of an event's key are kept
+NO_LINE = -1  # of what cannot be cancelled
 
 
 class Flag(IntFlag):
@@ -84,7 +88,7 @@ class _Act:
     kind: Kind
     time_us: int
     flags: int
-    lines: list[tuple[str, float]]
+    lines: list[tuple[str, float, int]]
 
 
 @dataclass(slots=True)
@@ -98,6 +102,7 @@ class _Pending:
     flags: list[int] = field(default_factory=list)
     basket: list[int] = field(default_factory=list)
     quantity: list[float] = field(default_factory=list)
+    line: list[int] = field(default_factory=list)
 
 
 COLUMNS: dict[str, Any] = {
@@ -108,6 +113,7 @@ COLUMNS: dict[str, Any] = {
     "flags": np.uint8,
     "basket": np.int32,
     "quantity": np.float32,
+    "line": np.int32,
 }
 BASKET_COLUMNS: dict[str, Any] = {
     "order": np.uint64,
@@ -122,11 +128,10 @@ BASKET_COLUMNS: dict[str, Any] = {
 class Ledger:
     """All interactions of a shop: a state of services.chassis.eventlog.snapshots. One writer, its log readers.
 
-    A dump from before there were order facts is of the same form; without numbers of ``order-events`` beside it, that
-    log is read from its start.
+    A dump from before lines could be cancelled is of another form: the logs are read from their start.
     """
 
-    name, form = "interactions", "interactions-2"
+    name, form = "interactions", "interactions-3"
 
     def __init__(self) -> None:
         self.epoch = 0  # grows when item numbers begin anew
@@ -140,6 +145,7 @@ class Ledger:
         self._columns = {name: Column(dtype) for name, dtype in COLUMNS.items()}
         self._baskets = {name: Column(dtype) for name, dtype in BASKET_COLUMNS.items()}
         self._orders: dict[int, int] = {}
+        self._moves = Moves()
         self._pending = _Pending()
         self._cart_actors: set[int] = set()
         self._taken_back: dict[int, int] = {}  # by identifier: how often rows of it changed their meaning
@@ -159,21 +165,19 @@ class Ledger:
 
     def apply(self, event: Event) -> None:
         """Apply one event, or raise before anything is changed."""
+        if event.log == ORDER_EVENTS and moves_pieces(event.type, event.payload):
+            self._move(event)
+            return
         kind = KINDS.get(event.type)
         if kind is None:
             return
         # All that may fail on an unreadable event comes before the first change.
         order = event.payload.get("order") or {}
-        lines = [
-            (str(line["id"]), float(line.get("quantity") or 0))
-            for line in (event.payload.get("products") or ())[:LINES_LIMIT]
-            if line.get("kind") != CHARGE
-        ]
         act = _Act(
             kind=Kind.RETURN if kind is Kind.PURCHASE and order.get("kind") == RETURN else kind,
             time_us=micros_from_time(event.occurred_time),
             flags=_flags(event),
-            lines=lines,
+            lines=_lines(event, order),
         )
         buyer = buyer_of(event.type, event.payload, subject=event.subject)
         if not tells_of_purchase(event.type):
@@ -184,6 +188,7 @@ class Ledger:
         if basket is not None:
             self._add_rows(self._actor(buyer), act, basket)
             self._baskets["end"].fill(basket, basket + 1, len(self))
+            self._recount(basket, self._moves.steps_of(int(self._baskets["order"].view()[basket])))
 
     def item_place(self, product_id: str) -> int:
         """Return the ledger's number of a product, -1 for one that nobody touched."""
@@ -231,6 +236,7 @@ class Ledger:
         self._settle()
         arrays = {name: column.view() for name, column in self._columns.items()}
         arrays |= {f"basket_{name}": column.view() for name, column in self._baskets.items()}
+        arrays |= self._moves.arrays()
         return pack({"actors": self._actor_ids, "items": self.item_ids}, arrays, self.form)
 
     def load(self, content: bytes) -> None:
@@ -244,6 +250,7 @@ class Ledger:
         self._baskets = {name: Column(dtype, arrays[f"basket_{name}"]) for name, dtype in BASKET_COLUMNS.items()}
         orders = self._baskets["order"].view().tolist()
         self._orders = {order: basket for basket, order in enumerate(orders) if order}
+        self._moves = Moves(arrays)
         self._rows_of = _rows_by_actor(arrays["actor"], len(self._actor_ids))
         self._cart_actors = set(np.unique(arrays["actor"][arrays["kind"] == Kind.ADD]).tolist())
         self.purchases = int(_trains(arrays["kind"], arrays["flags"]).sum())
@@ -254,7 +261,7 @@ class Ledger:
         self.changes += 1
         self.purchases = 0
         self.item_ids, self._actor_ids = [], []
-        self._items, self._actors, self._orders = {}, {}, {}
+        self._items, self._actors, self._orders, self._moves = {}, {}, {}, Moves()
         self._rows_of = []
         self._columns = {name: Column(dtype) for name, dtype in COLUMNS.items()}
         self._baskets = {name: Column(dtype) for name, dtype in BASKET_COLUMNS.items()}
@@ -264,7 +271,7 @@ class Ledger:
 
     def _add_rows(self, actor: int, act: "_Act", basket: int) -> None:
         pending = self._pending
-        for product_id, quantity in act.lines:
+        for product_id, quantity, line in act.lines:
             pending.actor.append(actor)
             pending.item.append(self._item(product_id))
             pending.time_us.append(act.time_us)
@@ -272,6 +279,7 @@ class Ledger:
             pending.flags.append(act.flags)
             pending.basket.append(basket)
             pending.quantity.append(quantity)
+            pending.line.append(line)
         if act.kind is Kind.ADD:
             self._cart_actors.add(actor)
         if act.kind is Kind.PURCHASE and not act.flags & UNTRAINED:
@@ -298,12 +306,54 @@ class Ledger:
     def _void(self, basket: int) -> None:
         """Take back the rows of an order."""
         self._settle()
+        start, end = self._span(basket)
+        self._rewrite(start, np.full(end - start, Kind.VOID, dtype=np.uint8))
+
+    def _move(self, event: Event) -> None:
+        """Take in what says what was sent of an order, or cancelled."""
+        order = event.payload.get("order") or {}
+        number = order.get("number")
+        if event.synthetic or not number or (order.get("kind") or SALE) != SALE:
+            return
+        step = step_of(event.type, event.payload, time_us=micros_from_time(event.occurred_time))
+        key = _order_key(event.shop, SALE, number)
+        steps = None if step is None else self._moves.add(key, step)
+        if steps is not None and key in self._orders:
+            self._recount(self._orders[key], steps)
+
+    def _recount(self, basket: int, steps: Sequence[Step]) -> None:
+        """Take back the lines of an order that were cancelled before they were sent; the others count."""
+        if not any(step.move is Move.CANCEL for step in steps):
+            return
+        self._settle()
+        start, end = self._span(basket)
+        numbers, quantities = (self._columns[name].view()[start:end].tolist() for name in ("line", "quantity"))
+        lines = [
+            Line(number, place, int(quantity) or 1)
+            for place, (number, quantity) in enumerate(zip(numbers, quantities, strict=True))
+            if number != NO_LINE
+        ]
+        gone = cancelled_lines(lines, steps)
+        kinds = self._columns["kind"].view()[start:end].copy()
+        for line in lines:
+            kinds[line.product] = Kind.CANCELLED if line.number in gone else Kind.PURCHASE
+        self._rewrite(start, kinds)
+
+    def _span(self, basket: int) -> tuple[int, int]:
         start, end = (int(self._baskets[name].view()[basket]) for name in ("start", "end"))
-        self._columns["kind"].fill(start, end, Kind.VOID)
+        return start, end
+
+    def _rewrite(self, start: int, kinds: npt.NDArray[np.uint8]) -> None:
+        """Change the meaning of an order's rows."""
+        end = start + len(kinds)
+        before, flags = (self._columns[name].view()[start:end] for name in ("kind", "flags"))
+        if np.array_equal(before, kinds):
+            return
+        self.purchases += int(_trains(kinds, flags).sum()) - int(_trains(before, flags).sum())
+        self._columns["kind"].put(start, kinds)
         self.changes += 1
-        if end > start:  # all of them are of the one event that told of the order
-            actor = int(self._columns["actor"].view()[start])
-            self._taken_back[actor] = self._taken_back.get(actor, 0) + 1
+        actor = int(self._columns["actor"].view()[start])  # all rows of an order are of the one event that told of it
+        self._taken_back[actor] = self._taken_back.get(actor, 0) + 1
 
     def _settle(self) -> None:
         """Move pending rows into the columns: many at once is far cheaper than one event at a time."""
@@ -355,7 +405,7 @@ class LedgerSnapshot:
         """
         arrays, kind = self.arrays, self.arrays["kind"]
         keeps = np.array([kept_items is None or each in kept_items for each in self.item_ids], dtype=bool)
-        rows = (arrays["flags"] & UNTRAINED == 0) & (kind != Kind.VOID) & keeps[arrays["item"]]
+        rows = (arrays["flags"] & UNTRAINED == 0) & says_something(kind) & keeps[arrays["item"]]
         item, actor = arrays["item"][rows], arrays["actor"][rows]
         person, count = (actor, len(self.actor_ids)) if persons is None else self._persons(actor, persons)
         columns = in_text_order(item, self.item_ids)
@@ -393,6 +443,25 @@ _NO_ROWS = np.empty(0, dtype=np.uint32)
 def _trains(kind: npt.NDArray[np.uint8], flags: npt.NDArray[np.uint8]) -> npt.NDArray[np.bool_]:
     trains: npt.NDArray[np.bool_] = (kind == Kind.PURCHASE) & (flags & UNTRAINED == 0)
     return trains
+
+
+def _lines(event: Event, order: Mapping[str, Any]) -> list[tuple[str, float, int]]:
+    """Return product, quantity and number of each goods line; only those of a sale that is sent can be cancelled."""
+    products = event.payload.get("products") or ()
+    is_fixed = event.synthetic or event.payload.get("handed_over") or (order.get("kind") or SALE) != SALE
+    is_sent = tells_of_purchase(event.type) and not is_fixed and order.get("number")
+    numbers = line_numbers(products) if is_sent else [NO_LINE] * len(products)
+    return [
+        (str(line["id"]), float(line.get("quantity") or 0), number)
+        for line, number in zip(products[:LINES_LIMIT], numbers, strict=False)
+        if line.get("kind") != CHARGE
+    ]
+
+
+def says_something(kind: npt.NDArray[np.uint8]) -> npt.NDArray[np.bool_]:
+    """Tell which rows say anything of taste: neither replaced nor cancelled."""
+    says: npt.NDArray[np.bool_] = (kind != Kind.VOID) & (kind != Kind.CANCELLED)
+    return says
 
 
 def _flags(event: Event) -> int:

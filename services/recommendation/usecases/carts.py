@@ -59,13 +59,14 @@ def cart_acts(item_ids: Sequence[str], history: History) -> tuple[CartAct, ...]:
         return ()
     touches = kind == Kind.ADD
     touches |= kind == Kind.REMOVE
-    touches |= (kind == Kind.PURCHASE) & (history.flags & Flag.TILL == 0)
+    bought = (kind == Kind.PURCHASE) | (kind == Kind.CANCELLED)  # a cancelled order does not fill the cart again
+    touches |= bought & (history.flags & Flag.TILL == 0)
     touches &= history.time_s >= history.time_s[added].min()
     items = set(history.item[added].tolist())
     return tuple(
         CartAct(
             time_s=int(history.time_s[row]),
-            kind=Kind(int(kind[row])),
+            kind=Kind.PURCHASE if bought[row] else Kind(int(kind[row])),
             product_id=item_ids[item],
             quantity=int(history.quantity[row]),
         )

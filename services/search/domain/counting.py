@@ -11,11 +11,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
+from services.kits.pieces import STEPS_LIMIT, Line, Step, cancelled_lines
 from services.search.domain.insights import Act
-from services.search.domain.pieces import Line, Step, cancelled_lines
 
 TELLINGS_LIMIT: Final = 32  # of one order that are read; an order that is told of more often stays as it is then
-STEPS_LIMIT: Final = 256  # facts of one order that move its pieces
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,7 @@ from services.chassis.eventlog.generations import Resolve
 from services.chassis.eventlog.port import Event
 from services.chassis.eventlog.projection import KeyedProjection
 from services.chassis.eventlog.record import micros_from_time, time_from_micros
+from services.kits.pieces import lines_of, moves_pieces, step_of
 from services.kits.purchases import ORDER_EVENTS, ORDER_PLACED, RETURN, SALE, authority_of, order_key, tells_of_purchase
 from services.search.domain.attribution import Attribution, attribution_in
 from services.search.domain.counting import Effect, Heard, Said, Telling, effect_of, with_heard
@@ -26,7 +27,6 @@ from services.search.domain.mining import (
     user_act,
     wanted_products,
 )
-from services.search.domain.pieces import MOVES, lines_of, step_of
 from services.search.domain.popularity import WEIGHTS
 from services.search.store.mined import (
     COUNTED_ORDERS,
@@ -172,7 +172,7 @@ def miner_projection(documents: DocumentStore, miner: LogMiner) -> Callable[[str
 
 def _moves_pieces(event: Event) -> bool:
     """Tell whether the event says what was sent of an order, or cancelled."""
-    return event.log == ORDER_EVENTS and event.type in MOVES
+    return event.log == ORDER_EVENTS and moves_pieces(event.type, event.payload)
 
 
 def _key_of(act: Act) -> str:

@@ -6,10 +6,10 @@ from typing import Any, Final
 
 from services.chassis.documents.port import BATCH_LIMIT, PAGE_LIMIT, Collection, DocumentStore, Index, Range
 from services.chassis.eventlog.generations import Generations
+from services.kits.pieces import Line, Step, row_of_step, step_from_row
 from services.search.domain.counting import Heard, Said, Telling
 from services.search.domain.insights import Act, QueryDay
 from services.search.domain.mining import SHARDS
-from services.search.domain.pieces import Line, Move, Portion, Step
 from services.search.domain.popularity import Wanted, shares_of
 
 PROJECTION: Final = "search-log"
@@ -120,18 +120,18 @@ def heard_from_body(body: Mapping[str, Any] | None) -> tuple[Heard, ...]:
     """Read what was heard of an order."""
     if body is None:
         return ()
-    return tuple(_step_from(*each) if isinstance(each[0], str) else _telling_from(*each) for each in body["tellings"])
+    return tuple(step_from_row(each) if isinstance(each[0], str) else _telling_from(*each) for each in body["tellings"])
 
 
 def body_from_heard(heard: Iterable[Heard]) -> dict[str, Any]:
     """Write what was heard of an order; as arrays, for there is a document of each order."""
-    return {"tellings": [_row_of_step(each) if isinstance(each, Step) else _row_of_telling(each) for each in heard]}
+    return {"tellings": [row_of_step(each) if isinstance(each, Step) else _row_of_telling(each) for each in heard]}
 
 
 def _row_of_telling(telling: Telling) -> list[Any]:
     said = telling.said
     act = None if said.act is None else asdict(said.act)
-    return [*telling.rank, list(said.wanted), said.time_s, act, [list(line) for line in telling.lines]]
+    return [*telling.rank, list(said.wanted), said.time_s, act, [list(line[:3]) for line in telling.lines]]
 
 
 def _telling_from(
@@ -141,19 +141,9 @@ def _telling_from(
     wanted: list[str],
     time_s: float,
     act: Mapping[str, Any] | None,
-    lines: Sequence[Sequence[int]] = (),
+    lines: Sequence[tuple[int, int, int]] = (),
 ) -> Telling:
     said = Said(None if act is None else Act(**act), tuple(wanted), time_s)
-    return Telling((authority, recorded_us, key), said, tuple(Line(*line) for line in lines))
-
-
-def _row_of_step(step: Step) -> list[Any]:
-    portions = [list(portion) for portion in step.portions]
-    return [step.move.value, step.key, step.name, step.time_us, step.parcel, portions, list(step.voids)]
-
-
-def _step_from(
-    move: str, key: str, name: str, time_us: int, parcel: str, portions: list[Sequence[Any]], voids: list[str]
-) -> Step:
-    said = tuple(Portion(*portion) for portion in portions)
-    return Step(key, name, Move(move), time_us, parcel, said, tuple(voids))
+    return Telling(
+        (authority, recorded_us, key), said, tuple(Line(number, product, pieces) for number, product, pieces in lines)
+    )

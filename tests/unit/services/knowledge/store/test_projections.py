@@ -1,15 +1,22 @@
 """Projections: once each whatever is repeated, a purchase counts once, rebuilt equals live (rules 8, 10, 17)."""
 
-from collections.abc import Callable
+import asyncio
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from services.chassis.documents.port import Collection
+from services.chassis.eventlog.port import NewEvent
 from services.chassis.eventlog.projection import WATERMARK
 from services.kits.event_forms import MoneyForm, ProductForm
 from services.kits.purchases import ORDER_EVENTS
 from services.kits.text.identifiers import is_anonymous
+from services.knowledge.domain.classes import figures_of
 from services.knowledge.domain.user_events import OrderForm
 from services.knowledge.jobs.projecting import build_own_label, build_shopping, build_statements
 from services.knowledge.store.bodies import COUNTERS_KEPT, TRUNK_LINKS_KEPT, VISITOR_LINKS_KEPT, kept_neighbours
@@ -23,8 +30,8 @@ from services.knowledge.store.collections import (
     USER_EVENTS,
 )
 from services.knowledge.usecases.statements import Request, unmerge_customer
-from tests.fakes.order_facts import order_fact, placed
-from tests.unit.services.knowledge.conftest import World, event_form
+from tests.fakes.order_facts import order_fact, placed, stored
+from tests.unit.services.knowledge.conftest import World, event_form, make_world
 
 CARD, LOGIN = "card:1001", "login:u42"
 BROWSER = "v-" + "a" * 22
@@ -95,6 +102,105 @@ async def test_of_an_orders_facts_only_its_placing_is_shopping(world: World) -> 
     assert {body["identifier"] for body in activity.values()} == {CARD, LOGIN}
     assert all(sum(counts.values()) == 1 for body in activity.values() for counts in body["channels"].values())
     assert (await world.customer(CARD)).person.identifiers == (CARD, LOGIN), "they came together"
+
+
+PARCEL: dict[str, Any] = {"shipment": {"carrier": "sf", "tracking_number": "1", "ship_date": "2026-11-23"}}
+TEN = {"amount": "10.00", "currency": "CNY"}
+
+
+def sold(world: World, event_id: str = "f", number: str = "7", **said: Any) -> NewEvent:
+    lines = (
+        {"id": "p-1", "quantity": 1, "price": TEN},
+        {"id": "p-2", "quantity": 4, "price": TEN, "discount": TEN},
+        {"id": "fee", "quantity": 1, "price": TEN, "kind": "charge"},
+    )
+    return placed(event_id, number, world.clock.now(), **{"products": lines, **said})
+
+
+def moved(world: World, event_id: str, type_: str, *, minutes: int = 1, number: str = "7", **said: Any) -> NewEvent:
+    return order_fact(event_id, number, world.clock.now() + timedelta(minutes=minutes), type=type_, payload=said)
+
+
+async def test_an_order_that_is_cancelled_whole_is_no_order_whichever_comes_first(world: World) -> None:
+    await world.orders(sold(world, number="8"), moved(world, "c", "order-cancelled"), sold(world, "later"))
+    customer = await world.customer(CARD)
+    assert (customer.purchases.orders, customer.purchases.spend_minor) == (1, 5_000)
+    assert [order.number for order in await world.customers.orders_of([CARD])] == ["8"]
+    tallies = await world.customers.tallies(frozenset())
+    assert tallies[CARD].figures() == figures_of(await world.customers.orders_of([CARD]), frozenset())
+    assert await world.customers.buyer_of_order("main", "7") == CARD, "who asks for it still finds whose it is"
+
+
+async def test_of_an_order_that_is_cancelled_in_part_counts_what_is_left_with_its_share(world: World) -> None:
+    total = {"amount": "25.00", "currency": "CNY"}  # half of what the lines say
+    await world.orders(
+        sold(world, total=total),
+        moved(world, "sent", "shipment-created", items=[{"line": 1}], **PARCEL),
+        moved(world, "part", "line-cancelled", minutes=2, line=2, quantity=2),
+        moved(world, "too late", "line-cancelled", minutes=3, line=1),
+    )
+    (order,) = await world.customers.orders_of([CARD])
+    assert [(line.product_id, line.quantity, line.total_minor) for line in order.lines] == [
+        ("p-1", 1, 1_000),
+        ("p-2", 2, 1_500),
+        ("fee", 1, 1_000),
+    ]
+    assert order.total_minor == 1_750
+    bought = (await world.customer(CARD)).purchases
+    assert (bought.orders, bought.spend_minor) == (1, 1_750)
+    assert {habit.product_id: habit.quantity for habit in bought.habits} == {"p-1": 1, "p-2": 2}
+    tallies = await world.customers.tallies(frozenset())
+    assert tallies[CARD].figures() == figures_of([order], frozenset())
+
+
+async def test_what_moves_an_order_that_nobody_told_of_is_no_order(world: World) -> None:
+    await world.orders(moved(world, "c", "order-cancelled"))
+    assert await world.customers.tallies(frozenset()) == {}
+    assert await world.customers.buyer_of_order("main", "7") is None
+    assert await world.customers.orders_of([CARD]) == []
+
+
+async def test_a_load_test_cancels_nothing_nor_is_what_left_the_shop_or_came_back_cancelled(world: World) -> None:
+    till, back = sold(world, "till", "8"), sold(world, "back", "9", kind="return")
+    await world.orders(
+        sold(world),
+        replace(moved(world, "load", "order-cancelled"), synthetic=True),
+        replace(till, payload={**till.payload, "handed_over": True}),
+        moved(world, "c8", "order-cancelled", number="8"),
+        back,
+        moved(world, "c9", "order-cancelled", number="9", order={"shop": "main", "number": "9", "kind": "return"}),
+    )
+    bought = (await world.customer(CARD)).purchases
+    assert (bought.orders, bought.spend_minor, bought.returned_units) == (2, 5_000, 5)
+
+
+@given(st.permutations(range(9)), st.integers(1, 9))
+def test_what_is_left_of_an_order_is_the_same_in_any_order_of_arrival(arrival: list[int], batch: int) -> None:
+    async def read(places: Sequence[int]) -> dict[str, dict[str, Any]]:
+        world = await make_world()
+        facts = (
+            sold(world),
+            sold(world, "again", channel="phone"),
+            sold(world, "other", number="8"),
+            moved(world, "sent", "shipment-created", minutes=1, **PARCEL),
+            moved(world, "lost", "shipment-lost", minutes=2, **PARCEL),
+            moved(world, "one", "line-cancelled", minutes=3, line=2, quantity=3),
+            moved(world, "wrong", "order-cancelled", minutes=4),
+            moved(world, "mended", "correction", minutes=5, corrects=[{"id": "wrong"}]),
+            moved(world, "all", "order-cancelled", minutes=6, number="8"),
+        )
+        events = [stored(fact, place + 1) for place, fact in enumerate(facts)]
+        told = [replace(events[place], seq=seq) for seq, place in enumerate(places, 1)]  # another log, the same facts
+        for start in range(0, len(told), batch):
+            await world.projections[ORDER_EVENTS].apply(told[start : start + batch])
+            await world.projections[ORDER_EVENTS].apply(told[: start + batch])  # as after a crash
+        (order,) = await world.customers.orders_of([CARD])
+        assert (order.number, order.total_minor, len(order.lines)) == ("7", 2_750, 3)
+        for log in world.logs.values():
+            await log.close()
+        return await said(world, ORDERS)
+
+    assert asyncio.run(read(arrival)) == asyncio.run(read(range(9)))
 
 
 async def test_an_order_fact_of_nobody_is_an_order_and_makes_nobody(world: World) -> None:
@@ -229,6 +335,8 @@ async def _busy_day(world: World) -> None:
         )
         facts = [placed(f"f{number}{each}", str(number + each), world.clock.now()) for each in (0, 3)]
         await world.orders(*facts, order_fact(f"s{number}", str(number), world.clock.now(), type="stage-entered"))
+        cancelled = {} if number % 2 else {"line": 1}
+        await world.orders(moved(world, f"c{number}", "line-cancelled", number=str(number), **cancelled))
         await world.claim(CARD, LOGIN, claims={"name": f"Li {number}"}, consents={"marketing": "denied"})
         await world.product(f"p-{number}", ["own-label"])
         await world.product(f"p-{number}", ["own-label"] if number % 2 else [], version=2)

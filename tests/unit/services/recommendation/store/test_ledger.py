@@ -21,6 +21,7 @@ from tests.unit.services.recommendation.shop import NOW, NOW_S, ledger_of, purch
 BOOKS = {"kind": "sale", "source": "shop", "number": "7"}
 BROWSER = {**BOOKS, "source": "browser"}
 LATER = ("payment-captured", "stage-entered", "shipment-created", "return-requested", "correction")
+PARCEL: dict[str, Any] = {"shipment": {"carrier": "sf", "tracking_number": "1", "ship_date": "2026-01-05"}}
 
 
 def contents(ledger: Ledger) -> dict[str, Any]:
@@ -146,6 +147,72 @@ def test_of_an_orders_facts_only_its_placing_leaves_rows() -> None:
     later = [stored(order_fact(f"s{seq}", "7", NOW, type=type_), seq) for seq, type_ in enumerate(LATER, 2)]
     ledger = ledger_of([fact(1, products=[("p1", 1)], identifiers=["card:1"]), *later])
     assert (bought_by(ledger, "card:1"), len(ledger)) == (["p1"], 1)
+
+
+def moved(seq: int, type_: str, *, minutes: int = 1, number: str = "7", **said: Any) -> Event:
+    time = NOW + timedelta(minutes=minutes)
+    return stored(order_fact(f"m{seq}", number, time, type=type_, payload=said), seq)
+
+
+CANCELLING = {
+    "fact": fact(1, products=[("p1", 1), ("p2", 2), ("p3", 1)], identifiers=["card:1"]),
+    "books": user_event(1, subject="card:2", products=[("p9", 1)], order=BOOKS),
+    "sent": moved(2, "shipment-created", minutes=1, items=[{"line": 3}], **PARCEL),
+    "part": moved(3, "line-cancelled", minutes=2, line=2, quantity=1),
+    "mistaken": moved(4, "line-cancelled", minutes=3, line=2),
+    "mended": moved(5, "correction", minutes=4, corrects=[{"id": "m4"}]),
+    "rest of the first": moved(6, "line-cancelled", minutes=5, line=1),
+    "too late": moved(7, "line-cancelled", minutes=6, line=3),
+    "another": fact(8, number="8", products=[("p4", 1)], identifiers=["card:1"]),
+    "another's": moved(9, "order-cancelled", number="8"),
+    "load": moved(10, "order-cancelled"),
+}
+CANCELLING["load"] = replace(CANCELLING["load"], synthetic=True)
+
+
+@given(st.permutations(list(CANCELLING)))
+def test_what_was_cancelled_before_it_was_sent_was_not_bought_in_any_order_of_arrival(arrival: list[str]) -> None:
+    ledger = ledger_of([CANCELLING[name] for name in arrival])
+    assert sorted(bought_by(ledger, "card:1")) == ["p2", "p3"]
+    assert (bought_by(ledger, "card:2"), ledger.purchases) == ([], 2)
+    assert trained_on(ledger) == trained_on(ledger_of([CANCELLING[name] for name in CANCELLING]))
+    assert trained_on(ledger)[0] == ["p2", "p3"], "what was cancelled is no column"
+
+
+@given(st.permutations([name for name in CANCELLING if name != "books"]), st.integers(0, 10))
+def test_a_dump_remembers_what_moved_the_pieces_of_an_order(arrival: list[str], at: int) -> None:
+    events = [CANCELLING[name] for name in arrival]
+    first, second = ledger_of(events[:at]), Ledger()
+    second.load(first.dump())
+    for event in events[at:]:
+        second.apply(event)
+    assert contents(second) == contents(ledger_of(events))
+    assert second.dump() == ledger_of(events).dump()
+
+
+def test_what_is_cancelled_again_after_its_parcel_was_lost_counts_no_more_and_each_change_is_told() -> None:
+    ledger = ledger_of([fact(1, products=[("p1", 1)], identifiers=["card:1"])])
+    told = [(ledger.revision_of((0,)), ledger.changes)]
+    for event, bought in (
+        (moved(2, "order-cancelled", minutes=9), []),
+        (moved(3, "shipment-created", minutes=1, **PARCEL), ["p1"]),
+        (moved(4, "shipment-lost", minutes=2, **PARCEL), []),
+        (moved(4, "shipment-lost", minutes=2, **PARCEL), []),
+        (moved(5, "shipment-delivered", minutes=3, **PARCEL), ["p1"]),
+    ):
+        ledger.apply(event)
+        told.append((ledger.revision_of((0,)), ledger.changes))
+        assert bought_by(ledger, "card:1") == bought
+    assert told == [(1, 0), (2, 1), (3, 2), (4, 3), (4, 3), (5, 4)]
+
+
+def test_what_left_with_the_customer_is_not_cancelled_nor_what_came_back() -> None:
+    till = fact(1, products=[("p1", 1)], identifiers=["card:1"])
+    back = fact(2, products=[("p2", 1)], identifiers=["card:1"], kind="return")
+    ledger = ledger_of([replace(till, payload={**till.payload, "handed_over": True}), back])
+    for kind in ({}, {"kind": "return"}):
+        ledger.apply(moved(3, "order-cancelled", order={"shop": "main", "number": "7", **kind}))
+    assert ledger.history((0,)).kind.tolist() == [Kind.PURCHASE, Kind.RETURN]
 
 
 def test_an_order_fact_of_nobody_counts_for_baskets_alone() -> None:

@@ -5,6 +5,7 @@ from datetime import timedelta
 from services.recommendation.domain.cart import CartLine
 from services.recommendation.store.world import World
 from services.recommendation.usecases.carts import get_cart
+from tests.fakes.order_facts import order_fact, stored
 from tests.unit.services.recommendation.shop import NOW, identity_event, product_event, user_event
 
 
@@ -50,6 +51,17 @@ async def test_an_order_empties_the_cart_of_what_was_bought() -> None:
         user_event(2, products=[("p1", 1)], time=NOW - timedelta(hours=1)),
     )
     assert await cart_of(world, "card:1") == (CartLine("p2", 1),)
+
+
+async def test_an_order_that_is_cancelled_does_not_fill_the_cart_again() -> None:
+    cancelled = order_fact("c", "7", NOW, type="order-cancelled")
+    world = world_with(
+        user_event(1, "add-to-cart", time=NOW - timedelta(hours=2)),
+        user_event(2, order={"kind": "sale", "source": "shop", "number": "7"}, time=NOW - timedelta(hours=1)),
+        stored(cancelled, 1),
+    )
+    assert not world.ledger.purchases
+    assert await cart_of(world, "card:1") == ()
 
 
 async def test_a_purchase_at_the_till_leaves_the_web_cart_alone() -> None:

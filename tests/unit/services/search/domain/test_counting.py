@@ -3,8 +3,8 @@
 from collections.abc import Iterable, Sequence
 from itertools import permutations
 
+from services.kits.pieces import STEPS_LIMIT, Line, Move, Portion, Step
 from services.search.domain.counting import (
-    STEPS_LIMIT,
     TELLINGS_LIMIT,
     Effect,
     Heard,
@@ -14,7 +14,6 @@ from services.search.domain.counting import (
     with_heard,
 )
 from services.search.domain.insights import Act
-from services.search.domain.pieces import Line, Move, Portion, Step
 
 TEA, MILK = (Act(name, "20260105", purchase=True) for name in ("tea", "milk"))
 

@@ -1,21 +1,24 @@
-"""Owns which lines of an order were cancelled, read off the facts of ``order-events`` in any order (rule 17).
+"""What of an order was cancelled before it was sent, read off the facts of ``order-events`` in any order (rule 17).
 
 The order's own arithmetic in short (services/orders keeps the long one): facts take their pieces by when they happened,
 a parcel and a cancellation each what is open then. So what had been sent is not cancelled any more, unless its parcel
 came back, was lost or cancelled; a parcel that was handed over holds against all of these. What a correction names is
-void.
+void. Facts that name a parcel alone, whose order was not known when they came, move nothing here. Charges are not sent
+with a parcel, nor cancelled with the rest: they go with the goods, unless they are cancelled by name.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from hashlib import blake2b
 from typing import Any, Final, NamedTuple
 
-from services.kits.purchases import CHARGE
+from services.kits.purchases import CHARGE, MAX_ORDER_LINES, tells_of_purchase
 
 NAME_BYTES: Final = 8  # of a fact's name are kept
-PORTIONS_LIMIT: Final = 500  # of one fact
+PORTIONS_LIMIT: Final = MAX_ORDER_LINES  # of one fact; orders takes no more
+STEPS_LIMIT: Final = 256  # facts of one order that move its pieces
 ORDER_CANCELLED: Final = "order-cancelled"
 
 
@@ -47,6 +50,7 @@ class Line(NamedTuple):
     number: int
     product: int
     pieces: int
+    is_charge: bool = False
 
 
 class Portion(NamedTuple):
@@ -60,7 +64,8 @@ class Portion(NamedTuple):
 class Step:
     """What one fact does to an order's pieces. ``name``: what corrections call it; no ``portions``: all that is open.
 
-    ``key``: the event's own, which it keeps when it is redriven under another number.
+    ``key``: the event's own, which it keeps when it is redriven under another number; "" where nobody asks for it, for
+    the name tells an order's facts apart as well.
     """
 
     key: str
@@ -77,27 +82,35 @@ def lines_of(payload: Mapping[str, Any], wanted: Sequence[str]) -> tuple[Line, .
     if payload.get("handed_over"):
         return ()
     products = payload.get("products") or ()
-    own = [product.get("line") for product in products]
-    are_numbered = all(isinstance(number, int) for number in own) and len(set(own)) == len(own)
-    numbers = own if are_numbered else range(1, len(own) + 1)
     places = {product_id: place for place, product_id in enumerate(wanted)}
     return tuple(
         Line(number, places[product["id"]], int(product.get("quantity") or 1))
-        for number, product in zip(numbers, products, strict=True)
+        for number, product in zip(line_numbers(products), products, strict=True)
         if product.get("id") in places and product.get("kind") != CHARGE
     )
 
 
-def step_of(event_type: str, payload: Mapping[str, Any], *, key: str, time_us: int) -> Step | None:
+def line_numbers(products: Sequence[Mapping[str, Any]]) -> Sequence[int]:
+    """Return the lines' own numbers where each has one and no two are alike, else their places from 1."""
+    own = [product.get("line") for product in products]
+    are_numbered = all(isinstance(number, int) for number in own) and len(set(own)) == len(own)
+    return [int(number) for number in own if number is not None] if are_numbered else range(1, len(own) + 1)
+
+
+def moves_pieces(event_type: str, payload: Mapping[str, Any]) -> bool:
+    """Tell whether a fact of ``order-events`` moves pieces, or takes back another that may have."""
+    return event_type in MOVES or (bool(payload.get("corrects")) and not tells_of_purchase(event_type))
+
+
+def step_of(event_type: str, payload: Mapping[str, Any], *, time_us: int, key: str = "") -> Step | None:
     """Return what a fact does to pieces, None for one that moves none."""
-    move = MOVES.get(event_type)
-    if move is None:
+    if not moves_pieces(event_type, payload):
         return None
     source, shipment = payload.get("source", ""), payload.get("shipment") or {}
     return Step(
         key=key,
         name=_name(source, payload.get("source_event_id", "")),
-        move=move,
+        move=MOVES.get(event_type, Move.CORRECT),
         time_us=time_us,
         parcel=_name(shipment.get("carrier", ""), shipment.get("tracking_number", "")) if shipment else "",
         portions=() if event_type == ORDER_CANCELLED else _portions(payload),
@@ -105,27 +118,60 @@ def step_of(event_type: str, payload: Mapping[str, Any], *, key: str, time_us: i
     )
 
 
+def with_step(steps: Sequence[Step], new: Step) -> tuple[Step, ...] | None:
+    """Return the steps with one more as they happened, None where it changes nothing: told before, or one too many.
+
+    Of more than STEPS_LIMIT those that happened first are kept, so that what is kept is the same in any order of
+    arrival.
+    """
+    if any(each.name == new.name for each in steps):
+        return None
+    kept = tuple(sorted((*steps, new), key=_when)[:STEPS_LIMIT])
+    return kept if new in kept else None
+
+
+def row_of_step(step: Step) -> list[Any]:
+    """Write a step, as an array: there are a few of each order."""
+    portions = [list(portion) for portion in step.portions]
+    return [step.move.value, step.key, step.name, step.time_us, step.parcel, portions, list(step.voids)]
+
+
+def step_from_row(row: Sequence[Any]) -> Step:
+    """Read a step."""
+    move, key, name, time_us, parcel, portions, voids = row
+    return Step(key, name, Move(move), time_us, parcel, tuple(Portion(*portion) for portion in portions), tuple(voids))
+
+
 def cancelled_lines(lines: Sequence[Line], steps: Iterable[Step]) -> frozenset[int]:
     """Return the numbers of the lines of which every piece was cancelled before it was sent."""
+    cancelled = cancelled_pieces(lines, steps)
+    return frozenset(line.number for line in lines if cancelled.get(line.number) == line.pieces)
+
+
+def cancelled_pieces(lines: Sequence[Line], steps: Iterable[Step]) -> dict[int, int]:
+    """Return how many pieces of which line were cancelled before they were sent; a line without any is left out."""
     told = list(steps)
+    if not any(step.move is Move.CANCEL for step in told):
+        return {}
     void = {name for step in told for name in step.voids if name != step.name}
     live = sorted((step for step in told if step.name not in void), key=_when)
     delivered = {step.parcel for step in live if step.move is Move.DELIVER}
     reopened = {step.parcel for step in live if step.move is Move.OPEN} - delivered
     still_open = {line.number: line.pieces for line in lines}
-    sent: set[int] = set()
+    everything = [Portion(line.number) for line in lines if not line.is_charge]
+    cancelled: Counter[int] = Counter()
     for step in live:
         ships = step.move is Move.SHIP and step.parcel not in reopened
         if not ships and step.move is not Move.CANCEL:
             continue
-        for number, pieces in step.portions or [Portion(number) for number in still_open]:
+        for number, pieces in step.portions or everything:
             there = still_open.get(number, 0)
             taken = there if pieces is None else min(pieces, there)
             if taken:
                 still_open[number] -= taken
-                if ships:
-                    sent.add(number)
-    return frozenset(number for number, pieces in still_open.items() if not pieces and number not in sent)
+                if not ships:
+                    cancelled[number] += taken
+    return dict(cancelled)
 
 
 def _when(step: Step) -> tuple[int, bool, str]:
