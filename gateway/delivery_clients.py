@@ -19,6 +19,17 @@ ESTIMATE_PROMISE: Final = Remote(
     ),
     READ_TIMEOUT_MS,
 )
+LIST_LATE_ORDERS: Final = Remote(
+    declare_method(
+        "orders",
+        promise_service_pb2,
+        "PromiseService/ListLateOrders",
+        promise_service_pb2.ListLateOrdersRequest,
+        promise_service_pb2.ListLateOrdersResponse,
+        idempotent=True,
+    ),
+    READ_TIMEOUT_MS,
+)
 RECEIVE_CARRIER_CALL: Final = Remote(
     declare_method(
         "orders",

@@ -1,7 +1,7 @@
 """Answers what comes below /console: finds the page, asks who it is, shows it, handles its forms, dresses refusals."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
 from re import Pattern
@@ -77,8 +77,6 @@ TIME_ZONE: Final = "Asia/Shanghai"
 
 log = get_log("console")
 
-Answering = Callable[[], Awaitable[Response]]
-
 
 @dataclass(frozen=True, slots=True)
 class _Routed:
@@ -121,7 +119,6 @@ class Console:
             Mount(f"{ROOT}/static", PolicyMiddleware(_Static(directory=STATIC))),
             Route(ROOT, PolicyMiddleware(self._answer)),  # a Mount has only what comes after a slash
             Mount(ROOT, PolicyMiddleware(self._answer)),
-            Route(ROOT, PolicyMiddleware(self._answer)),  # a mount begins with its slash
         )
 
     async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:

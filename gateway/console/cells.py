@@ -1,7 +1,7 @@
 """What tables show: columns whose values say by their type how they look on a page and in a CSV file."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
@@ -123,7 +123,6 @@ class Table:
     empty: str = "table.empty"
     empty_hint: str = ""
     total: int | None = None
-    row_href: Callable[[Any], str] | None = field(default=None)
 
 
 def text_of(cell: Cell, formats: Formats) -> str:

@@ -10,8 +10,6 @@ from datetime import date, timedelta
 from math import ceil, floor, log10
 from typing import Final
 
-POINTS_LIMIT: Final = 400  # of one line; a longer one is thinned by the caller
-SERIES_LIMIT: Final = 8
 TICKS: Final = 5
 LABELS_LIMIT: Final = 8
 HEAT_LEVELS: Final = 5

@@ -1,7 +1,9 @@
 """One request to one page: who asks, in which language, and all that a page's handler works with."""
 
-from collections.abc import Mapping, Sequence
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import date, datetime, time, timedelta
 from typing import Any, Final, Protocol, TypeVar
 from urllib.parse import quote
 
@@ -25,9 +27,12 @@ from services.chassis.logs import new_request_id
 PAGE_SIZE: Final = 50
 TOKEN_LIMIT: Final = 2_000
 QUERY_LIMIT: Final = 500
+DAY_LIMIT: Final = len("2026-11-30")
+FIRST_YEAR, LAST_YEAR = 1970, 9_000  # of a day, both left out
 
 RequestT = TypeVar("RequestT", bound=Message)
 ResponseT = TypeVar("ResponseT", bound=Message)
+ReadT = TypeVar("ReadT")
 
 
 class NewId(Protocol):
@@ -57,6 +62,7 @@ class Visit:
     submit_id: str = ""  # of the form that is handled: pass it on as the request id
     version: str = ""  # of the form that is handled: what the edit builds on
     headers: list[tuple[bytes, bytes]] = field(default_factory=list)  # further headers of the answer
+    _reading: dict[str, asyncio.Future[Any]] = field(default_factory=dict)
 
     @property
     def staff(self) -> Member:
@@ -100,6 +106,23 @@ class Visit:
             raise InvalidArgumentError(f"{name} has at most {limit} characters", field=name)
         return value
 
+    def day(self, name: str, days_on: int = 0) -> datetime | None:
+        """Return the beginning of a day of the shop from the query, ``days_on`` 1: its end; None where none is named.
+
+        Raises InvalidArgumentError.
+        """
+        text = self.text(name, DAY_LIMIT)
+        if not text:
+            return None
+        try:
+            day = date.fromisoformat(text)
+        except ValueError as error:
+            raise InvalidArgumentError(f"{name} is a day: 2026-11-30", field=name) from error
+        if not FIRST_YEAR < day.year < LAST_YEAR:
+            raise InvalidArgumentError(f"{name} is a day of these years", field=name)
+        zone = self.formats.local(self.parts.clock.now()).tzinfo
+        return datetime.combine(day + timedelta(days=days_on), time(), zone)
+
     def choice(self, name: str, options: Mapping[str, Any], default: str = "") -> str:
         """Return a query parameter that is one of the options, else the default."""
         value = self.query.get(name, default)
@@ -140,6 +163,14 @@ class Visit:
             self.missing.add(name)
             return None
 
+    async def once(self, name: str, read: Callable[[], Awaitable[ReadT]]) -> ReadT:
+        """Read what several parts of the page show, or all pages of its file, one time for all of them."""
+        running = self._reading.get(name)
+        if running is None:
+            running = self._reading[name] = asyncio.ensure_future(read())
+        shared: ReadT = await asyncio.shield(running)
+        return shared
+
     def form(self, name: str, values: Mapping[str, Any] | None = None, version: str | int = "") -> FormState:
         """Declare a form of the page with what is stored; what was typed before an error stays in its fields."""
         stored = dict(values or {})
@@ -154,8 +185,9 @@ class Visit:
         return state
 
     def link(self, path: str, **values: str) -> str:
-        """Return the address of a page by its declared path; "" where this console has no such page."""
-        if not any(page.path == path for area in self.areas for page in area.pages):
+        """Return the address of a page by its declared path; "" where the reader may not open it or there is none."""
+        page = next((page for area in self.areas for page in area.pages if page.path == path), None)
+        if page is None or (page.roles and not self.may(*page.roles)):
             return ""
         return ROOT + path.format_map({name: quote(value, safe="") for name, value in values.items()})
 

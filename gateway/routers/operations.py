@@ -1,14 +1,13 @@
 """Long-running operations of any service: how far they are, and what they refused."""
 
-from collections.abc import AsyncIterator
 from http import HTTPStatus
 from typing import Any, Final
 
 from google.longrunning import operations_pb2
 from starlette.responses import StreamingResponse
-from zhike.chassis.v1 import system_service_pb2
 
-from gateway.clients import DOWNLOAD_TIMEOUT_MS, GET_OPERATION, READ_ARTIFACT, READ_TIMEOUT_MS
+from gateway.artifacts import streamed
+from gateway.clients import GET_OPERATION, READ_TIMEOUT_MS
 from gateway.endpoints import Answer, Call, Endpoint, json_answer
 from gateway.operation_form import operation_form, progress_of, service_of
 from gateway.principals import BACKEND_OR_DESK, OPERATOR_ONLY
@@ -47,19 +46,8 @@ async def _artifact(call: Call, field: str) -> Any:
     digest = str(getattr(progress_of(operation), field, ""))
     if not digest:
         return Answer(b"", media_type=NDJSON.encode())
-    request = system_service_pb2.ReadArtifactRequest(digest=digest)
-    method = READ_ARTIFACT[service_of(operation.name)]
-    chunks = call.parts.caller.stream(method, request, timeout_ms=DOWNLOAD_TIMEOUT_MS)
-    # The first chunk is awaited here, so that what fails at once is still a problem and not a broken answer.
-    first = await anext(aiter(chunks), None)
-    return StreamingResponse(_bytes(first, chunks), media_type=NDJSON)
-
-
-async def _bytes(first: Any, rest: AsyncIterator[Any]) -> AsyncIterator[bytes]:
-    if first is not None:
-        yield first.chunk
-    async for each in rest:
-        yield each.chunk
+    pieces = await streamed(call.parts.caller, service_of(operation.name), digest)
+    return StreamingResponse(pieces, media_type=NDJSON)
 
 
 async def _operation(call: Call) -> operations_pb2.Operation:

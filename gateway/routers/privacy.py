@@ -1,16 +1,15 @@
 """What a shopper does with their own data, and the desk at their word: read, consent, export, erase."""
 
-from collections.abc import AsyncIterator
 from http import HTTPStatus
 from typing import Any, Final
 
 from google.longrunning import operations_pb2
 from starlette.responses import StreamingResponse
-from zhike.chassis.v1 import system_service_pb2
 from zhike.knowledge.v1 import customer_service_pb2
 from zhike.knowledge.v1 import privacy_service_pb2 as pb
 
-from gateway.clients import DOWNLOAD_TIMEOUT_MS, GET_CUSTOMER, READ_ARTIFACT, SET_CONSENT
+from gateway.artifacts import streamed
+from gateway.clients import GET_CUSTOMER, SET_CONSENT
 from gateway.endpoints import Answer, Body, Call, Endpoint, json_answer
 from gateway.idempotency import request_id_of
 from gateway.parameters import PAGE_TOKEN, Integer, Query
@@ -157,22 +156,13 @@ async def _export_of(call: Call, only: tuple[str, ...]) -> pb.PersonExport:
 async def _archive(call: Call, export: pb.PersonExport) -> Any:
     if export.state != "ready":
         raise ExportNotReadyError(f"the archive is not there: {export.state}", state=export.state, retry_after_s=1)
-    request = system_service_pb2.ReadArtifactRequest(digest=export.digest)
-    chunks = call.parts.caller.stream(READ_ARTIFACT[OWNER], request, timeout_ms=DOWNLOAD_TIMEOUT_MS)
-    first = await anext(aiter(chunks), None)
+    pieces = await streamed(call.parts.caller, OWNER, export.digest)
     headers = {
         "content-disposition": 'attachment; filename="my-data.zip"',
         "cache-control": "private, no-store",
         "x-content-type-options": "nosniff",
     }
-    return StreamingResponse(_bytes(first, chunks), media_type=ZIP, headers=headers)
-
-
-async def _bytes(first: Any, rest: AsyncIterator[Any]) -> AsyncIterator[bytes]:
-    if first is not None:
-        yield first.chunk
-    async for each in rest:
-        yield each.chunk
+    return StreamingResponse(pieces, media_type=ZIP, headers=headers)
 
 
 async def _erase(call: Call, who: str, requested_by: str) -> Answer:

@@ -1,17 +1,17 @@
-"""When goods would be there, before they are bought; and what carriers push of those on their way."""
+"""When goods would be there, before they are bought; which are late; and what carriers push of those on their way."""
 
 from http import HTTPStatus
 from typing import Final
 
 from zhike.orders.v1 import carrier_service_pb2, promise_service_pb2
 
-from gateway.delivery_clients import ESTIMATE_PROMISE, RECEIVE_CARRIER_CALL
+from gateway.delivery_clients import ESTIMATE_PROMISE, LIST_LATE_ORDERS, RECEIVE_CARRIER_CALL
 from gateway.endpoints import JSON, Answer, Body, Call, Endpoint, json_answer
 from gateway.limits import Rate
-from gateway.parameters import Integer, Query, Text
-from gateway.principals import ANYONE, PUBLIC
+from gateway.parameters import PAGE_TOKEN, Integer, Query, Text
+from gateway.principals import ANYONE, DESK, PUBLIC
 from gateway.public_form import public_form
-from gateway.schemas.promises import CarrierAcknowledgement, ProductPromise
+from gateway.schemas.promises import CarrierAcknowledgement, LateOrders, ProductPromise
 from services.chassis.errors import NotFoundError
 
 PRODUCT_ID_LIMIT: Final = 128
@@ -28,6 +28,8 @@ PROMISE_QUERY: Final = Query(
     Text("destination", 'A country or its part by ISO 3166 ("CN-31", "US-OH"), or pickup; empty: anywhere.', 8),
 )
 
+LATE_QUERY: Final = Query(Integer("page_size", "Orders on a page.", 1, 200, 50), PAGE_TOKEN)
+
 
 async def estimate_promise(call: Call) -> Answer:
     """Answer when so many pieces would be there, were they ordered now."""
@@ -39,6 +41,14 @@ async def estimate_promise(call: Call) -> Answer:
     )
     found = await ESTIMATE_PROMISE(call.parts.caller, request)
     return json_answer(public_form(found), headers=((b"cache-control", b"private, max-age=60"),))
+
+
+async def list_late_orders(call: Call) -> Answer:
+    """Answer a page of the orders that are late."""
+    request = promise_service_pb2.ListLateOrdersRequest(
+        page_size=call.query["page_size"], page_token=call.query["page_token"]
+    )
+    return json_answer(public_form(await LIST_LATE_ORDERS(call.parts.caller, request)))
 
 
 async def receive_carrier_call(call: Call) -> Answer:
@@ -73,6 +83,19 @@ ENDPOINTS: Final = (
         query=PROMISE_QUERY,
         answer=ProductPromise,
         problems=(HTTPStatus.NOT_FOUND,),
+    ),
+    Endpoint(
+        operation_id="listLateOrders",
+        method="GET",
+        path="/v1/orders:late",
+        tag="desk",
+        summary="List the orders that are late",
+        description="Those whose delay was told and that are not there yet, the promise that was broken first at the "
+        "top. A load test's orders are not among them.",
+        roles=DESK,
+        handle=list_late_orders,
+        query=LATE_QUERY,
+        answer=LateOrders,
     ),
     Endpoint(
         operation_id="receiveCarrierCall",

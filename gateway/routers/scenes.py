@@ -9,11 +9,11 @@ from typing import Any, Final
 from google.protobuf.field_mask_pb2 import FieldMask
 from starlette.requests import ClientDisconnect
 from starlette.responses import StreamingResponse
-from zhike.chassis.v1 import system_service_pb2
 from zhike.recommendation.v1 import scene_pb2
 from zhike.recommendation.v1 import scene_service_pb2 as pb
 
-from gateway.clients import DOWNLOAD_TIMEOUT_MS, READ_ARTIFACT, UPLOAD_TIMEOUT_MS, Caller
+from gateway.artifacts import streamed
+from gateway.clients import UPLOAD_TIMEOUT_MS, Caller
 from gateway.endpoints import Answer, Body, Call, Endpoint, Handler, json_answer
 from gateway.etag import etag_of, expected_version, is_unchanged
 from gateway.idempotency import request_id_of
@@ -189,12 +189,10 @@ async def get_media(call: Call) -> Any:
     if is_unchanged(call.header(b"if-none-match"), etag):
         return Answer(b"", status=HTTPStatus.NOT_MODIFIED, headers=tuple(headers.items()))
     media = await GET_MEDIA(caller, pb.GetMediaRequest(id=media_id))
-    request = system_service_pb2.ReadArtifactRequest(digest=media_id)
-    chunks = caller.stream(READ_ARTIFACT["recommendation"], request, timeout_ms=DOWNLOAD_TIMEOUT_MS)
-    first = await anext(aiter(chunks), None)  # what fails at once is still a problem and not a broken picture
+    pieces = await streamed(caller, "recommendation", media_id)
     texts = {name.decode(): value.decode() for name, value in headers.items()}
     return StreamingResponse(
-        _bytes(first, chunks),
+        pieces,
         media_type=media.media_type,
         headers={**texts, "content-length": str(media.size_bytes)},
     )
@@ -241,13 +239,6 @@ def shown_form(shown: pb.ShownScene, language: str) -> dict[str, Any]:
         "height": shown.media.height,
         "hotspots": spots,
     }
-
-
-async def _bytes(first: Any, rest: AsyncIterator[Any]) -> AsyncIterator[bytes]:
-    if first is not None:
-        yield first.chunk
-    async for each in rest:
-        yield each.chunk
 
 
 def _scene_id(call: Call) -> str:

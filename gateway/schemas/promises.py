@@ -67,6 +67,27 @@ class DelayNotice(Shown):
     late: Annotated[bool, Field(description="It was told when the promise was broken already.")]
 
 
+class LateOrder(Shown):
+    """An order whose delay was told and that is not there yet."""
+
+    id: str
+    shop: str
+    number: str
+    broken_time: Annotated[datetime, Field(description="What was promised first.")]
+    promised_time: Annotated[datetime, Field(description="What is promised by now.")]
+    likely_time: datetime
+    slips: Annotated[int, Field(description="How often its promise was put off.")]
+    reason: EstimateReason
+
+
+class LateOrders(Shown):
+    """A page of late orders."""
+
+    orders: list[LateOrder]
+    next_page_token: str
+    total: Annotated[int, Field(description="In all.")]
+
+
 class OrderPromise(Shown):
     """What is promised of an order."""
 

@@ -14,7 +14,7 @@ from gateway.staff.errors import (
     SignInFailedError,
 )
 from gateway.staff.member_store import MemberStore, edited
-from gateway.staff.members import StaffMember, StaffRole, checked_id, checked_language, checked_name, checked_roles
+from gateway.staff.members import StaffMember, checked_id, checked_language, checked_name, checked_roles
 from gateway.staff.passwords import Passwords, check_new_password, one_time_password
 from gateway.staff.sessions import SessionStore, StaffSession
 from gateway.staff.throttle import SignInThrottle
@@ -265,20 +265,28 @@ class Accounts:
         *,
         expected_version: int = 0,
     ) -> StaffMember:
-        others = [each for each in await self._members.list() if each.id != staff_id and each.is_live_admin]
-
-        def guarded(member: StaffMember) -> StaffMember:
-            after = decide(member)
-            if member.is_live_admin and not after.is_live_admin and not others:
-                raise LastAdminError("this is the last admin; make another first", id=staff_id)
-            return after
-
-        before, after = await self._members.change(staff_id, guarded, expected_version=expected_version)
+        current = await self._members.read(staff_id)
+        if _steps_down(current, decide(current)):
+            await self._hold_another_admin(staff_id)
+        before, after = await self._members.change(staff_id, decide, expected_version=expected_version)
+        if _steps_down(before, after):
+            try:
+                await self._hold_another_admin(staff_id)
+            except LastAdminError:
+                # Two admins took one another away at once: whoever sees it last of all puts back what it took.
+                await self._members.change(
+                    staff_id, lambda member: edited(member, roles=before.roles, disable_time=before.disable_time)
+                )
+                raise
         if before != after:
             await self._audit.record(by, action, THING, staff_id, before=before.facts(), after=after.facts())
         return after
 
+    async def _hold_another_admin(self, staff_id: str) -> None:
+        """Raise LastAdminError where nobody else can see to accounts."""
+        if not any(each.is_live_admin for each in await self._members.list() if each.id != staff_id):
+            raise LastAdminError("this is the last admin; make another first", id=staff_id)
 
-def role_names(roles: frozenset[StaffRole]) -> tuple[str, ...]:
-    """Return roles as a form has them."""
-    return tuple(role.value for role in StaffRole if role in roles)
+
+def _steps_down(before: StaffMember, after: StaffMember) -> bool:
+    return before.is_live_admin and not after.is_live_admin

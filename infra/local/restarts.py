@@ -25,7 +25,7 @@ class CrashHistory:
 
     @property
     def pause_s(self) -> float:
-        """Seconds to wait before the next start: 0 for the first two crashes in 30 s, then 1, 2, 4 … at most 30, or 0.5."""
+        """Seconds before the next start: 0 for the first two crashes in 30 s, then 1, 2, 4 … at most 30, or 0.5."""
         beyond = len(self.crashes) - FREE_RESTARTS
         if beyond <= 0:
             return 0.0

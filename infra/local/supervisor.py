@@ -152,7 +152,7 @@ class Supervisor:
                 return
             child.history = child.history.with_crash(time.monotonic(), was_ready=child.is_ready)
             pause_s = child.history.pause_s
-            later = f" in {pause_s:.0f} s" if pause_s else ""
+            later = f" in {pause_s:g} s" if pause_s else ""
             self._output.say(f"{child.process.name} ended with {code}; starting it again{later}", style="bold red")
             await asyncio.sleep(pause_s)
             try:

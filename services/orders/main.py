@@ -47,6 +47,7 @@ from services.orders.settings import OrdersSettings
 from services.orders.store.collections import ORDERS as ORDER_FACTS
 from services.orders.store.collections import PARCELS
 from services.orders.store.erasing import OrderEventsPolicy
+from services.orders.store.late import LateStore
 from services.orders.store.looks import LookStore
 from services.orders.store.orders import OrderStore
 from services.orders.store.products import LOG, OWNER, ProductCopies, product_generations, product_projection
@@ -79,7 +80,8 @@ class Orders:
         runtime.metrics.declare((*METRICS, *PROMISE_METRICS, *CARRIER_METRICS))
         self.runtime, self.log = runtime, runtime.event_log(ORDER_EVENTS)
         generations, product_copy = order_generations(documents), product_generations(documents)
-        self.orders, self.looks = OrderStore(documents, generations), LookStore(documents)
+        self.orders = OrderStore(documents, generations)
+        self.looks, self.late = LookStore(documents), LateStore(documents)
         self.reading, self.writing = Reading(self.orders), Writing(self.log, self.orders, runtime.suppression)
         build = build_orders(documents, generations, self.orders, self.log, moved=self.reading.moved)
         self.projection = self._projection(generations, self.log, marking(build, generations, self.looks, clock))
@@ -90,7 +92,7 @@ class Orders:
         foresight = Foresight(catalog, settings.work_places(), LeadTimes(assumed))
         copies = ProductCopies(documents, product_copy)
         self.promises = Promises(self.orders, copies, self.writing, foresight, clock)
-        self.keeper = PromiseKeeper(self.looks, self.promises, clock, runtime.metrics)
+        self.keeper = PromiseKeeper(self.looks, self.late, self.promises, clock, runtime.metrics)
         self.learner = LeadTimeLearner(self.looks, self.orders, foresight, assumed, runtime.metrics)
         self.wording = Wording(settings.zone, catalog, own_carrier_words())
         self.webhooks = Webhooks(runtime, event_types=tuple(WEBHOOK_TYPES.values()))
@@ -99,6 +101,7 @@ class Orders:
     async def open(self) -> None:
         """Open what is read."""
         await self.looks.declare()
+        await self.late.declare()
         await self.webhooks.open()
         await self.projection.open()
         await self.products.open()
@@ -122,7 +125,7 @@ class Orders:
             (order_import_service_pb2_grpc.add_OrderImportServiceServicer_to_server, self._imports()),
             (
                 promise_service_pb2_grpc.add_PromiseServiceServicer_to_server,
-                PromiseServicer(self.promises, settings.zone),
+                PromiseServicer(self.promises, self.late, settings.zone),
             ),
             (
                 carrier_service_pb2_grpc.add_CarrierServiceServicer_to_server,

@@ -134,8 +134,7 @@ class CrashingDocuments:
         return await self.inner.collections()
 
     async def truncate_wal(self) -> None:
-        self._check()
-        await self.inner.truncate_wal()
+        await self._write(self.inner.truncate_wal)
 
     async def ping(self) -> None:
         self._check()

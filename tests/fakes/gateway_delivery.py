@@ -42,6 +42,19 @@ class FakeDelivery:
             found.estimate.CopyFrom(estimate())
         return found
 
+    def _ListLateOrders(self, request: Any) -> Any:
+        late = promise_service_pb2.LateOrder(
+            id="o-7",
+            shop="main",
+            number="7",
+            broken_time=TIME,
+            promised_time=TIME,
+            likely_time=TIME,
+            slips=2,
+            reason=estimate().reasons[0],
+        )
+        return promise_service_pb2.ListLateOrdersResponse(orders=[late], next_page_token="more", total=9)
+
     def _ReceiveCarrierCall(self, request: Any) -> Any:
         if request.carrier != CARRIER:
             raise CarrierUnknownError("no carrier of this name is set up", resource="carrier")

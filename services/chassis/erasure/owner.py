@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import Any, Final
 
 import orjson
@@ -98,10 +99,10 @@ class ErasureOwner:
         """Return the persons as texts to look for."""
         return Subjects(subjects, self._suppression.digest, self._parts.also_named)
 
-    async def outcome(self, round_id: str, step: str) -> StepOutcome | None:
-        """Return what a step did, None before it is done."""
-        document = await self._owned.documents.get(STEPS_DONE, f"{round_id}/{step}")
-        if document is None:
+    async def outcome(self, round_id: str, step: str, subjects: Subjects) -> StepOutcome | None:
+        """Return what a step did for exactly these persons, None before it is done."""
+        document = await self._owned.documents.get(STEPS_DONE, step_name(round_id, step, subjects))
+        if document is None or document.body["done_time_us"] is None:
             return None
         body = document.body
         done_time = time_from_micros(body["done_time_us"])
@@ -113,28 +114,30 @@ class ErasureOwner:
         await self._suppression.add(subjects)
         await asyncio.sleep(owned.settle_s)
         counts = _Counts(subjects)
-        touched = []
-        for name, log in owned.logs.items():
-            # Twice: what was on its way past the door when the names were added is in the log by the second time.
-            for _ in range(2):
-                policy = self._policy(name)
-                rewritten = await erase_from_log(
-                    owned.documents, name, log.partitions, policy, subjects, self._suppression.digest
-                )
-                counts.add("events", rewritten)
-                if rewritten and name not in touched:
-                    touched.append(name)
+        name = step_name(round_id, "logs", subjects)
+        for log_name, log in owned.logs.items():
+            rewritten = await erase_from_log(
+                owned.documents,
+                log_name,
+                log.partitions,
+                self._policy(log_name),
+                subjects,
+                digest=self._suppression.digest,
+                before_first=partial(self._touch, name, log_name),
+            )
+            counts.add("events", rewritten)
             for subject in subjects.all:
                 await log.append([_subject_erased(subject, subjects, owned.clock.now())])
         await owned.documents.truncate_wal()
-        await self._note(round_id, "logs", counts, touched)
+        await self._note(name, counts)
 
     async def erase_copies(self, round_id: str, subjects: Subjects, touched_logs: Sequence[str]) -> None:
         """Rewrite everything that was made of the logs, and everything else that names them."""
         counts = _Counts(subjects)
         touched = [name for name, logs in self._parts.projections.items() if set(logs) & set(touched_logs)]
         # Side by side: most of a rebuild's time is the wait for those who still read the generation before.
-        await asyncio.gather(*(self._rebuild(round_id, projection) for projection in touched))
+        request_ids = [f"{round_id}/{subjects.token}/{projection}" for projection in touched]
+        await asyncio.gather(*map(self._rebuild, touched, request_ids))
         for _ in touched:
             counts.add_to_all("projections")
         for hook in self._parts.hooks:
@@ -146,7 +149,7 @@ class ErasureOwner:
         counts.add("documents", await self._erase_documents(subjects))
         counts.add("files", await self._erase_files(subjects))
         await self._owned.documents.truncate_wal()
-        await self._note(round_id, "copies", counts, ())
+        await self._note(step_name(round_id, "copies", subjects), counts)
 
     async def export(self, subject: Subject) -> tuple[dict[str, bytes], bool]:
         """Return what is held of a person as files of JSON, and whether more is held than their bounds let through."""
@@ -167,10 +170,10 @@ class ErasureOwner:
     def _policy(self, log_name: str) -> LogPolicy:
         return self._parts.logs.get(log_name, LogPolicy)()
 
-    async def _rebuild(self, round_id: str, projection: str) -> None:
+    async def _rebuild(self, projection: str, request_id: str) -> None:
         operations = self._owned.operations
         kind = self._owned.rebuild_kind(projection)
-        operation = await operations.start(kind, {}, request_id=f"{round_id}/{projection}", owner=OWNER)
+        operation = await operations.start(kind, {}, request_id=request_id, owner=OWNER)
         ended = await operations.wait(operation.id, timeout_s=REBUILD_WAIT_S)
         if ended.state is not OperationState.SUCCEEDED:
             if ended.done:
@@ -242,16 +245,51 @@ class ErasureOwner:
         found = await asyncio.to_thread(_first_in, content, needles)
         return [found] if found and await self._owned.artifacts.delete(digest) else []
 
-    async def _note(self, round_id: str, step: str, counts: "_Counts", touched_logs: Sequence[str]) -> None:
-        now = self._owned.clock.now()
-        body: dict[str, Any] = {
-            "counts": counts.by_receipt,
-            "touched_logs": list(touched_logs),
-            "done_time_us": micros_from_time(now),
-        }
-        body["proof"] = self._suppression.digest(canonical_json([round_id, step, body]).decode())
-        with suppress(KeyTakenError):  # another one did the same
-            await self._owned.documents.insert(STEPS_DONE, f"{round_id}/{step}", body)
+    async def _touch(self, name: str, log_name: str) -> None:
+        """Note that a log is about to be rewritten: should this try die, the next finds little or nothing left to
+        rewrite there, and the copies are of what the log said before all the same.
+        """
+
+        def touched(body: Body) -> Body | None:
+            known = body["touched_logs"]
+            is_known = body["done_time_us"] is not None or log_name in known
+            return None if is_known else {**body, "touched_logs": sorted({*known, log_name})}
+
+        await self._change_step(name, touched)
+
+    async def _note(self, name: str, counts: "_Counts") -> None:
+        done_time_us = micros_from_time(self._owned.clock.now())
+
+        def done(body: Body) -> Body | None:
+            if body["done_time_us"] is not None:  # another one did the same
+                return None
+            said = {**body, "counts": counts.by_receipt, "done_time_us": done_time_us}
+            return {**said, "proof": self._suppression.digest(canonical_json([name, said]).decode())}
+
+        await self._change_step(name, done)
+
+    async def _change_step(self, name: str, change: Callable[[Body], Body | None]) -> None:
+        documents = self._owned.documents
+        for _ in range(ATTEMPTS_LIMIT):
+            known = await documents.get(STEPS_DONE, name)
+            body = change(_BEGUN if known is None else known.body)
+            if body is None:
+                return
+            with suppress(KeyTakenError, RevisionMismatchError):
+                if known is None:
+                    await documents.insert(STEPS_DONE, name, body)
+                else:
+                    await documents.replace(STEPS_DONE, name, body, expected_revision=known.revision)
+                return
+        raise UnavailableError("a step of an erasure keeps changing", step=name)
+
+
+_BEGUN: Final[Body] = {"counts": {}, "touched_logs": [], "done_time_us": None, "proof": ""}
+
+
+def step_name(round_id: str, step: str, subjects: Subjects) -> str:
+    """Return under which name a step is noted: done for some of a round says nothing about the others."""
+    return f"{round_id}/{step}/{subjects.token}"
 
 
 def _first_in(content: bytes, needles: Mapping[bytes, str]) -> str:

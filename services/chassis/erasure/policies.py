@@ -23,14 +23,18 @@ class Rewritten:
 
 
 class LogPolicy:
-    """How the events of one log are erased. One object serves one walk: ``learn`` sees every event before the first
-    is rewritten.
+    """How the events of one log are erased. One object serves one step: ``learn`` sees every event before the first
+    is rewritten, and again before the second walk; what ``teaches`` is rewritten after everything else.
     """
 
     needs_learning = False  # whether what one event says decides over another
 
     def learn(self, body: Body, subjects: Subjects) -> None:
         """Note what decides over other events."""
+
+    def teaches(self, body: Body) -> bool:  # noqa: ARG002 - by default no event decides over another
+        """Tell whether ``learn`` notes something of such an event."""
+        return False
 
     def rewritten(self, body: Body, subjects: Subjects, digest: Digest) -> Rewritten | None:
         """Return what stays in the event's place, None where it concerns nobody of them."""

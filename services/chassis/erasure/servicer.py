@@ -8,14 +8,14 @@ from typing import Any, Final
 from zhike.chassis.v1 import erasure_service_pb2 as pb
 from zhike.chassis.v1 import erasure_service_pb2_grpc
 
-from services.chassis.erasure.owner import ErasureOwner, StepOutcome
+from services.chassis.erasure.owner import ErasureOwner, StepOutcome, step_name
 from services.chassis.erasure.subjects import Subject
 from services.chassis.errors import InvalidArgumentError, ZhikeError
 from services.chassis.eventlog.backoff import is_passing
 from services.chassis.logs import get_log
 
 SUBJECTS_LIMIT: Final = 500
-IDENTIFIERS_LIMIT: Final = 2_000  # of one person
+IDENTIFIERS_LIMIT: Final = 10_000  # of one person; each has a customer id of its own beside it
 EXPORT_LIMIT_BYTES: Final = 3 * 1024 * 1024  # of one service's answer: below what a call may carry
 WAIT_S: Final = 2.0  # of a step's end, before the answer says that it is not done
 
@@ -40,15 +40,15 @@ class ErasureServicer(erasure_service_pb2_grpc.ErasureServiceServicer):
         if not 1 <= len(request.subjects) <= SUBJECTS_LIMIT:
             raise InvalidArgumentError(f"1 to {SUBJECTS_LIMIT} subjects", field="subjects", limit=SUBJECTS_LIMIT)
         subjects = [_subject(each.erasure_id, each.identifiers, each.customer_ids) for each in request.subjects]
-        done = await self._owner.outcome(request.round_id, step)
+        texts = self._owner.subjects(subjects)
+        done = await self._owner.outcome(request.round_id, step, texts)
         if done is None:
-            texts = self._owner.subjects(subjects)
             if step == LOGS:
                 work = partial(self._owner.erase_logs, request.round_id, texts)
             else:
                 work = partial(self._owner.erase_copies, request.round_id, texts, tuple(request.touched_logs))
-            await self._run(f"{request.round_id}/{step}", work)
-            done = await self._owner.outcome(request.round_id, step)
+            await self._run(step_name(request.round_id, step, texts), work)
+            done = await self._owner.outcome(request.round_id, step, texts)
         return _outcome_to_pb(done)
 
     async def ExportSubject(self, request: pb.ExportSubjectRequest, context: Any) -> pb.ExportSubjectResponse:
@@ -87,8 +87,8 @@ class ErasureServicer(erasure_service_pb2_grpc.ErasureServiceServicer):
 
 
 def _subject(erasure_id: str, identifiers: Any, customer_ids: Any) -> Subject:
-    if len(identifiers) + len(customer_ids) > IDENTIFIERS_LIMIT:
-        raise InvalidArgumentError(f"at most {IDENTIFIERS_LIMIT} names of one person", field="identifiers")
+    if len(identifiers) > IDENTIFIERS_LIMIT:
+        raise InvalidArgumentError(f"at most {IDENTIFIERS_LIMIT} identifiers of one person", field="identifiers")
     return Subject(erasure_id, tuple(identifiers), tuple(customer_ids))
 
 

@@ -14,6 +14,7 @@ ERASED_PREFIX: Final = "erased:"
 REFUSED_AS_ERASED: Final = "SUBJECT_ERASED"  # the reason, wherever something of an erased person is refused
 DIGEST_BYTES: Final = 16
 KEY_BYTES: Final = 32
+TOKEN_BYTES: Final = 8
 DEPTH_LIMIT: Final = 40  # of nested lists and objects that are looked into
 _BARE_KINDS: Final = ("phone:", "email:")  # of these the value alone names the person as well
 _NAMED_INSIDE: Final = re.compile(r"(?:card|login|phone|email|visitor|author):[^\s\"'\\,;<>\]})]+|c-[0-9a-f]{20}")
@@ -65,6 +66,12 @@ class Subjects:
 
     def __contains__(self, text: object) -> bool:
         return text in self.erasures
+
+    @property
+    def token(self) -> str:
+        """Names exactly these persons, by their receipts."""
+        receipts = "\n".join(sorted(each.erasure_id for each in self.all))
+        return blake2b(receipts.encode(), digest_size=TOKEN_BYTES).hexdigest()
 
     def hidden(self, text: str) -> str:
         """Return what stands in the place of a name."""

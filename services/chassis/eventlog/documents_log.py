@@ -43,7 +43,7 @@ from services.chassis.metrics import Metrics
 from services.chassis.traces import SpanKind, active_traces
 
 MARK_INTERVAL_S = 0.5  # rule 12: a subscription says at least this often where the log stands
-POLL_INTERVAL_S = 0.25  # how soon another replica's append is seen; this process's own wake at once
+POLL_INTERVAL_S = 0.25  # another replica's append is seen within twice that; this process's own wake at once
 GENERATION_BITS = 64
 
 

@@ -106,6 +106,18 @@ class ErasureStore:
             return True
         return False
 
+    async def every_of_state(self, state: ErasureState) -> list[Erasure]:
+        """Return all of a state, oldest first: for what was begun, where a part would not do."""
+        found: list[Erasure] = []
+        after: str | None = None
+        while True:
+            equals = {"state": state.value}
+            page = await self._documents.find(ERASURES, BY_STATE, equals, after=after, limit=ROUND_LIMIT)
+            found.extend(_erasure(document) for document in page.documents)
+            after = page.next_after
+            if after is None:
+                return found
+
     async def leave_no_trace(self) -> None:
         """Return when the store keeps nothing any more of what was replaced."""
         await self._documents.truncate_wal()

@@ -118,10 +118,10 @@ async def create_contact(desk: ContactDesk, wish: Wish, *, actor: str, request_i
     given = Wish(
         person.identifiers[0], wish.shop, wish.kind, wish.purpose, wish.day, wish.owner, wish.note, wish.abc_class
     )
+    _check_not_erased(desk, given.customer)
     known = await desk.contacts.get(contact_id)
     if known is None:
         checked = steps.checked_wish(given, desk.today)
-        _check_not_erased(desk, checked.customer)
         closure = await desk.customers.closure([checked.customer])
         if not _agrees(desk, closure, closure.people[checked.customer], checked.purpose):
             raise ContactNotConsentedError("the customer does not agree to such contacts", purpose=checked.purpose)
@@ -148,7 +148,7 @@ async def list_contacts(
         found, next_after = await desk.contacts.overdue(desk.today, after=after, limit=limit)
     else:
         found, next_after = await desk.contacts.of_day(day, state, after=after, limit=limit)
-    return await _shown(desk, found), next_after
+    return await _shown(desk, _seen(desk, found)), next_after
 
 
 async def contacts_of(desk: ContactDesk, name: str, *, state: ContactState | None, limit: int) -> list[Shown]:
@@ -161,7 +161,7 @@ async def contacts_of(desk: ContactDesk, name: str, *, state: ContactState | Non
     found = await _found_of(desk, person.identifiers, (state,) if state else tuple(ContactState))
     planned = sorted((each for each in found if each.state is ContactState.PLANNED), key=lambda each: each.day)
     past = sorted((each for each in found if each.state is not ContactState.PLANNED), key=_when, reverse=True)
-    return await _shown(desk, [*planned, *past][:limit])
+    return await _shown(desk, _seen(desk, [*planned, *past])[:limit])
 
 
 async def count_days(desk: ContactDesk, first: date, days: int) -> tuple[DayCount, ...]:
@@ -187,7 +187,7 @@ async def count_days(desk: ContactDesk, first: date, days: int) -> tuple[DayCoun
 async def count_overdue(desk: ContactDesk) -> int:
     """Count what was planned for days before today, up to OVERDUE_COUNTED."""
     found, _ = await desk.contacts.overdue(desk.today, after=None, limit=OVERDUE_COUNTED)
-    return len(found)
+    return len(_seen(desk, found))
 
 
 async def complete_contact(
@@ -238,7 +238,7 @@ async def plan_contacts(desk: ContactDesk, abc_class: str, *, shop: str, after: 
     day = desk.calendar.add_workdays(desk.today + timedelta(days=FIRST_SPREAD_DAYS), 0)
     for customer_id in ids:
         identifier = await desk.customers.identifier_of(customer_id)
-        if identifier is None:
+        if identifier is None or _is_erased(desk, identifier):
             continue
         closure = await desk.customers.closure([identifier])
         person = closure.people[identifier]
@@ -339,7 +339,7 @@ async def _changed(desk: ContactDesk, deed: ContactDeed, change: Callable[[Conta
 
 async def _existing(desk: ContactDesk, contact_id: str) -> StoredContact:
     stored = await desk.contacts.get(contact_id)
-    if stored is None:
+    if stored is None or _is_erased(desk, stored.contact.customer):
         raise ContactNotFoundError("there is no contact of this id", resource="contact", id=contact_id)
     return stored
 
@@ -347,6 +347,15 @@ async def _existing(desk: ContactDesk, contact_id: str) -> StoredContact:
 def _check_not_erased(desk: ContactDesk, customer: str) -> None:
     if desk.suppression is not None:
         desk.suppression.check([customer], where="contacts")
+
+
+def _is_erased(desk: ContactDesk, customer: str) -> bool:
+    """Tell whether the customer is being erased: nobody sees them any more, before their contacts are deleted."""
+    return desk.suppression is not None and desk.suppression.is_erased(customer)
+
+
+def _seen(desk: ContactDesk, contacts: Sequence[Contact]) -> list[Contact]:
+    return [each for each in contacts if not _is_erased(desk, each.customer)]
 
 
 def _when(contact: Contact) -> tuple[date, str]:

@@ -42,8 +42,7 @@ class AccountView:
 async def get_customer(reading: CustomerReading, name: str) -> Customer:
     """Return the customer of an id (any it ever had) or identifier. Raises CustomerNotFoundError."""
     identifier = await identifier_named(reading.customers, name, must_be_known=True)
-    if _is_erased(reading, identifier):
-        raise CustomerNotFoundError("nothing is known of this identifier", resource="customer")
+    check_not_erased(reading, identifier)
     closure = await reading.customers.closure([identifier])
     return await profile_of(reading, closure, closure.people[identifier])
 
@@ -80,7 +79,7 @@ async def list_customers(
     """Return the next customers in id order and the id to go on after, "" at the end."""
     found: list[Customer] = []
     async for closure, person in _people_after(reading, after, limit + 1, abc_class):
-        if any(_is_erased(reading, each) for each in person.identifiers):
+        if any(is_erased(reading, each) for each in person.identifiers):
             continue
         if len(found) == limit:
             return found, found[-1].id
@@ -105,9 +104,15 @@ async def get_account(customers: CustomerStore, account: str) -> AccountView:
     return AccountView(account, external_id.partition(":")[0], external_id, tuple(sorted(members)))
 
 
-def _is_erased(reading: CustomerReading, identifier: str) -> bool:
+def is_erased(reading: CustomerReading, identifier: str) -> bool:
     """Tell whether the person is being erased: nobody sees them any more, before the last copy is rewritten."""
     return reading.suppression is not None and reading.suppression.is_erased(identifier)
+
+
+def check_not_erased(reading: CustomerReading, identifier: str) -> None:
+    """Raise CustomerNotFoundError for a person who is being erased."""
+    if is_erased(reading, identifier):
+        raise CustomerNotFoundError("nothing is known of this identifier", resource="customer")
 
 
 async def _people_after(

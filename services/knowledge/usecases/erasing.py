@@ -13,7 +13,9 @@ from typing import Final, Protocol
 from services.chassis.clock import Clock
 from services.chassis.erasure.subjects import ERASED_PREFIX, Subject, Subjects
 from services.chassis.erasure.suppression import Suppression
+from services.chassis.errors import ZhikeError
 from services.chassis.eventlog.record import micros_from_time
+from services.chassis.logs import get_log
 from services.knowledge.domain.erasure import (
     BY_DESK,
     BY_SHOPPER,
@@ -34,7 +36,10 @@ from services.knowledge.usecases.statements import MAX_REQUEST_ID_CHARACTERS, Re
 
 RESOLVE_ROUNDS: Final = 5  # looks for members that came while the first were being refused
 ASK_AGAIN_S: Final = 0.2
+ROUND_IDENTIFIERS_LIMIT: Final = 10_000  # of all who go together, so that a call can carry them
 GATHER_US: Final = 2_000_000  # the first of a round waits so long for others: a round costs the same for many
+
+log = get_log("erasing")
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +77,8 @@ class Erasing:
 
 
 async def request_erasure(erasing: Erasing, name: str, request: Request, *, requested_by: str) -> Erasure:
-    """Keep the request and return its receipt. Raises CustomerNotFoundError, IdentifierInvalidError.
+    """Keep the request and return its receipt. Raises CustomerNotFoundError, IdentifierInvalidError,
+    RequestIdReusedError where the request id came with another person.
 
     Who is erased already, or about to be, gets the receipt of that.
     """
@@ -83,15 +89,15 @@ async def request_erasure(erasing: Erasing, name: str, request: Request, *, requ
         return await get_erasure(erasing, known)
     unique = request.request_id or erasing.new_id()
     erasure_id = erasing.suppression.digest(f"erasure/{request.owner}/{unique}")
-    stored = await erasing.erasures.get(erasure_id)
-    if stored is not None:
-        return stored
     identifier = await identifier_named(erasing.customers, name, must_be_known=True)
     members = (await erasing.customers.closure([identifier])).people[identifier].identifiers
+    stored = await erasing.erasures.get(erasure_id)
+    if stored is not None:
+        return _of_person(stored, members)
     for waiting in await erasing.erasures.of_state(ErasureState.REQUESTED):
         if set(waiting.identifiers) & set(members):
             return waiting
-    return await erasing.erasures.insert(
+    inserted = await erasing.erasures.insert(
         Erasure(
             erasure_id,
             ErasureState.REQUESTED,
@@ -101,6 +107,7 @@ async def request_erasure(erasing: Erasing, name: str, request: Request, *, requ
             customer_ids=_ids(members),
         )
     )
+    return _of_person(inserted, members)
 
 
 async def get_erasure(erasing: Erasing, erasure_id: str) -> Erasure:
@@ -117,24 +124,41 @@ def hidden_name(suppression: Suppression, name: str) -> str:
 
 
 async def carry_out_erasures(erasing: Erasing) -> None:
-    """Finish the rounds that were begun, then take everyone who waits into a new one: a pass of a job."""
-    for state in (ErasureState.COPIES, ErasureState.LOGS):
-        rounds: dict[str, list[Erasure]] = {}
-        for erasure in await erasing.erasures.of_state(state):
-            rounds.setdefault(erasure.round_id, []).append(erasure)
-        for round_id, erasures in rounds.items():
+    """Finish the rounds that were begun, then take everyone who waits into a new one: a pass of a job.
+
+    A round that fails leaves the others their turn; the first failure is raised when all had it.
+    """
+    failures: list[ZhikeError] = []
+    for round_id, erasures in (await _rounds(erasing)).items():
+        try:
             await _finish(erasing, round_id, erasures)
+        except ZhikeError as error:
+            log.warning("erasure round will be tried again", round=round_id, reason=error.reason)
+            failures.append(error)
     waiting = await erasing.erasures.of_state(ErasureState.REQUESTED)
     if waiting and micros_from_time(erasing.clock.now()) - waiting[0].request_us >= GATHER_US:
         await _begin(erasing, waiting)
+    if failures:
+        raise failures[0]
+
+
+async def _rounds(erasing: Erasing) -> dict[str, list[Erasure]]:
+    """Return the rounds that were begun, each with everyone of it wherever they stand."""
+    rounds: dict[str, list[Erasure]] = {}
+    for state in (ErasureState.COPIES, ErasureState.LOGS):
+        for erasure in await erasing.erasures.every_of_state(state):
+            rounds.setdefault(erasure.round_id, []).append(erasure)
+    return rounds
 
 
 async def _begin(erasing: Erasing, waiting: Sequence[Erasure]) -> None:
-    """Refuse everyone who waits, learn who else they are by now, and give them their round."""
-    round_id = erasing.new_id()
-    begun = []
+    """Refuse those who wait, learn who else they are by now, and give them their round, as many as it carries."""
+    round_id, names, begun = erasing.new_id(), 0, list[Erasure]()
     for erasure in waiting:
         whole = await _whole_person(erasing, erasure)
+        names += len(whole.identifiers)
+        if begun and names > ROUND_IDENTIFIERS_LIMIT:
+            break
         saved = await erasing.erasures.save(replace(whole, state=ErasureState.LOGS, round_id=round_id))
         if saved is not None:
             begun.append(saved)
@@ -159,33 +183,42 @@ async def _whole_person(erasing: Erasing, erasure: Erasure) -> Erasure:
 
 
 async def _finish(erasing: Erasing, round_id: str, erasures: Sequence[Erasure]) -> None:
-    """Do the steps that are left, in every service, and turn the intents into receipts."""
-    current = list(erasures)
-    if current[0].state is ErasureState.LOGS:
-        touched = await _step(erasing, round_id, LOGS, current)
-        current = await _saved(
-            erasing,
-            [replace(each, state=ErasureState.COPIES, touched_logs=touched) for each in await _read(erasing, current)],
-        )
+    """Do the steps that are left, in every service, and turn the intents into receipts.
+
+    The round goes on together: where another holder of the job was faster with one of it, the next pass looks anew.
+    """
+    if any(each.state is ErasureState.LOGS for each in erasures):
+        touched = await _step(erasing, round_id, LOGS, erasures)
+        behind = await _read(erasing, erasures, ErasureState.LOGS)
+        copies = [
+            replace(each, state=ErasureState.COPIES, touched_logs=tuple(sorted({*each.touched_logs, *touched})))
+            for each in behind
+        ]
+        if await _saved(erasing, copies) is None:
+            return
+    current = await _read(erasing, erasures, ErasureState.COPIES)
     if not current:
         return
     await _step(erasing, round_id, COPIES, current)
     # The intents are the last that name them; they are done only when the store holds no trace of that either.
-    current = await _saved(
-        erasing, [replace(each, identifiers=(), customer_ids=()) for each in await _read(erasing, current)]
-    )
+    unnamed = [
+        replace(each, identifiers=(), customer_ids=()) for each in await _read(erasing, current, ErasureState.COPIES)
+    ]
+    last = await _saved(erasing, unnamed)
+    if last is None:
+        return
     await erasing.erasures.leave_no_trace()
     now_us = micros_from_time(erasing.clock.now())
     await _saved(
         erasing,
-        [replace(each, state=ErasureState.DONE, done_us=now_us, proof=whole_proof(each.services)) for each in current],
+        [replace(each, state=ErasureState.DONE, done_us=now_us, proof=whole_proof(each.services)) for each in last],
     )
 
 
 async def _step(erasing: Erasing, round_id: str, step: str, erasures: Sequence[Erasure]) -> tuple[str, ...]:
     """Have every service do the step; return the logs that were rewritten."""
     subjects = [Subject(each.id, each.identifiers, each.customer_ids) for each in erasures]
-    before = erasures[0].touched_logs
+    before = tuple(sorted({name for each in erasures for name in each.touched_logs}))
 
     async def ask(service: str) -> tuple[str, ...]:
         while True:
@@ -195,8 +228,18 @@ async def _step(erasing: Erasing, round_id: str, step: str, erasures: Sequence[E
                 return report.touched_logs
             await erasing.sleep(ASK_AGAIN_S)
 
-    touched = await asyncio.gather(*(ask(service) for service in SERVICES))
-    return tuple(sorted({name for names in touched for name in names}))
+    left = [service for service in SERVICES if step == LOGS or not _is_noted(erasures, service, step)]
+    answers = await asyncio.gather(*map(ask, left), return_exceptions=True)  # nobody is still asked after a failure
+    touched: set[str] = set()
+    for answer in answers:
+        if isinstance(answer, BaseException):
+            raise answer
+        touched.update(answer)
+    return tuple(sorted(touched))
+
+
+def _is_noted(erasures: Sequence[Erasure], service: str, step: str) -> bool:
+    return all(step in each.services.get(service, ServiceDone()).steps for each in erasures)
 
 
 async def _note(erasing: Erasing, erasures: Sequence[Erasure], service: str, step: str, report: StepReport) -> None:
@@ -212,14 +255,23 @@ async def _note(erasing: Erasing, erasures: Sequence[Erasure], service: str, ste
             saved = await erasing.erasures.save(replace(stored, services={**stored.services, service: of_service}))
 
 
-async def _read(erasing: Erasing, erasures: Sequence[Erasure]) -> list[Erasure]:
-    return [await get_erasure(erasing, each.id) for each in erasures]
+async def _read(erasing: Erasing, erasures: Sequence[Erasure], state: ErasureState) -> list[Erasure]:
+    """Return them as they are by now, those that stand there."""
+    found = [await get_erasure(erasing, each.id) for each in erasures]
+    return [each for each in found if each.state is state]
 
 
-async def _saved(erasing: Erasing, erasures: Sequence[Erasure]) -> list[Erasure]:
-    """Save each; one that another holder of the job changed meanwhile is left to the next pass."""
-    saved = [await erasing.erasures.save(each) for each in erasures]
-    return [each for each in saved if each is not None]
+async def _saved(erasing: Erasing, erasures: Sequence[Erasure]) -> list[Erasure] | None:
+    """Save each; None where another holder of the job changed one meanwhile."""
+    saved = [each for erasure in erasures if (each := await erasing.erasures.save(erasure)) is not None]
+    return saved if len(saved) == len(erasures) else None
+
+
+def _of_person(erasure: Erasure, members: Sequence[str]) -> Erasure:
+    """Return the erasure of a request id if it is that person's. Raises RequestIdReusedError."""
+    if not set(erasure.identifiers) & set(members):
+        raise RequestIdReusedError("this request id came with another person before")
+    return erasure
 
 
 def _ids(identifiers: Sequence[str] | set[str]) -> tuple[str, ...]:

@@ -11,7 +11,7 @@ from services.knowledge.domain.facts import facts_in_force
 from services.knowledge.domain.finding import NAME, meanings_of
 from services.knowledge.domain.purchases import Order, PurchaseMonth, main_currency, purchase_months
 from services.knowledge.store.names import NameStore
-from services.knowledge.usecases.customers import CustomerReading, identifier_named
+from services.knowledge.usecases.customers import CustomerReading, check_not_erased, identifier_named, is_erased
 
 MAX_HITS: Final = 20
 NAMESAKES_READ: Final = 50
@@ -66,7 +66,7 @@ async def find_customers(
     hits: dict[str, Hit] = {}
     for identifier, matched_by in starts.items():
         person = closure.people[identifier]
-        if person.id in hits:
+        if person.id in hits or any(is_erased(reading, each) for each in person.identifiers):
             continue
         facts = facts_in_force(record.said for record in closure.said_of(person))
         name = next((fact.value for fact in facts if fact.field == NAME), "")
@@ -79,6 +79,7 @@ async def purchase_history(
 ) -> PurchaseHistory:
     """Return what a customer bought. Raises CustomerNotFoundError, IdentifierInvalidError."""
     identifier = await identifier_named(reading.customers, name, must_be_known=True)
+    check_not_erased(reading, identifier)
     person = (await reading.customers.closure([identifier])).people[identifier]
     known: Sequence[Order] = await reading.customers.orders_of(person.identifiers)
     currency = main_currency(known)

@@ -25,6 +25,7 @@ from services.orders.domain.lifecycle import LIFECYCLE, PRODUCTION_COMPLETED, SH
 from services.orders.domain.order import OrderRef
 from services.orders.domain.payloads import order_of
 from services.orders.domain.promised import LONGEST_LOOK
+from services.orders.store.late import LateStore
 from services.orders.store.looks import LookStore, Mark
 from services.orders.store.orders import OrderStore, StoredOrder
 from services.orders.usecases.promises import Foresight, Look, Promises
@@ -118,8 +119,8 @@ def marks_of(events: Sequence[Event]) -> list[Mark]:
 class PromiseKeeper:
     """Looks at the orders whose time has come: a pass of a singleton job."""
 
-    def __init__(self, looks: LookStore, promises: Promises, clock: Clock, metrics: Metrics) -> None:
-        self._looks, self._promises, self._clock = looks, promises, clock
+    def __init__(self, looks: LookStore, late: LateStore, promises: Promises, clock: Clock, metrics: Metrics) -> None:
+        self._looks, self._late, self._promises, self._clock = looks, late, promises, clock
         self._versions = metrics.counter("zhike_orders_promise_versions_total")
         self._notices = metrics.counter("zhike_orders_delay_notices_total")
         self._overdue = metrics.gauge("zhike_orders_overdue_looks")
@@ -128,8 +129,10 @@ class PromiseKeeper:
     async def run(self) -> None:
         """Look at up to MAX_LOOKS orders, the longest waiting first."""
         due = await self._looks.due(now_us=micros(self._clock.now()), limit=MAX_LOOKS)
+        known = await self._late.known([each.order for each in due])
         for each in due:
             look = await self._look(each.order)
+            await self._late.settle(each.order, look.late, known.get(each.order.id))
             await self._looks.set_next(each, micros(look.next_time) if look.next_time is not None else None)
             self._versions.inc(look.versions)
             if look.notice is not None:

@@ -18,7 +18,9 @@ _GOES: Final = frozenset({"raw", "attributes", "attribution_token", "text", "det
 
 
 class OrderEventsPolicy(LogPolicy):
-    """One walk over ``order-events``: first which orders are the persons', then what is told of these."""
+    """One step over ``order-events``: first which orders are the persons', then what is told of these, the placings
+    last: they lose the identifiers by which a later try knows the orders.
+    """
 
     needs_learning = True
 
@@ -27,10 +29,14 @@ class OrderEventsPolicy(LogPolicy):
 
     def learn(self, body: Body, subjects: Subjects) -> None:
         """Note whose order a placing is."""
-        if body["type"] == ORDER_PLACED:
+        if self.teaches(body):
             for name in body["payload"].get("identifiers") or ():
                 if name in subjects:
                     self._orders[body["payload"]["order"]["id"]] = subjects.erasures[name]
+
+    def teaches(self, body: Body) -> bool:
+        """Only a placing says whose the order is."""
+        return bool(body["type"] == ORDER_PLACED)
 
     def rewritten(self, body: Body, subjects: Subjects, digest: Digest) -> Rewritten | None:
         """Return the event without the person."""

@@ -16,6 +16,7 @@ from services.kits.calendars.work_calendar import NoWorkingTimeError
 from services.kits.event_forms import EventRefusedError
 from services.orders.domain.errors import ProductUnknownError
 from services.orders.domain.expecting import questions_of
+from services.orders.domain.late import LateOrder, late_order
 from services.orders.domain.lead_times import LeadTimes
 from services.orders.domain.lifecycle import LIFECYCLE
 from services.orders.domain.offers import Offer, question_of
@@ -62,11 +63,12 @@ class Foresight:
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """What came of looking at an order. ``next_time`` None: nothing more is expected of it."""
+    """What came of looking at an order. ``next_time`` None: nothing more is expected of it, so it is not late."""
 
     next_time: datetime | None
     versions: int = 0
     notice: DelayNotice | None = None
+    late: LateOrder | None = None
 
 
 class Promises:
@@ -131,12 +133,14 @@ class Promises:
             words = delay_words(notice, whole.reason, self._foresight.places.workshop.zone)
             events.append(delay_fact(order, notice, words, whole.reason, now=now))
             promised = Promised(notice.promised_time, promised.latest, promised.versions, notice.slip)
+        told_before = notices_of(state.notices)
         if not events:
-            return Look(next_look_time(promised, now=now))
+            return Look(next_look_time(promised, now=now), late=late_order(order, told_before, promised, whole))
         verdicts = await self._writing.append(events, Writer(order.synthetic))
         stored = [verdict.status is VerdictStatus.STORED for verdict in verdicts]
         told = notice if notice is not None and stored[-1] else None
-        return Look(next_look_time(promised, now=now), int(version is not None and stored[0]), told)
+        late = late_order(order, [*told_before, *([told] if told is not None else [])], promised, whole)
+        return Look(next_look_time(promised, now=now), int(version is not None and stored[0]), told, late)
 
     def _line(self, line: int, questions: Sequence[Question], now: datetime) -> LinePromise:
         foresight = self._foresight

@@ -10,6 +10,7 @@ from zhike.type.v1.localized_text_pb2 import LocalizedText
 
 from services.kits.times import micros, time_of
 from services.orders.domain.events import OrderEvent
+from services.orders.domain.late import LateOrder
 from services.orders.domain.lifecycle import DELAY_NOTIFIED, Words
 from services.orders.domain.offers import Offer
 from services.orders.domain.order import LineState, OrderState
@@ -55,6 +56,20 @@ def offer_to_pb(offer: Offer, zone: tzinfo) -> promise_service_pb2.EstimatePromi
     if offer.estimate is not None:
         message.estimate.CopyFrom(estimate_to_pb(offer.estimate, zone))
     return message
+
+
+def late_order_to_pb(late: LateOrder) -> promise_service_pb2.LateOrder:
+    """Encode an order that is late."""
+    return promise_service_pb2.LateOrder(
+        id=late.order.id,
+        shop=late.order.shop,
+        number=late.order.number,
+        broken_time=timestamp(late.broken_time),
+        promised_time=timestamp(late.promised_time),
+        likely_time=timestamp(late.likely_time),
+        slips=late.slips,
+        reason=pb.EstimateReason(reason=late.reason.value, words=text(REASON_WORDS[late.reason])),
+    )
 
 
 def order_promise_to_pb(state: OrderState, zone: tzinfo) -> pb.OrderPromise | None:

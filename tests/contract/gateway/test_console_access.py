@@ -38,6 +38,7 @@ RULES: dict[str, set[StaffRole] | frozenset[StaffRole]] = {
     "/account": EVERYBODY,
     "/products": EVERYBODY,
     "/products/{id}": EVERYBODY,
+    "/orders": {StaffRole.DESK, StaffRole.ADMIN},
     "/orders/{id}": {StaffRole.DESK, StaffRole.ADMIN},
     "/queries": INSIGHT,
     "/queries/{query}": INSIGHT,

@@ -77,6 +77,7 @@ RULES: dict[str, set[Role] | frozenset[Role]] = {
     "POST /v1/shipments": BACKEND,
     "POST /v1/returns": BACKEND,
     "POST /v1/orders/events": BACKEND,
+    "GET /v1/orders:late": DESK,
     "GET /v1/orders/{id}": BACKEND | DESK | {Role.SHOPPER, Role.ORDER},
     "GET /v1/orders/{id}/stream": BACKEND | DESK | {Role.SHOPPER, Role.ORDER},
     "POST /v1/orders/{id}/access-tokens": BACKEND | DESK,

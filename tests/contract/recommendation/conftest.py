@@ -27,9 +27,10 @@ from services.recommendation.main import build_with
 from services.recommendation.settings import RecommendationSettings
 
 TIMEOUT_S = 10.0
+PATIENCE_S = 30.0  # of a wait that ends when it holds; only a slow machine ever needs it
 
 
-async def soon(ask: Callable[[], Awaitable[Any]], holds: Callable[[Any], bool], *, limit_s: float = TIMEOUT_S) -> Any:
+async def soon(ask: Callable[[], Awaitable[Any]], holds: Callable[[Any], bool], *, limit_s: float = PATIENCE_S) -> Any:
     """Ask until the answer holds; what was told elsewhere arrives within a moment."""
     async with asyncio.timeout(limit_s):
         while True:

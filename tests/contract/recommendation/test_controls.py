@@ -115,16 +115,19 @@ async def test_a_scheduled_control_comes_and_goes_by_the_clock(shop: Shop) -> No
     await stocked(shop)
     first = ids(await shop.predict(POPULAR))[0]
     written = exclude(first)
-    written.start_time.FromDatetime(datetime.now(UTC) + timedelta(seconds=1))
+    written.start_time.FromDatetime(datetime.now(UTC) + timedelta(hours=1))
     draft = await made(shop, written, launch=False)
     stub = stub_of(shop)
     step = pb.StepControlRequest(id=draft.control.id, step=pb.CONTROL_STEP_SCHEDULE)
     assert (await stub.StepControl(step, timeout=TIMEOUT_S)).control.state == pb.CONTROL_STATE_SCHEDULED
     assert first in ids(await shop.predict(POPULAR))
+    written.start_time.FromDatetime(datetime.now(UTC) + timedelta(seconds=0.5))
+    edit = pb.UpdateControlRequest(id=draft.control.id, content=written, actor="mei")
+    assert (await stub.UpdateControl(edit, timeout=TIMEOUT_S)).control.version == 3
     await shop.until(lambda found: first not in ids(found), POPULAR)
     written.end_time.FromDatetime(datetime.now(UTC) + timedelta(seconds=0.5))
     edit = pb.UpdateControlRequest(id=draft.control.id, content=written, actor="mei")
-    assert (await stub.UpdateControl(edit, timeout=TIMEOUT_S)).control.version == 3
+    assert (await stub.UpdateControl(edit, timeout=TIMEOUT_S)).control.version == 4
     await shop.until(lambda found: first in ids(found), POPULAR)
     ended = await stub.GetControl(pb.GetControlRequest(id=draft.control.id), timeout=TIMEOUT_S)
     assert ended.control.state == pb.CONTROL_STATE_ENDED

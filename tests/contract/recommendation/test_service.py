@@ -15,11 +15,14 @@ import orjson
 import pytest
 
 from services.chassis.eventlog.port import Event
+from services.recommendation.jobs.board import count_board
 from tests.contract.recommendation.conftest import Owners, Shop, shop_in, soon
 from tests.fakes.order_facts import order_fact, placed, stored
 from tests.unit.services.recommendation.shop import (
+    NOW_S,
     PRODUCTS,
     identity_event,
+    ledger_of,
     product_event,
     purchase_events,
     user_event,
@@ -47,11 +50,19 @@ async def tell_all(owners: Owners) -> None:
 
 
 async def stocked(shop: Shop) -> None:
-    """Wait until the copies hold the whole small shop."""
+    """Wait until the copies hold the whole small shop, and the board counts all of it.
+
+    The board is recounted at intervals: one that was counted while purchases were still being read stands until the
+    next, and an order read from it changes under the test.
+    """
     await tell_all(shop.owners)
     wanted = sum(len(event.payload["products"]) for event in purchase_events())
     await soon(shop.facts, lambda facts: int(facts["interactions"]) >= wanted)
-    await shop.until(lambda found: found.slots and found.slots[0].reason_code == "POPULAR_NOW", POPULAR)
+    counted = count_board(ledger_of(purchase_events()).snapshot(), NOW_S)
+    await soon(
+        lambda: shop.predict(POPULAR, page_size=PRODUCTS),
+        lambda found: tuple(ids(found)) == counted.product_ids,
+    )
 
 
 async def test_trained_on_its_own_process_it_answers_personally_and_says_why(shop: Shop) -> None:

@@ -60,7 +60,7 @@ def case_columns(visit: Visit) -> tuple[Column, ...]:
 
 async def show(visit: Visit) -> View:
     """Show one view of the cases."""
-    standing = await visit.ask(COUNT_CASES, pb.CountCasesRequest())
+    standing = await visit.once("standing", lambda: visit.ask(COUNT_CASES, pb.CountCasesRequest()))
     counts = {
         "open": standing.open,
         "unassigned": standing.unassigned,

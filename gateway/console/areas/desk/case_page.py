@@ -34,7 +34,6 @@ from gateway.desk_clients import (
 from gateway.public_form import enum_word
 from gateway.routers.cases import cause_number
 
-SAID: Final = frozenset({"opened", "replied", "wrote", "noted"})
 TONES: Final = {"replied": "good", "warned": "warn", "breached": "bad", "wrote": "info"}
 
 

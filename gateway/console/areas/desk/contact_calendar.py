@@ -85,9 +85,8 @@ async def show(visit: Visit) -> View:
     """Show the calendar and one day of it."""
     today = visit.formats.local(visit.parts.clock.now()).date()
     first = today - timedelta(days=today.weekday() + DAYS_BACK)
-    counted = await visit.ask(
-        COUNT_CONTACT_DAYS, pb.CountContactDaysRequest(first_day=first.isoformat(), days=DAYS_SHOWN)
-    )
+    days = pb.CountContactDaysRequest(first_day=first.isoformat(), days=DAYS_SHOWN)
+    counted = await visit.once("days", lambda: visit.ask(COUNT_CONTACT_DAYS, days))
     today = date.fromisoformat(counted.today)
     chosen = visit.text("day", 10) or today.isoformat()
     is_overdue = chosen == OVERDUE

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from gateway.console.areas.goods import order, product, products
+from gateway.console.areas.goods import late, order, product, products
 from gateway.console.pages import Area
 
-AREA: Final = Area(name="goods", pages=(products.PAGE, product.PAGE, order.PAGE))
+AREA: Final = Area(name="goods", pages=(products.PAGE, product.PAGE, late.PAGE, order.PAGE), cards=(late.CARD,))

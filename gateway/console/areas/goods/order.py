@@ -5,9 +5,9 @@ from typing import Any, Final
 from zhike.orders.v1 import order_pb2, order_service_pb2
 
 from gateway.clients import GET_ORDER
+from gateway.console.areas.goods.late import READERS
 from gateway.console.cells import Cell, Chip, Column, Link, Moment, Money, Table
 from gateway.console.pages import Page, View
-from gateway.console.staffing import StaffRole
 from gateway.console.visit import Visit
 from services.chassis.errors import ErrorKind, NotFoundError, ZhikeError
 
@@ -103,7 +103,7 @@ def _who(visit: Visit, order: order_pb2.Order) -> list[tuple[str, Cell]]:
 
 PAGE: Final = Page(
     path="/orders/{id}",
-    roles=frozenset({StaffRole.DESK, StaffRole.ADMIN}),
+    roles=READERS,
     title="goods.order",
     template="goods/order.html",
     show=show,

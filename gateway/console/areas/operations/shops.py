@@ -10,6 +10,7 @@ from zhike.reputation.v1 import alert_service_pb2, mention_service_pb2
 from gateway.alert_clients import LIST_ALERTS
 from gateway.clients import Remote
 from gateway.console.areas.operations.system import ADMINS
+from gateway.console.areas.pr.marks import opinion_shop
 from gateway.console.cells import Cell, Chip, Column, Link, Table
 from gateway.console.pages import ROOT, Page, View
 from gateway.console.visit import RequestT, ResponseT, Visit
@@ -39,7 +40,7 @@ async def show(visit: Visit) -> View:
     """Show the shops that keys write for, and the settings of the gateway."""
     names = await visit.parts.keys.list()
     usual = visit.parts.settings.default_shop
-    shops = sorted({usual, visit.parts.settings.opinion_shop or usual, *(name.shop for name in names)})[:SHOPS_LIMIT]
+    shops = sorted({usual, opinion_shop(visit.parts, usual), *(name.shop for name in names)})[:SHOPS_LIMIT]
     live = [name for name in names if name.live]
 
     async def row(shop: str) -> ShopRow:

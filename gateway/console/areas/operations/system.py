@@ -11,12 +11,13 @@ from typing import Annotated, Final
 from pydantic import Field
 from zhike.chassis.v1 import system_service_pb2 as pb
 
-from gateway.clients import GET_SYSTEM_STATUS, PATIENCE_MS, REBUILD_PROJECTION, SERVICES, WRITE_TIMEOUT_MS
+from gateway.clients import REBUILD_PROJECTION, SERVICES, WRITE_TIMEOUT_MS
 from gateway.console.cells import Act, Cell, Chip, Column, Link, Moment, Table
 from gateway.console.pages import ROOT, Flash, Form, FormModel, Page, Redirect, View
 from gateway.console.staffing import StaffRole
+from gateway.console.standings import Standing, standings_of
 from gateway.console.visit import Visit
-from services.chassis.errors import NotFoundError, ZhikeError
+from services.chassis.errors import NotFoundError
 
 ADMINS: Final = frozenset({StaffRole.ADMIN})
 HERE: Final = f"{ROOT}/system"
@@ -33,14 +34,6 @@ class RebuildForm(FormModel):
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
-    """A service and what it said; None while it does not answer."""
-
-    service: str
-    status: pb.SystemStatus | None
-
-
-@dataclass(frozen=True, slots=True)
 class Sizes:
     """Bytes by kind of data, each for every service."""
 
@@ -49,7 +42,7 @@ class Sizes:
 
 
 async def show(visit: Visit) -> View:
-    """Ask all services at once; one that is away spoils nothing."""
+    """Show what the services say of themselves."""
     standings = await standings_of(visit)
     answering = [(each.service, each.status) for each in standings if each.status is not None]
     readers = [(service, reader) for service, status in answering for reader in status.readers]
@@ -88,21 +81,6 @@ async def rebuild(visit: Visit, form: RebuildForm) -> Redirect:
     await visit.parts.caller.call(REBUILD_PROJECTION[form.service], request, timeout_ms=WRITE_TIMEOUT_MS)
     await visit.record("projection.rebuild", "projection", f"{form.service}/{form.projection}")
     return Redirect(HERE, Flash("operations.system.rebuilding", {"projection": form.projection}))
-
-
-async def standings_of(visit: Visit) -> list[Standing]:
-    """Return what every service says of itself."""
-
-    async def ask(service: str) -> Standing:
-        try:
-            status = await visit.parts.caller.call(
-                GET_SYSTEM_STATUS[service], pb.GetSystemStatusRequest(), timeout_ms=PATIENCE_MS, waits=False
-            )
-        except ZhikeError:
-            return Standing(service, None)
-        return Standing(service, status)
-
-    return list(await asyncio.gather(*map(ask, SERVICES)))
 
 
 def _service_columns(visit: Visit) -> tuple[Column, ...]:

@@ -103,8 +103,9 @@ async def create(visit: Visit, form: NewForm) -> Redirect:
 async def show_one(visit: Visit) -> View:
     """Show a target and what became of each delivery."""
     service, target_id = _place(visit)
-    found = await asyncio.gather(_target(visit, service, target_id), _targets(visit, service))
-    target, (_, types) = found
+    target, (_, types) = await visit.once(
+        "target", lambda: asyncio.gather(_target(visit, service, target_id), _targets(visit, service))
+    )
     state = visit.choice("state", STATES)
     request = pb.ListDeliveriesRequest(
         id=target_id,

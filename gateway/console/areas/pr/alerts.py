@@ -39,7 +39,7 @@ async def show(visit: Visit) -> View:
         page_token=visit.cursor("alerts"),
     )
     listed = await visit.ask(LIST_ALERTS, request)
-    live = list(listed.alerts) if tab == LIVE else await _live(visit)
+    live = list(listed.alerts) if tab == LIVE else await visit.once("live", lambda: _live(visit))
     level, owner = visit.choice("level", dict.fromkeys(LEVELS)), visit.text("owner", 128)
     rows = [alert for alert in listed.alerts if _fits(alert, level, owner)]
     return {

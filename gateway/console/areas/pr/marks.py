@@ -8,6 +8,7 @@ from zhike.reputation.v1 import source_service_pb2 as sources_pb
 from gateway.console.cells import Chip
 from gateway.console.staffing import StaffRole
 from gateway.console.visit import Visit
+from gateway.endpoints import Parts
 
 READERS: Final = frozenset({StaffRole.PR, StaffRole.ANALYST, StaffRole.ADMIN})
 WRITERS: Final = frozenset({StaffRole.PR})
@@ -70,9 +71,14 @@ _STATE_LOOKS: Final = {
 _SOURCE_LOOKS: Final = {"fine": "good", "failing": "warn", "dead": "bad", "silent": "warn", "disabled": "plain"}
 
 
+def opinion_shop(parts: Parts, shop: str) -> str:
+    """Return the shop that people speak of when they speak of this one."""
+    return parts.settings.opinion_shop or shop
+
+
 def shop_of(visit: Visit) -> str:
     """Return the shop whose public opinion is shown: the one that the address names, else the usual one."""
-    return visit.text("shop", SHOP_LIMIT) or visit.parts.settings.opinion_shop or visit.shop
+    return visit.text("shop", SHOP_LIMIT) or opinion_shop(visit.parts, visit.shop)
 
 
 def word_of(words: dict[str, int], number: int) -> str:

@@ -1,9 +1,10 @@
 """What the public says, as it says it: filters, near-duplicates folded, one mention whole."""
 
+import asyncio
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, time, timedelta
+from datetime import timedelta
 from typing import Final
 
 from google.protobuf.timestamp_pb2 import Timestamp
@@ -17,7 +18,6 @@ from gateway.console.cells import Cell, Chip, Column, Link, Moment, Table
 from gateway.console.pages import ROOT, Page, View
 from gateway.console.visit import Visit
 from gateway.pr_clients import COUNT_MENTIONS, GET_MENTION, LIST_BRANDS, LIST_MENTIONS, LIST_SOURCES
-from services.chassis.errors import InvalidArgumentError
 
 TEXT_SHOWN: Final = 220  # characters of a mention in a list
 SOURCES_SHOWN: Final = 200  # in the filter
@@ -40,20 +40,26 @@ async def show(visit: Visit) -> View:
     request = _asked(visit)
     listed = await visit.ask(LIST_MENTIONS, request)
     folded = visit.query.get("fold") != "no" and not request.cluster_id
-    sources = await visit.part(
-        visit.words("pr.sources.title"), LIST_SOURCES, sources_pb.ListSourcesRequest(page_size=SOURCES_SHOWN)
+    table = Table(
+        "mentions",
+        columns(visit),
+        _folded(listed.mentions) if folded else [Row(each, 1) for each in listed.mentions],
+        listed.next_page_token,
+        empty="pr.mentions.none",
+        empty_hint="pr.mentions.none_hint",
     )
-    brands = await visit.part(visit.words("pr.brands.title"), LIST_BRANDS, sources_pb.ListBrandsRequest())
-    return {
-        "mentions": Table(
-            "mentions",
-            columns(visit),
-            _folded(listed.mentions) if folded else [Row(each, 1) for each in listed.mentions],
-            listed.next_page_token,
-            empty="pr.mentions.none",
-            empty_hint="pr.mentions.none_hint",
+    if visit.exporting:  # page by page: what stands around the table would be read for each of them
+        return {"mentions": table}
+    counts, sources, brands = await asyncio.gather(
+        _counts(visit, request),
+        visit.part(
+            visit.words("pr.sources.title"), LIST_SOURCES, sources_pb.ListSourcesRequest(page_size=SOURCES_SHOWN)
         ),
-        "counts": await _counts(visit, request),
+        visit.part(visit.words("pr.brands.title"), LIST_BRANDS, sources_pb.ListBrandsRequest()),
+    )
+    return {
+        "mentions": table,
+        "counts": counts,
         "source_options": [(each.id, each.title or each.id) for each in sources.sources] if sources else [],
         "brand_options": [(each.id, each.names[0] if each.names else each.id) for each in brands.brands]
         if brands
@@ -127,26 +133,12 @@ def _asked(visit: Visit) -> pb.ListMentionsRequest:
         page_size=visit.page_size("mentions"),
         page_token=visit.cursor("mentions"),
     )
-    start, end = _day(visit, "from"), _day(visit, "to")
+    start, end = visit.day("from"), visit.day("to", 1)
     if start is not None:
         request.start_time.FromDatetime(start)
     if end is not None:
-        request.end_time.FromDatetime(end + timedelta(days=1))
+        request.end_time.FromDatetime(end)
     return request
-
-
-def _day(visit: Visit, name: str) -> datetime | None:
-    """Return the beginning of a day of the shop, None where none is given. Raises InvalidArgumentError."""
-    text = visit.text(name, 10)
-    if not text:
-        return None
-    try:
-        wanted = date.fromisoformat(text)
-    except ValueError as error:
-        raise InvalidArgumentError("a day is written 2026-11-30", field=name) from error
-    if not 1970 < wanted.year < 9_000:
-        raise InvalidArgumentError("a day of these years", field=name)
-    return datetime.combine(wanted, time(), visit.formats.local(visit.parts.clock.now()).tzinfo)
 
 
 def _folded(mentions: Iterable[mention_pb2.Mention]) -> list[Row]:
@@ -180,8 +172,6 @@ class Counts:
 
 async def _counts(visit: Visit, asked: pb.ListMentionsRequest) -> Counts | None:
     """Count what the filter's brand, product or source makes of the last two days."""
-    if visit.exporting:
-        return None
     request = pb.CountMentionsRequest(shop=asked.shop, step="1h")
     for scope in ("brand", "product_id", "source"):
         if getattr(asked, scope):
@@ -208,7 +198,7 @@ def summed(visit: Visit, counts: Sequence[mention_pb2.MentionCount], *, days: bo
     )
 
 
-def _hour(visit: Visit):  # type: ignore[no-untyped-def]
+def _hour(visit: Visit) -> Callable[[Timestamp], str]:
     def write(moment: Timestamp) -> str:
         return f"{visit.formats.short_day(moment)} {visit.formats.clock(moment)}"
 

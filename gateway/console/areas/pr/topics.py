@@ -4,7 +4,7 @@ from typing import Any, Final
 
 from zhike.reputation.v1 import mention_service_pb2 as pb
 
-from gateway.console.areas.pr.marks import READERS
+from gateway.console.areas.pr.marks import READERS, opinion_shop
 from gateway.console.live import Polled
 from gateway.console.pages import Topic
 from gateway.pr_clients import LIST_MENTIONS
@@ -14,11 +14,8 @@ EVERY_S: Final = 3.0
 
 async def read_mentions(parts: Any, shop: str) -> tuple[str, int | None]:
     """Say which mention is the newest; it has no number in the navigation."""
-    found = (
-        await LIST_MENTIONS.briefly(
-            parts.caller, pb.ListMentionsRequest(shop=parts.settings.opinion_shop or shop, page_size=1)
-        )
-    ).mentions
+    request = pb.ListMentionsRequest(shop=opinion_shop(parts, shop), page_size=1)
+    found = (await LIST_MENTIONS.briefly(parts.caller, request)).mentions
     return (found[0].id if found else "none"), None
 
 

@@ -1,6 +1,5 @@
 """The trail of what staff did: filtered by person, thing and day, written as CSV."""
 
-from datetime import date, datetime, time, timedelta
 from typing import Final
 from urllib.parse import quote
 
@@ -11,7 +10,6 @@ from gateway.console.pages import ROOT, Page, View
 from gateway.console.staffing import StaffRole
 from gateway.console.visit import Visit
 from gateway.staff.audit import OPERATOR, AuditEntry, AuditFilter
-from services.chassis.errors import InvalidArgumentError
 
 HERE: Final = f"{ROOT}/audit"
 VALUE_LIMIT: Final = 80  # characters of one value on the page
@@ -75,21 +73,9 @@ def _filter(visit: Visit) -> AuditFilter:
         actor=visit.text("who", THING_LIMIT),
         thing=thing if named else "",
         kind="" if named else thing,
-        start=_day(visit, "from", 0),
-        end=_day(visit, "to", 1),
+        start=visit.day("from"),
+        end=visit.day("to", 1),
     )
-
-
-def _day(visit: Visit, name: str, days_on: int) -> datetime | None:
-    """Return the beginning of a day of the shop; ``days_on`` 1: its end. Raises InvalidArgumentError."""
-    text = visit.text(name, 10)
-    if not text:
-        return None
-    try:
-        day = date.fromisoformat(text) + timedelta(days=days_on)
-        return datetime.combine(day, time(), visit.formats.local(visit.parts.clock.now()).tzinfo)
-    except (ValueError, OverflowError):
-        raise InvalidArgumentError(f"{name} is a day: 2026-11-30", field=name) from None
 
 
 PAGE: Final = Page(

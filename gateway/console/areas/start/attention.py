@@ -1,21 +1,20 @@
 """Cards of the start page that need no page of their own to be read: alerts, sources, queries, dead letters."""
 
-import asyncio
 from collections.abc import Sequence
 from typing import Final
 
-from zhike.chassis.v1 import system_service_pb2
 from zhike.reputation.v1 import alert_service_pb2
 from zhike.reputation.v1 import source_service_pb2 as sources_pb
 from zhike.search.v1 import query_insight_service_pb2 as insight_pb
 
 from gateway.alert_clients import LIST_ALERTS
-from gateway.clients import GET_SYSTEM_STATUS, LIST_QUERY_INSIGHTS, PATIENCE_MS, SERVICES
+from gateway.clients import LIST_QUERY_INSIGHTS
+from gateway.console.areas.pr.marks import opinion_shop
 from gateway.console.pages import Attention, Card
 from gateway.console.staffing import StaffRole
+from gateway.console.standings import standings_of
 from gateway.console.visit import Visit
 from gateway.pr_clients import LIST_SOURCES
-from services.chassis.errors import ZhikeError
 
 SHOWN: Final = 4  # of each card
 COUNTED: Final = 200  # at most; the page behind the card knows the rest
@@ -28,9 +27,8 @@ MISSED: Final = frozenset(
 
 async def alerts(visit: Visit) -> Attention:
     """Alerts that go on, those that nobody has in hand first."""
-    request = alert_service_pb2.ListAlertsRequest(
-        shop=visit.parts.settings.opinion_shop or visit.shop, live=True, page_size=COUNTED
-    )
+    shop = opinion_shop(visit.parts, visit.shop)
+    request = alert_service_pb2.ListAlertsRequest(shop=shop, live=True, page_size=COUNTED)
     found = sorted((await LIST_ALERTS.briefly(visit.parts.caller, request)).alerts, key=lambda each: bool(each.owner))
     grave = any(alert.level in GRAVE for alert in found)
     return Attention(
@@ -94,27 +92,24 @@ async def weak_queries(visit: Visit) -> Attention:
 
 async def services(visit: Visit) -> Attention:
     """Services that are away, degraded or behind."""
-    statuses = await asyncio.gather(*(_status(visit, service) for service in SERVICES))
+    standings, link = await standings_of(visit), visit.link("/system")
     troubled = []
-    for service, status in zip(SERVICES, statuses, strict=True):
-        if status is None:
-            troubled.append((visit.words("start.attention.away", service=service), visit.link("/system")))
+    for each in standings:
+        if each.status is None:
+            troubled.append((visit.words("start.attention.away", service=each.service), link))
         else:
-            troubled += [
-                (f"{service}: {part} – {cause}", visit.link("/system")) for part, cause in status.degraded.items()
-            ]
-    tone = "bad" if None in statuses else "warn"
-    return Attention("start.attention.services", visit.link("/system"), len(troubled), tone, troubled[:SHOWN])
+            troubled += [(f"{each.service}: {part} – {cause}", link) for part, cause in each.status.degraded.items()]
+    tone = "bad" if any(each.status is None for each in standings) else "warn"
+    return Attention("start.attention.services", link, len(troubled), tone, troubled[:SHOWN])
 
 
 async def dead_letters(visit: Visit) -> Attention:
     """Events that readers set aside."""
-    statuses = await asyncio.gather(*(_status(visit, service) for service in SERVICES))
     aside = [
-        (service, reader.projection, reader.dead_letters)
-        for service, status in zip(SERVICES, statuses, strict=True)
-        if status is not None
-        for reader in status.readers
+        (each.service, reader.projection, reader.dead_letters)
+        for each in await standings_of(visit)
+        if each.status is not None
+        for reader in each.status.readers
         if reader.dead_letters
     ]
     items: Sequence[tuple[str, str]] = [
@@ -123,18 +118,6 @@ async def dead_letters(visit: Visit) -> Attention:
     ]
     total = sum(count for _, _, count in aside)
     return Attention("start.attention.letters", visit.link("/dead-letters"), total, "warn", items)
-
-
-async def _status(visit: Visit, service: str) -> system_service_pb2.SystemStatus | None:
-    try:
-        return await visit.parts.caller.call(
-            GET_SYSTEM_STATUS[service],
-            system_service_pb2.GetSystemStatusRequest(),
-            timeout_ms=PATIENCE_MS,
-            waits=False,
-        )
-    except ZhikeError:
-        return None
 
 
 _MERCHANDISING: Final = frozenset({StaffRole.MERCHANDISER, StaffRole.ANALYST})

@@ -12,6 +12,7 @@ from zhike.search.v1 import search_service_pb2
 from zhike.type.v1 import answer_pb2, identifier_pb2
 
 from gateway.clients import GET_ORDER, SEARCH
+from gateway.console.areas.pr.marks import READERS, opinion_shop
 from gateway.console.pages import Finder, Found
 from gateway.console.staffing import EVERYBODY, StaffRole
 from gateway.console.visit import Visit
@@ -83,9 +84,8 @@ async def find_orders(visit: Visit, text: str, _wanted: int) -> Sequence[Found]:
 
 async def find_mentions(visit: Visit, text: str, wanted: int) -> Sequence[Found]:
     """Look for what the public said with these words."""
-    request = mention_service_pb2.ListMentionsRequest(
-        shop=visit.parts.settings.opinion_shop or visit.shop, text=text, page_size=wanted
-    )
+    shop = opinion_shop(visit.parts, visit.shop)
+    request = mention_service_pb2.ListMentionsRequest(shop=shop, text=text, page_size=wanted)
     found = (await LIST_MENTIONS.briefly(visit.parts.caller, request)).mentions
     return [
         Found(
@@ -101,8 +101,5 @@ FINDERS: Final = (
     Finder("customers", "search.customers", frozenset({StaffRole.DESK}), find_customers, "customers"),
     Finder("orders", "search.orders", frozenset({StaffRole.DESK, StaffRole.ADMIN}), find_orders, "orders"),
     Finder("products", "search.products", EVERYBODY, find_products, "products"),
-    Finder(
-        "mentions", "search.mentions", frozenset({StaffRole.PR, StaffRole.ANALYST, StaffRole.DESK}), find_mentions,
-        "mentions",
-    ),
-)  # fmt: skip
+    Finder("mentions", "search.mentions", READERS, find_mentions, "mentions"),
+)

@@ -4,16 +4,15 @@ from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from typing import Any, Final
 
-from zhike.chassis.v1 import system_service_pb2
 from zhike.reputation.v1 import alert_service_pb2
 
 from gateway.alert_clients import LIST_ALERTS
 from gateway.alert_streams import Place
-from gateway.clients import GET_SYSTEM_STATUS, PATIENCE_MS, SERVICES
+from gateway.console.areas.pr.marks import opinion_shop
 from gateway.console.live import Polled
 from gateway.console.pages import Moved, Topic
 from gateway.console.staffing import EVERYBODY, StaffRole
-from services.chassis.errors import ZhikeError
+from gateway.console.standings import service_standings
 
 COUNT_LIMIT: Final = 200  # of what is counted for the navigation
 QUIET_S: Final = 60.0
@@ -22,7 +21,7 @@ SYSTEM_EVERY_S: Final = 5.0
 
 async def follow_alerts(parts: Any, shop: str, place: str) -> AsyncGenerator[Moved | None, None]:
     """Follow the log of alerts; the number is of those that nobody has in hand yet."""
-    shop = parts.settings.opinion_shop or shop
+    shop = opinion_shop(parts, shop)
     known = Place.parse(place, field="after") if place else None
     if known is None:
         yield Moved("", await open_alerts(parts, shop), first=True)
@@ -49,16 +48,14 @@ async def open_alerts(parts: Any, shop: str) -> int:
 async def read_system(parts: Any, _shop: str) -> tuple[str, int | None]:
     """Say how all services stand in one line; the number is of dead letters."""
     said, letters = [], 0
-    for service in SERVICES:
-        request = system_service_pb2.GetSystemStatusRequest()
-        try:
-            status = await parts.caller.call(GET_SYSTEM_STATUS[service], request, timeout_ms=PATIENCE_MS, waits=False)
-        except ZhikeError:
-            said.append(f"{service}:away")
+    for each in await service_standings(parts.caller):
+        status = each.status
+        if status is None:
+            said.append(f"{each.service}:away")
             continue
         dead = sum(reader.dead_letters for reader in status.readers)
         letters += dead
-        said.append(f"{service}:{status.pid}:{int(status.ready)}:{dead}:{len(status.degraded)}")
+        said.append(f"{each.service}:{status.pid}:{int(status.ready)}:{dead}:{len(status.degraded)}")
     return ",".join(said), letters
 
 

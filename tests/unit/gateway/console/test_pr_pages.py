@@ -80,6 +80,24 @@ async def test_mentions_are_written_as_csv_without_formulas(
     assert "'=cmd" in response.text
 
 
+async def test_a_file_of_many_pages_reads_nothing_but_its_rows_again(
+    console: ConsoleOnFakes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pages = iter(["a", "b", ""])
+    monkeypatch.setattr(
+        type(console.services),
+        "_ListMentions",
+        lambda _self, _request: mention_service_pb2.ListMentionsResponse(
+            mentions=[mention()], next_page_token=next(pages)
+        ),
+    )
+    assert (await console.get("/mentions?csv=mentions&fold=no")).text.count("\r\n") == 4
+    assert not any(console.services.count(name) for name in ("ListSources", "ListBrands", "CountMentions"))
+    assert (await console.get("/alerts?csv=alerts&state=closed")).status_code == 200
+    assert (await console.get("/cases?csv=cases")).status_code == 200
+    assert console.services.count("CountCases") == 1
+
+
 async def test_an_alert_is_taken_with_its_version_and_leaves_a_trail(console: ConsoleOnFakes) -> None:
     page = await console.page(f"/alerts/{ALERT_ID}")
     fields = fields_of(page, "take")

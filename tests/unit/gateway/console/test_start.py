@@ -2,6 +2,7 @@
 
 import pytest
 
+from gateway.clients import SERVICES
 from gateway.console.staffing import StaffRole
 from tests.fakes.console import ConsoleOnFakes
 
@@ -52,3 +53,19 @@ async def test_hostile_text_is_only_text(console: ConsoleOnFakes) -> None:
 async def test_the_start_page_answers_with_and_without_a_slash(console: ConsoleOnFakes) -> None:
     assert (await console.page("")).count("<h1>") == 1
     assert (await console.page("/")).count("<h1>") == 1
+
+
+async def test_nobody_is_led_to_a_page_that_would_refuse_them(console: ConsoleOnFakes) -> None:
+    console.roles = [StaffRole.DESK]
+    assert "/console/mentions" not in await console.page("/search?q=milk")
+    assert "/console/customers/" in await console.page("/orders/o-1")
+    console.roles = [StaffRole.ADMIN]
+    assert "/console/mentions/" in await console.page("/search?q=milk")
+    assert "/console/customers/" not in await console.page("/orders/o-1")
+
+
+async def test_an_admins_cards_ask_each_service_how_it_stands_once(console: ConsoleOnFakes) -> None:
+    console.roles = [StaffRole.ADMIN]
+    html = await console.page("/")
+    assert "dead letter" in html
+    assert console.services.count("GetSystemStatus") == len(SERVICES)

@@ -98,3 +98,15 @@ async def test_one_sender_calls_only_so_often(shop: Shop, monkeypatch: pytest.Mo
     monkeypatch.setattr(promises, "CARRIER_RATE", Rate(1.0, 2))
     statuses = [(await shop.post(CALL, None, content=b"{}", headers=SIGNED)).status_code for _ in range(3)]
     assert statuses == [HTTPStatus.OK, HTTPStatus.OK, HTTPStatus.TOO_MANY_REQUESTS]
+
+
+async def test_the_desk_lists_late_orders_page_by_page(shop: Shop) -> None:
+    response = await shop.get("/v1/orders:late", Role.STAFF, params={"page_size": 1, "page_token": "here"})
+    request = shop.services.last("ListLateOrders")
+    assert (request.page_size, request.page_token) == (1, "here")
+    found = response.json()
+    assert (found["total"], found["next_page_token"]) == (9, "more")
+    assert (found["orders"][0]["number"], found["orders"][0]["reason"]["reason"]) == ("7", "rework")
+    assert (await shop.get("/v1/orders:late", Role.SHOP)).status_code == HTTPStatus.FORBIDDEN
+    refused = await shop.get("/v1/orders:late", Role.STAFF, params={"page_size": 201})
+    assert refused.status_code == HTTPStatus.BAD_REQUEST

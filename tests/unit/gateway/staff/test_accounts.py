@@ -16,7 +16,7 @@ from gateway.staff.errors import (
     StaffChangedError,
     StaffTakenError,
 )
-from gateway.staff.member_store import STAFF
+from gateway.staff.member_store import STAFF, MemberStore
 from gateway.staff.members import StaffRole
 from gateway.staff.office import Staff
 from gateway.staff.passwords import LENGTH_LIMIT, LENGTH_MINIMUM
@@ -148,6 +148,36 @@ async def test_the_last_admin_stays(staff: Staff, take: Any) -> None:
         await take(staff.accounts)
     await _made(staff, "second", ("admin",))
     await take(staff.accounts)
+
+
+async def test_two_admins_who_take_one_another_away_at_once_do_not_leave_nobody(
+    staff: Staff, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await _made(staff, "wei", ("admin", "desk"))
+    await _made(staff, "second", ("admin",))
+    change, both, waiting = MemberStore.change, asyncio.Barrier(2), [True, True]
+
+    async def change_together(*args: Any, **kwargs: Any) -> Any:
+        """Have each look for another admin before either has saved."""
+        if waiting:
+            waiting.pop()
+            await both.wait()
+        return await change(*args, **kwargs)
+
+    monkeypatch.setattr(MemberStore, "change", change_together)
+    outcomes = await asyncio.gather(
+        staff.accounts.disable(OPERATOR, "wei"),
+        staff.accounts.edit(OPERATOR, "second", Edit(roles=("pr",))),
+        return_exceptions=True,
+    )
+    assert any(isinstance(each, LastAdminError) for each in outcomes)
+    assert any(each.is_live_admin for each in await staff.members.list())
+
+
+async def test_who_takes_no_admin_away_reads_no_other_account(staff: Staff, monkeypatch: pytest.MonkeyPatch) -> None:
+    await _made(staff, "wei", ("admin",))
+    monkeypatch.delattr(MemberStore, "list")
+    await staff.accounts.edit(OPERATOR, "wei", Edit(name="Wei"))
 
 
 async def test_an_edit_over_somebody_elses_edit_is_refused(staff: Staff) -> None:

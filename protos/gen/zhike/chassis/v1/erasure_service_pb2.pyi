@@ -94,7 +94,7 @@ class EraseSubjectsRequest(_message.Message):
     """The step."""
     @_builtins.property
     def subjects(self) -> _containers.RepeatedCompositeFieldContainer[Global___ErasureSubject]:
-        """Who is erased in this round, at most 500."""
+        """Who is erased in this round, at most 500, each with at most 10,000 identifiers."""
 
     @_builtins.property
     def touched_logs(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:

@@ -54,7 +54,8 @@ class ErasureServiceServicer:
     """
 
     def EraseSubjects(self, request, context):
-        """Begins a step of a round of erasures, or tells how it stands. The same round and step again is the same step.
+        """Begins a step of a round of erasures, or tells how it stands. The same round, step and persons again is the same
+        step; the same round and step for other persons is another one.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

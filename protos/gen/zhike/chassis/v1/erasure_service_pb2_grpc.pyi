@@ -36,7 +36,9 @@ class ErasureServiceStub:
     @_typing.overload
     def __new__(cls, channel: _aio.Channel) -> ErasureServiceAsyncStub: ...
     EraseSubjects: _grpc.UnaryUnaryMultiCallable[_erasure_service_pb2.EraseSubjectsRequest, _erasure_service_pb2.EraseSubjectsResponse]
-    """Begins a step of a round of erasures, or tells how it stands. The same round and step again is the same step."""
+    """Begins a step of a round of erasures, or tells how it stands. The same round, step and persons again is the same
+    step; the same round and step for other persons is another one.
+    """
     ExportSubject: _grpc.UnaryUnaryMultiCallable[_erasure_service_pb2.ExportSubjectRequest, _erasure_service_pb2.ExportSubjectResponse]
     """Returns all that the service holds of one person."""
 
@@ -48,7 +50,9 @@ class ErasureServiceAsyncStub(ErasureServiceStub):
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     EraseSubjects: _aio.UnaryUnaryMultiCallable[_erasure_service_pb2.EraseSubjectsRequest, _erasure_service_pb2.EraseSubjectsResponse]  # type: ignore[assignment]
-    """Begins a step of a round of erasures, or tells how it stands. The same round and step again is the same step."""
+    """Begins a step of a round of erasures, or tells how it stands. The same round, step and persons again is the same
+    step; the same round and step for other persons is another one.
+    """
     ExportSubject: _aio.UnaryUnaryMultiCallable[_erasure_service_pb2.ExportSubjectRequest, _erasure_service_pb2.ExportSubjectResponse]  # type: ignore[assignment]
     """Returns all that the service holds of one person."""
 
@@ -63,7 +67,9 @@ class ErasureServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _erasure_service_pb2.EraseSubjectsRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_erasure_service_pb2.EraseSubjectsResponse, _abc.Awaitable[_erasure_service_pb2.EraseSubjectsResponse]]:
-        """Begins a step of a round of erasures, or tells how it stands. The same round and step again is the same step."""
+        """Begins a step of a round of erasures, or tells how it stands. The same round, step and persons again is the same
+        step; the same round and step for other persons is another one.
+        """
 
     @_abc_1.abstractmethod
     def ExportSubject(

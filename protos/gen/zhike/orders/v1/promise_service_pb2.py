@@ -22,20 +22,27 @@ _runtime_version.ValidateProtobufRuntimeVersion(
 _sym_db = _symbol_database.Default()
 
 
+from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 from zhike.orders.v1 import promise_pb2 as zhike_dot_orders_dot_v1_dot_promise__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n%zhike/orders/v1/promise_service.proto\x12\x0fzhike.orders.v1\x1a\x1dzhike/orders/v1/promise.proto\"S\n\x16\x45stimatePromiseRequest\x12\x12\n\nproduct_id\x18\x01 \x01(\t\x12\x10\n\x08quantity\x18\x02 \x01(\x03\x12\x13\n\x0b\x64\x65stination\x18\x03 \x01(\t\"\xab\x01\n\x17\x45stimatePromiseResponse\x12\x12\n\nproduct_id\x18\x01 \x01(\t\x12\x10\n\x08quantity\x18\x02 \x01(\x03\x12\x13\n\x0b\x64\x65stination\x18\x03 \x01(\t\x12\x15\n\rmade_to_order\x18\x04 \x01(\x08\x12\x11\n\tavailable\x18\x05 \x01(\x08\x12+\n\x08\x65stimate\x18\x06 \x01(\x0b\x32\x19.zhike.orders.v1.Estimate2v\n\x0ePromiseService\x12\x64\n\x0f\x45stimatePromise\x12\'.zhike.orders.v1.EstimatePromiseRequest\x1a(.zhike.orders.v1.EstimatePromiseResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n%zhike/orders/v1/promise_service.proto\x12\x0fzhike.orders.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1dzhike/orders/v1/promise.proto\">\n\x15ListLateOrdersRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\"l\n\x16ListLateOrdersResponse\x12*\n\x06orders\x18\x01 \x03(\x0b\x32\x1a.zhike.orders.v1.LateOrder\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\x12\r\n\x05total\x18\x03 \x01(\x05\"\x8a\x02\n\tLateOrder\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0c\n\x04shop\x18\x02 \x01(\t\x12\x0e\n\x06number\x18\x03 \x01(\t\x12/\n\x0b\x62roken_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x31\n\rpromised_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0blikely_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\r\n\x05slips\x18\x07 \x01(\x05\x12/\n\x06reason\x18\x08 \x01(\x0b\x32\x1f.zhike.orders.v1.EstimateReason\"S\n\x16\x45stimatePromiseRequest\x12\x12\n\nproduct_id\x18\x01 \x01(\t\x12\x10\n\x08quantity\x18\x02 \x01(\x03\x12\x13\n\x0b\x64\x65stination\x18\x03 \x01(\t\"\xab\x01\n\x17\x45stimatePromiseResponse\x12\x12\n\nproduct_id\x18\x01 \x01(\t\x12\x10\n\x08quantity\x18\x02 \x01(\x03\x12\x13\n\x0b\x64\x65stination\x18\x03 \x01(\t\x12\x15\n\rmade_to_order\x18\x04 \x01(\x08\x12\x11\n\tavailable\x18\x05 \x01(\x08\x12+\n\x08\x65stimate\x18\x06 \x01(\x0b\x32\x19.zhike.orders.v1.Estimate2\xd9\x01\n\x0ePromiseService\x12\x64\n\x0f\x45stimatePromise\x12\'.zhike.orders.v1.EstimatePromiseRequest\x1a(.zhike.orders.v1.EstimatePromiseResponse\x12\x61\n\x0eListLateOrders\x12&.zhike.orders.v1.ListLateOrdersRequest\x1a\'.zhike.orders.v1.ListLateOrdersResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'zhike.orders.v1.promise_service_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_ESTIMATEPROMISEREQUEST']._serialized_start=89
-  _globals['_ESTIMATEPROMISEREQUEST']._serialized_end=172
-  _globals['_ESTIMATEPROMISERESPONSE']._serialized_start=175
-  _globals['_ESTIMATEPROMISERESPONSE']._serialized_end=346
-  _globals['_PROMISESERVICE']._serialized_start=348
-  _globals['_PROMISESERVICE']._serialized_end=466
+  _globals['_LISTLATEORDERSREQUEST']._serialized_start=122
+  _globals['_LISTLATEORDERSREQUEST']._serialized_end=184
+  _globals['_LISTLATEORDERSRESPONSE']._serialized_start=186
+  _globals['_LISTLATEORDERSRESPONSE']._serialized_end=294
+  _globals['_LATEORDER']._serialized_start=297
+  _globals['_LATEORDER']._serialized_end=563
+  _globals['_ESTIMATEPROMISEREQUEST']._serialized_start=565
+  _globals['_ESTIMATEPROMISEREQUEST']._serialized_end=648
+  _globals['_ESTIMATEPROMISERESPONSE']._serialized_start=651
+  _globals['_ESTIMATEPROMISERESPONSE']._serialized_end=822
+  _globals['_PROMISESERVICE']._serialized_start=825
+  _globals['_PROMISESERVICE']._serialized_end=1042
 # @@protoc_insertion_point(module_scope)

@@ -3,8 +3,11 @@
 isort:skip_file
 Promises before a purchase."""
 
+from collections import abc as _abc
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
+from google.protobuf import timestamp_pb2 as _timestamp_pb2
+from google.protobuf.internal import containers as _containers
 from zhike.orders.v1 import promise_pb2 as _promise_pb2
 import builtins as _builtins
 import sys
@@ -16,6 +19,122 @@ else:
     from typing_extensions import TypeAlias as _TypeAlias, Never as _Never
 
 DESCRIPTOR: _descriptor.FileDescriptor
+
+@_typing.final
+class ListLateOrdersRequest(_message.Message):
+    """Which page of them."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PAGE_SIZE_FIELD_NUMBER: _builtins.int
+    PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    page_size: _builtins.int
+    """At most 200; 0 means 50."""
+    page_token: _builtins.str
+    """From the page before."""
+    def __init__(
+        self,
+        *,
+        page_size: _builtins.int = ...,
+        page_token: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["page_size", b"page_size", "page_token", b"page_token"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListLateOrdersRequest: _TypeAlias = ListLateOrdersRequest  # noqa: Y015
+
+@_typing.final
+class ListLateOrdersResponse(_message.Message):
+    """The late orders."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ORDERS_FIELD_NUMBER: _builtins.int
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    TOTAL_FIELD_NUMBER: _builtins.int
+    next_page_token: _builtins.str
+    """Where the next page begins; empty at the end."""
+    total: _builtins.int
+    """How many there are in all."""
+    @_builtins.property
+    def orders(self) -> _containers.RepeatedCompositeFieldContainer[Global___LateOrder]:
+        """A page of them."""
+
+    def __init__(
+        self,
+        *,
+        orders: _abc.Iterable[Global___LateOrder] | None = ...,
+        next_page_token: _builtins.str = ...,
+        total: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["next_page_token", b"next_page_token", "orders", b"orders", "total", b"total"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListLateOrdersResponse: _TypeAlias = ListLateOrdersResponse  # noqa: Y015
+
+@_typing.final
+class LateOrder(_message.Message):
+    """An order that is late."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ID_FIELD_NUMBER: _builtins.int
+    SHOP_FIELD_NUMBER: _builtins.int
+    NUMBER_FIELD_NUMBER: _builtins.int
+    BROKEN_TIME_FIELD_NUMBER: _builtins.int
+    PROMISED_TIME_FIELD_NUMBER: _builtins.int
+    LIKELY_TIME_FIELD_NUMBER: _builtins.int
+    SLIPS_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    id: _builtins.str
+    """Its id."""
+    shop: _builtins.str
+    """The shop that it is of."""
+    number: _builtins.str
+    """The shop's number of it."""
+    slips: _builtins.int
+    """How often its promise slipped."""
+    @_builtins.property
+    def broken_time(self) -> _timestamp_pb2.Timestamp:
+        """What was promised first."""
+
+    @_builtins.property
+    def promised_time(self) -> _timestamp_pb2.Timestamp:
+        """What is promised by now."""
+
+    @_builtins.property
+    def likely_time(self) -> _timestamp_pb2.Timestamp:
+        """When it is likely there."""
+
+    @_builtins.property
+    def reason(self) -> _promise_pb2.EstimateReason:
+        """Why, as of the last look."""
+
+    def __init__(
+        self,
+        *,
+        id: _builtins.str = ...,
+        shop: _builtins.str = ...,
+        number: _builtins.str = ...,
+        broken_time: _timestamp_pb2.Timestamp | None = ...,
+        promised_time: _timestamp_pb2.Timestamp | None = ...,
+        likely_time: _timestamp_pb2.Timestamp | None = ...,
+        slips: _builtins.int = ...,
+        reason: _promise_pb2.EstimateReason | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["broken_time", b"broken_time", "likely_time", b"likely_time", "promised_time", b"promised_time", "reason", b"reason"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["broken_time", b"broken_time", "id", b"id", "likely_time", b"likely_time", "number", b"number", "promised_time", b"promised_time", "reason", b"reason", "shop", b"shop", "slips", b"slips"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___LateOrder: _TypeAlias = LateOrder  # noqa: Y015
 
 @_typing.final
 class EstimatePromiseRequest(_message.Message):

@@ -40,6 +40,11 @@ class PromiseServiceStub:
                 request_serializer=zhike_dot_orders_dot_v1_dot_promise__service__pb2.EstimatePromiseRequest.SerializeToString,
                 response_deserializer=zhike_dot_orders_dot_v1_dot_promise__service__pb2.EstimatePromiseResponse.FromString,
                 _registered_method=True)
+        self.ListLateOrders = channel.unary_unary(
+                '/zhike.orders.v1.PromiseService/ListLateOrders',
+                request_serializer=zhike_dot_orders_dot_v1_dot_promise__service__pb2.ListLateOrdersRequest.SerializeToString,
+                response_deserializer=zhike_dot_orders_dot_v1_dot_promise__service__pb2.ListLateOrdersResponse.FromString,
+                _registered_method=True)
 
 
 class PromiseServiceServicer:
@@ -53,6 +58,13 @@ class PromiseServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ListLateOrders(self, request, context):
+        """Lists the orders whose delay was told and that are not there yet, the promise that was broken first at the top.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_PromiseServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -60,6 +72,11 @@ def add_PromiseServiceServicer_to_server(servicer, server):
                     servicer.EstimatePromise,
                     request_deserializer=zhike_dot_orders_dot_v1_dot_promise__service__pb2.EstimatePromiseRequest.FromString,
                     response_serializer=zhike_dot_orders_dot_v1_dot_promise__service__pb2.EstimatePromiseResponse.SerializeToString,
+            ),
+            'ListLateOrders': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListLateOrders,
+                    request_deserializer=zhike_dot_orders_dot_v1_dot_promise__service__pb2.ListLateOrdersRequest.FromString,
+                    response_serializer=zhike_dot_orders_dot_v1_dot_promise__service__pb2.ListLateOrdersResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -90,6 +107,33 @@ class PromiseService:
             '/zhike.orders.v1.PromiseService/EstimatePromise',
             zhike_dot_orders_dot_v1_dot_promise__service__pb2.EstimatePromiseRequest.SerializeToString,
             zhike_dot_orders_dot_v1_dot_promise__service__pb2.EstimatePromiseResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListLateOrders(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/zhike.orders.v1.PromiseService/ListLateOrders',
+            zhike_dot_orders_dot_v1_dot_promise__service__pb2.ListLateOrdersRequest.SerializeToString,
+            zhike_dot_orders_dot_v1_dot_promise__service__pb2.ListLateOrdersResponse.FromString,
             options,
             channel_credentials,
             insecure,

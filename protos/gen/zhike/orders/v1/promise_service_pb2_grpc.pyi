@@ -35,6 +35,8 @@ class PromiseServiceStub:
     def __new__(cls, channel: _aio.Channel) -> PromiseServiceAsyncStub: ...
     EstimatePromise: _grpc.UnaryUnaryMultiCallable[_promise_service_pb2.EstimatePromiseRequest, _promise_service_pb2.EstimatePromiseResponse]
     """Estimates when so many pieces of a product would be there, were they ordered now."""
+    ListLateOrders: _grpc.UnaryUnaryMultiCallable[_promise_service_pb2.ListLateOrdersRequest, _promise_service_pb2.ListLateOrdersResponse]
+    """Lists the orders whose delay was told and that are not there yet, the promise that was broken first at the top."""
 
 @_typing.type_check_only
 class PromiseServiceAsyncStub(PromiseServiceStub):
@@ -43,6 +45,8 @@ class PromiseServiceAsyncStub(PromiseServiceStub):
     def __init__(self, channel: _aio.Channel) -> None: ...
     EstimatePromise: _aio.UnaryUnaryMultiCallable[_promise_service_pb2.EstimatePromiseRequest, _promise_service_pb2.EstimatePromiseResponse]  # type: ignore[assignment]
     """Estimates when so many pieces of a product would be there, were they ordered now."""
+    ListLateOrders: _aio.UnaryUnaryMultiCallable[_promise_service_pb2.ListLateOrdersRequest, _promise_service_pb2.ListLateOrdersResponse]  # type: ignore[assignment]
+    """Lists the orders whose delay was told and that are not there yet, the promise that was broken first at the top."""
 
 class PromiseServiceServicer(metaclass=_abc_1.ABCMeta):
     """Says when goods would be there."""
@@ -54,5 +58,13 @@ class PromiseServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_promise_service_pb2.EstimatePromiseResponse, _abc.Awaitable[_promise_service_pb2.EstimatePromiseResponse]]:
         """Estimates when so many pieces of a product would be there, were they ordered now."""
+
+    @_abc_1.abstractmethod
+    def ListLateOrders(
+        self,
+        request: _promise_service_pb2.ListLateOrdersRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_promise_service_pb2.ListLateOrdersResponse, _abc.Awaitable[_promise_service_pb2.ListLateOrdersResponse]]:
+        """Lists the orders whose delay was told and that are not there yet, the promise that was broken first at the top."""
 
 def add_PromiseServiceServicer_to_server(servicer: PromiseServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

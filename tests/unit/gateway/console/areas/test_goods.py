@@ -58,3 +58,28 @@ async def test_an_order_is_found_by_its_number_too(console: ConsoleOnFakes) -> N
     console.services.failures["GetOrder"] = NotFoundError("nothing was told of this order")
     assert (await console.get("/orders/7")).status_code == 404
     assert console.services.last("GetOrder").number == "7"
+
+
+@pytest.mark.parametrize(("language", "why"), [("en", "2 Feb"), ("zh", "2月2日")])
+async def test_late_orders_are_listed_with_what_was_promised_and_why(
+    console: ConsoleOnFakes, language: str, why: str
+) -> None:
+    console.language = language
+    console.roles = [StaffRole.DESK]
+    html = await console.page("/orders")
+    assert "/console/orders/o-7" in html
+    assert why in html
+    assert (await console.get("/orders?format=csv")).status_code == 200
+
+
+async def test_the_start_page_of_the_desk_counts_late_orders(console: ConsoleOnFakes) -> None:
+    console.roles = [StaffRole.DESK]
+    html = await console.page("/")
+    assert "Late orders" in html
+    assert "/console/orders/o-7" in html
+
+
+async def test_a_merchandiser_sees_no_late_orders(console: ConsoleOnFakes) -> None:
+    console.roles = [StaffRole.MERCHANDISER]
+    assert (await console.get("/orders")).status_code == 403
+    assert "/console/orders" not in await console.page("/")

@@ -116,7 +116,9 @@ async def test_training_is_started_once_and_its_progress_is_shown(console: Conso
 
 async def test_a_training_that_nobody_knows_is_not_shown(console: ConsoleOnFakes) -> None:
     for unknown in ("recommendation.nothing", "search.x", "<b>"):
-        await console.page(f"/models?training={quote(unknown)}")
+        html = await console.page(f"/models?training={quote(unknown)}")
+        assert '<div id="training" data-live="models"></div>' in html, "nothing stands there"
+        assert "training=<b>" not in html
 
 
 async def test_who_only_reads_changes_nothing(console: ConsoleOnFakes) -> None:

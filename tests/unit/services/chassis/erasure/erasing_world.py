@@ -7,7 +7,7 @@ from typing import Any
 from services.chassis.artifacts.manifest import Manifests
 from services.chassis.documents.memory import MemoryDocuments
 from services.chassis.documents.port import Collection, DocumentStore
-from services.chassis.erasure.owner import ErasureOwner, Owned
+from services.chassis.erasure.owner import ErasureOwner, Owned, StepOutcome
 from services.chassis.erasure.policies import ErasureParts
 from services.chassis.erasure.subjects import Subject
 from services.chassis.erasure.suppression import Suppression
@@ -84,12 +84,15 @@ class World:
 
     async def erase(self, *subjects: Subject, round_id: str = "round") -> None:
         texts = self.owner.subjects(subjects)
-        if await self.owner.outcome(round_id, "logs") is None:
+        if await self.owner.outcome(round_id, "logs", texts) is None:
             await self.owner.erase_logs(round_id, texts)
-        done = await self.owner.outcome(round_id, "logs")
+        done = await self.owner.outcome(round_id, "logs", texts)
         assert done is not None
-        if await self.owner.outcome(round_id, "copies") is None:
+        if await self.owner.outcome(round_id, "copies", texts) is None:
             await self.owner.erase_copies(round_id, texts, done.touched_logs)
+
+    async def outcome(self, step: str, *subjects: Subject, round_id: str = "round") -> StepOutcome | None:
+        return await self.owner.outcome(round_id, step, self.owner.subjects(subjects))
 
     async def rebuilt(self) -> dict[str, dict[str, Any]]:
         """What the projection says when it is built from the log's start."""

@@ -14,6 +14,8 @@ from services.chassis.operations import OPERATIONS
 from tests.fakes.crashing_documents import CrashingDocuments, CrashPoint
 from tests.unit.services.chassis.erasure.erasing_world import ANNA, BEN, CANARIES, NOTES, PEOPLE, World, act
 
+PROJECTED = ErasureParts(projections={"people": ["acts"]}, rebuilt=(PEOPLE,))
+
 
 @pytest.fixture
 async def world() -> AsyncIterator[World]:
@@ -79,7 +81,7 @@ async def test_what_is_rebuilt_from_the_log_is_the_same_read_before_or_after_the
 
 async def test_two_persons_of_a_round_have_counts_of_their_own(world: World) -> None:
     await world.erase(ANNA, BEN)
-    done = await world.owner.outcome("round", "logs")
+    done = await world.outcome("logs", ANNA, BEN)
     assert done is not None
     assert done.counts["r-1"]["events"] == 2
     assert done.counts["r-2"]["events"] == 2
@@ -89,9 +91,22 @@ async def test_two_persons_of_a_round_have_counts_of_their_own(world: World) -> 
 
 async def test_a_step_is_done_once_for_a_round(world: World) -> None:
     await world.erase(ANNA)
-    first = await world.owner.outcome("round", "copies")
+    first = await world.outcome("copies", ANNA)
+    assert first is not None
     await world.erase(ANNA)
-    assert await world.owner.outcome("round", "copies") == first
+    assert await world.outcome("copies", ANNA) == first
+
+
+async def test_a_step_that_was_done_for_some_of_a_round_is_not_done_for_the_others() -> None:
+    world = World(MemoryDocuments(), PROJECTED)
+    await world.open()
+    await world.fill()
+    await world.erase(ANNA)
+    assert await world.outcome("logs", ANNA, BEN) is None
+    await world.erase(ANNA, BEN)
+    everything = await world.everything()
+    assert "card:2" not in everything and "ben's words" not in everything
+    assert len({request_id for _, request_id in world.operations.started}) == 2
 
 
 async def test_projections_are_rebuilt_when_a_log_of_theirs_was_rewritten_and_not_otherwise() -> None:
@@ -100,7 +115,7 @@ async def test_projections_are_rebuilt_when_a_log_of_theirs_was_rewritten_and_no
     await world.open()
     await world.fill()
     await world.erase(ANNA)
-    assert world.operations.started == [("rebuild-people", "round/people")]
+    assert [kind for kind, _ in world.operations.started] == ["rebuild-people"]
 
 
 async def test_a_policy_of_the_service_decides_over_a_collection() -> None:
@@ -139,17 +154,18 @@ async def test_a_crash_at_any_write_is_taken_up_and_ends_alike(point: CrashPoint
     writes = await _writes()
     for crash_at in range(1, writes + 1):
         inner = MemoryDocuments()
-        world = World(inner)
+        world = World(inner, PROJECTED)
         await world.open()
         await world.fill()
         await world.log.close()
-        dying = World(CrashingDocuments(inner, crash_at=crash_at, point=point))
+        dying = World(CrashingDocuments(inner, crash_at=crash_at, point=point), PROJECTED)
         with pytest.raises(StoreUnavailableError):
             await dying.open()
             await dying.erase(ANNA)
-        after = World(inner)
+        after = World(inner, PROJECTED)
         await after.open()
         await after.erase(ANNA)
+        assert dying.operations.started or after.operations.started, f"write {crash_at}: the projection was left"
         everything = await after.everything()
         assert not [each for each in CANARIES if each in everything], f"write {crash_at}"
         assert set(await after.rebuilt()) == {"card:2"}
@@ -158,11 +174,11 @@ async def test_a_crash_at_any_write_is_taken_up_and_ends_alike(point: CrashPoint
 
 async def _writes() -> int:
     inner = MemoryDocuments()
-    world = World(inner)
+    world = World(inner, PROJECTED)
     await world.open()
     await world.fill()
     counting = CrashingDocuments(inner)
-    again = World(counting)
+    again = World(counting, PROJECTED)
     await again.open()
     await again.erase(ANNA)
     return counting.writes

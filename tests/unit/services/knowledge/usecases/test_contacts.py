@@ -5,7 +5,10 @@ from datetime import date, timedelta
 
 import pytest
 
+from services.chassis.erasure.subjects import Subject, Subjects
+from services.chassis.erasure.suppression import SubjectErasedError, Suppression
 from services.chassis.errors import InvalidArgumentError
+from services.chassis.metrics import Metrics
 from services.kits.calendars.chinese_days import ChineseDays
 from services.kits.calendars.work_calendar import WorkCalendar
 from services.knowledge.domain.classes import ClassBasis
@@ -22,6 +25,7 @@ from services.knowledge.domain.contacts import (
 )
 from services.knowledge.domain.errors import (
     ContactNotConsentedError,
+    ContactNotFoundError,
     ContactStateError,
     CustomerNotFoundError,
     DeskVersionMismatchError,
@@ -175,3 +179,23 @@ def test_the_next_day_skips_holidays() -> None:
     plan = class_plans()["A"]
     day = next_day(plan, date(2026, 1, 17), CALENDAR, {})  # 30 days on lie in Spring Festival
     assert CALENDAR.is_workday(day) and day > date(2026, 2, 16)
+
+
+async def test_the_contacts_of_who_is_being_erased_are_seen_no_more(world: World, desk: ContactDesk) -> None:
+    contact = (await planned(desk)).contact
+    suppression = Suppression(world.documents, world.clock, Metrics())
+    await suppression.open()
+    seeing = replace(desk, suppression=suppression)
+    assert len(await contacts_of(seeing, "card:1000", state=None, limit=9)) == 1
+    await suppression.add(Subjects([Subject("r-1", ("card:1000", "phone:+8613912345670"))], suppression.digest))
+    assert await contacts_of(seeing, "card:1000", state=None, limit=9) == []
+    assert await list_contacts(seeing, day=contact.day, state=None, after=None, limit=9) == ([], None)
+    with pytest.raises(ContactNotFoundError):
+        await get_contact(seeing, contact.id)
+    with pytest.raises(ContactNotFoundError):
+        await cancel_contact(seeing, ContactDeed(contact.id, "li"), "")
+    with pytest.raises(SubjectErasedError):
+        await create_contact(seeing, wish(), actor="li", request_id="r-1")
+    world.clock.advance(3 * 86_400)
+    assert await count_overdue(desk) == 1
+    assert await count_overdue(seeing) == 0

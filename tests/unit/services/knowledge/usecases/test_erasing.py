@@ -8,12 +8,14 @@ import pytest
 from services.chassis.documents.port import StoreUnavailableError
 from services.chassis.erasure.subjects import Subject
 from services.chassis.erasure.suppression import SubjectErasedError, Suppression
+from services.chassis.errors import InvalidArgumentError
 from services.chassis.metrics import Metrics
 from services.knowledge.domain.erasure import BY_DESK, BY_SHOPPER, COPIES, LOGS, SERVICES, ErasureState
-from services.knowledge.domain.errors import CustomerNotFoundError, ErasureNotFoundError
+from services.knowledge.domain.errors import CustomerNotFoundError, ErasureNotFoundError, RequestIdReusedError
 from services.knowledge.domain.user_events import IntakeRules
 from services.knowledge.store.collections import USER_EVENTS
 from services.knowledge.store.erasures import ERASURES, ErasureStore
+from services.knowledge.usecases import erasing as usecase
 from services.knowledge.usecases.erasing import (
     GATHER_US,
     Erasing,
@@ -29,6 +31,7 @@ from tests.fakes.crashing_documents import CrashingDocuments, CrashPoint
 from tests.unit.services.knowledge.conftest import SHOP, World, make_world
 
 CARD, LOGIN, PHONE = "card:1000231", "login:anna", "phone:+8613917654321"
+BIG = "card:1000232"
 GATHER = timedelta(microseconds=GATHER_US)
 
 
@@ -39,12 +42,16 @@ class Services:
         self.done: dict[tuple[str, str, str], list[Subject]] = {}
         self.asked: list[tuple[str, str, str]] = []
         self.touched: dict[str, Sequence[str]] = {}
+        self.refusing: set[str] = set()
 
     async def erase(
         self, service: str, round_id: str, step: str, subjects: Sequence[Subject], touched_logs: Sequence[str]
     ) -> StepReport:
         self.asked.append((service, round_id, step))
-        self.done.setdefault((service, round_id, step), list(subjects))
+        if service in self.refusing and BIG in subjects[0].identifiers:
+            raise InvalidArgumentError("too many names of one person")
+        known = self.done.setdefault((service, round_id, step), list(subjects))
+        assert {each.erasure_id for each in known} == {each.erasure_id for each in subjects}, "a round goes together"
         if step == COPIES:
             assert {name for name, _, done in self.done if done == LOGS} == set(SERVICES), "a copy before all logs"
             self.touched[service] = touched_logs
@@ -72,7 +79,7 @@ async def erasing_of(world: World, services: Services, documents: object = None)
 async def known_world() -> World:
     world = await make_world()
     await world.claim(CARD, LOGIN, PHONE, claims={"name": "Anna"})
-    await world.claim("card:1000232")
+    await world.claim(BIG)
     return world
 
 
@@ -108,6 +115,51 @@ async def test_who_asks_again_gets_the_same_receipt_before_and_after() -> None:
     assert (again.id, again.state) == (first.id, ErasureState.DONE)
 
 
+async def test_a_request_id_of_another_person_is_refused_and_says_nothing_of_them() -> None:
+    world, services = await known_world(), Services()
+    erasing = await erasing_of(world, services)
+    first = await request_erasure(erasing, CARD, Request("key", "r"), requested_by=BY_SHOPPER)
+    with pytest.raises(RequestIdReusedError):
+        await request_erasure(erasing, BIG, Request("key", "r"), requested_by=BY_SHOPPER)
+    assert await request_erasure(erasing, PHONE, Request("key", "r"), requested_by=BY_SHOPPER) == first
+    world.clock.advance(GATHER.total_seconds())
+    await carry_out_erasures(erasing)
+    with pytest.raises(RequestIdReusedError):
+        await request_erasure(erasing, BIG, Request("key", "r"), requested_by=BY_SHOPPER)
+
+
+async def test_a_round_that_is_refused_holds_up_no_other() -> None:
+    world, services = await known_world(), Services()
+    erasing = await erasing_of(world, services)
+    services.refusing = {"orders"}
+    refused = await request_erasure(erasing, BIG, Request("key", "r"), requested_by=BY_SHOPPER)
+    world.clock.advance(GATHER.total_seconds())
+    with pytest.raises(InvalidArgumentError):
+        await carry_out_erasures(erasing)
+    other = await request_erasure(erasing, CARD, Request("key", "s"), requested_by=BY_SHOPPER)
+    world.clock.advance(GATHER.total_seconds())
+    with pytest.raises(InvalidArgumentError):
+        await carry_out_erasures(erasing)
+    assert (await get_erasure(erasing, other.id)).state is ErasureState.DONE
+    assert (await get_erasure(erasing, refused.id)).state is ErasureState.LOGS
+    services.refusing = set()
+    await carry_out_erasures(erasing)
+    assert (await get_erasure(erasing, refused.id)).state is ErasureState.DONE
+
+
+async def test_a_round_takes_no_more_names_than_a_call_carries(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(usecase, "ROUND_IDENTIFIERS_LIMIT", 3)
+    world, services = await known_world(), Services()
+    erasing = await erasing_of(world, services)
+    for name in (CARD, BIG):
+        await request_erasure(erasing, name, Request("key", name), requested_by=BY_SHOPPER)
+    world.clock.advance(GATHER.total_seconds())
+    await carry_out_erasures(erasing)
+    assert [len(subjects) for subjects in services.done.values()] == [1] * 10
+    await carry_out_erasures(erasing)
+    assert len({round_id for _, round_id, _ in services.done}) == 2
+
+
 async def test_nobody_and_an_unknown_receipt_are_not_found() -> None:
     erasing = await erasing_of(await known_world(), Services())
     with pytest.raises(CustomerNotFoundError):
@@ -119,7 +171,7 @@ async def test_nobody_and_an_unknown_receipt_are_not_found() -> None:
 async def test_those_who_wait_go_in_one_round() -> None:
     world, services = await known_world(), Services()
     erasing = await erasing_of(world, services)
-    for name in (CARD, "card:1000232"):
+    for name in (CARD, BIG):
         await request_erasure(erasing, name, Request("key", name), requested_by=BY_SHOPPER)
     await carry_out_erasures(erasing)
     assert services.asked == [], "the first waits a moment for others"
@@ -152,7 +204,7 @@ async def test_what_comes_late_is_refused_with_its_reason() -> None:
 
 
 @pytest.mark.parametrize("point", [CrashPoint.BEFORE, CrashPoint.AFTER])
-async def test_a_crash_at_any_write_is_taken_up_and_ends_in_one_receipt(point: CrashPoint) -> None:
+async def test_a_crash_at_any_write_is_taken_up_and_ends_in_one_receipt_each(point: CrashPoint) -> None:
     counting = CrashingDocuments((await known_world()).documents)
     await _whole(counting)
     assert counting.writes > 10
@@ -162,19 +214,27 @@ async def test_a_crash_at_any_write_is_taken_up_and_ends_in_one_receipt(point: C
         with pytest.raises(StoreUnavailableError):
             await _ask_and_do(world, dying)
         erasing = await erasing_of(world, services)
-        receipt = await _ask_and_do(world, erasing)
-        done = await get_erasure(erasing, receipt)
-        assert done.state is ErasureState.DONE, f"write {crash_at}"
-        assert done.identifiers == ()
-        assert await world.documents.count(ERASURES) == 1
-        assert set(done.services) == set(SERVICES)
+        for receipt in await _ask_and_do(world, erasing):
+            done = await get_erasure(erasing, receipt)
+            assert done.state is ErasureState.DONE, f"write {crash_at}"
+            assert done.identifiers == ()
+            assert set(done.services) == set(SERVICES)
+            for service in SERVICES:
+                assert set(done.services[service].steps) == {LOGS, COPIES}
+            for step in (LOGS, COPIES):
+                named = {
+                    (each, of) for (each, _, of), who in services.done.items() for s in who if s.erasure_id == receipt
+                }
+                assert {each for each, of in named if of == step} == set(SERVICES)
+        assert await world.documents.count(ERASURES) == 2
 
 
-async def _ask_and_do(world: World, erasing: Erasing) -> str:
-    receipt = await request_erasure(erasing, CARD, Request("key", "r"), requested_by=BY_SHOPPER)
+async def _ask_and_do(world: World, erasing: Erasing) -> list[str]:
+    names = (CARD, BIG)
+    asked = [await request_erasure(erasing, each, Request("key", each), requested_by=BY_SHOPPER) for each in names]
     world.clock.advance(GATHER.total_seconds())
     await carry_out_erasures(erasing)
-    return receipt.id
+    return [each.id for each in asked]
 
 
 async def _erasing_that_dies(world: World, services: Services, crash_at: int, point: CrashPoint) -> Erasing:

@@ -1,7 +1,13 @@
 """Finding a customer by whatever somebody at the desk types, and what that customer bought."""
 
+from dataclasses import replace
+
 import pytest
 
+from services.chassis.erasure.subjects import Subject, Subjects
+from services.chassis.erasure.suppression import Suppression
+from services.chassis.metrics import Metrics
+from services.knowledge.domain.errors import CustomerNotFoundError
 from services.knowledge.domain.finding import MAX_QUERY_CHARACTERS, Meanings, meanings_of, name_key
 from services.knowledge.domain.purchases import purchase_months
 from services.knowledge.domain.user_events import OrderForm
@@ -67,6 +73,24 @@ async def test_a_customer_id_finds_its_customer_and_words_find_nobody_twice(worl
     await known(world)
     customer = await world.customer("card:1000231")
     assert await found(world, customer.id) == [("李  明", "id")]
+
+
+async def test_who_is_being_erased_is_found_no_more_before_the_last_copy_is_rewritten(world: World) -> None:
+    await known(world)
+    now = world.clock.now()
+    await world.write(
+        event_form("e-1", now, type="purchase-complete", identifiers=("card:1000231",), order=OrderForm("A-77"))
+    )
+    suppression = Suppression(world.documents, world.clock, Metrics())
+    await suppression.open()
+    reading = replace(world.reading, suppression=suppression)
+    await suppression.add(Subjects([Subject("r-1", ("card:1000231",))], suppression.digest))
+    for query in ("card:1000231", "139 1234 5670", "李明", "A-77"):
+        assert await find_customers(reading, world.names, query, shop=SHOP, limit=10) == ()
+    (hit,) = await find_customers(reading, world.names, "card:2000", shop=SHOP, limit=10)
+    assert hit.name == "Jane Doe"
+    with pytest.raises(CustomerNotFoundError):
+        await purchase_history(reading, world.clock, "card:1000231", months=3, orders=5)
 
 
 @pytest.mark.parametrize("query", ["", " ", "\x00", "<script>", "x" * (MAX_QUERY_CHARACTERS + 1), "%", "' OR 1=1"])

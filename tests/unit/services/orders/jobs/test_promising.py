@@ -35,6 +35,7 @@ from services.orders.jobs.promising import (
     PromiseKeeper,
     marks_of,
 )
+from services.orders.store.late import LateStore
 from services.orders.store.looks import LookStore, Mark
 from services.orders.store.products import PRODUCTS, ProductCopies, product_generations, product_projection
 from services.orders.usecases.promises import Foresight, Look, Promises
@@ -53,6 +54,7 @@ class Keeping:
 
     world: World
     looks: LookStore
+    late: LateStore
     promises: Promises
     keeper: PromiseKeeper
     learner: LeadTimeLearner
@@ -92,7 +94,9 @@ async def keeping(world: World) -> AsyncIterator[Keeping]:
     generations = product_generations(world.documents)
     await generations.open()
     looks, copies = LookStore(world.documents), ProductCopies(world.documents, generations)
+    late = LateStore(world.documents)
     await looks.declare()
+    await late.declare()
     for product in (CAKE, WINE):
         body = {name: getattr(product, name) for name in ("id", "family", "available_quantity", "is_sold", "version")}
         await world.documents.insert(generations.resolve(PRODUCTS), product.id, body)
@@ -102,8 +106,9 @@ async def keeping(world: World) -> AsyncIterator[Keeping]:
     yield Keeping(
         world=world,
         looks=looks,
+        late=late,
         promises=promises,
-        keeper=PromiseKeeper(looks, promises, world.clock, metrics),
+        keeper=PromiseKeeper(looks, late, promises, world.clock, metrics),
         learner=LeadTimeLearner(looks, world.orders, foresight, own_assumptions(), metrics),
         foresight=foresight,
         metrics=metrics,
@@ -158,6 +163,25 @@ async def test_a_workshop_that_will_be_late_has_the_delay_told_at_once_and_once(
     assert "延至" in told.details["words"]["zh"]
     assert "now expected by" in told.details["words"]["en"]
     assert keeping.count("zhike_orders_delay_notices_total", when="in-time") == 1
+
+
+async def test_an_order_is_on_the_list_of_late_ones_from_its_notice_until_it_is_there(keeping: Keeping) -> None:
+    await keeping.tell(placing(keeping.world, minutes=0))
+    held = (await keeping.versions())[0].estimate.promise_time
+    assert await keeping.late.page(after=None, limit=10) == ([], None)
+    await keeping.tell(stage(keeping, "baking", expected_time=held + timedelta(days=6)))
+    await keeping.wait(10, step_minutes=60)
+    (late,), after = await keeping.late.page(after=None, limit=10)
+    assert (late.order.number, late.broken_time, late.slips, after) == ("7", held, 1, None)
+    assert late.promised_time > held
+    parcel = parcel_form()
+    await keeping.tell(
+        fact(keeping.world, "production-completed", minutes=1, id="made"),
+        fact(keeping.world, "shipment-created", minutes=0, id="pack", shipment=parcel),
+    )
+    assert await keeping.late.count() == 1
+    await keeping.tell(fact(keeping.world, "shipment-delivered", minutes=0, id="done", shipment=parcel))
+    assert await keeping.late.count() == 0
 
 
 async def test_an_order_of_which_nothing_is_heard_is_told_as_late_before_its_promise_breaks(keeping: Keeping) -> None:
