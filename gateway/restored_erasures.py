@@ -25,7 +25,7 @@ log = get_log("restored-erasures")
 
 
 class RestoredErasuresOpenError(UnavailableError):
-    """Persons who were erased after a restored backup was taken are being erased again; nobody is answered before that."""
+    """Persons erased after a restored backup was taken are erased again first; nobody is answered till then."""
 
     reason = "RESTORED_ERASURES_OPEN"
 

@@ -113,7 +113,7 @@ class ErasureStore:
         while True:
             equals = {"state": state.value}
             page = await self._documents.find(ERASURES, BY_STATE, equals, after=after, limit=ROUND_LIMIT)
-            found.extend(_erasure(document) for document in page.documents)
+            found.extend(map(erasure_of, page.documents))
             after = page.next_after
             if after is None:
                 return found

@@ -4,15 +4,13 @@ A backup holds the persons who were erased after it was taken. Their receipts, w
 with the names that the backup has of them. A receipt keeps its id, so who asked finds it where it was.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Set
+from collections.abc import Callable, Iterable, Iterator, Mapping, Set
 from dataclasses import dataclass, replace
-from typing import Final
 
 from services.knowledge.domain.erasure import ErasureState
 from services.knowledge.domain.identifiers import is_customer_id, own_customer_id
-from services.knowledge.store.erasures import Erasure, ErasureStore
-
-ROUND_PERSONS: Final = 50  # of one round; a divisor of what the job takes at once, so that no round is begun in part
+from services.knowledge.store.erasures import ROUND_LIMIT, Erasure, ErasureStore
+from services.knowledge.usecases.erasing import ROUND_IDENTIFIERS_LIMIT
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,15 +50,20 @@ async def begin_again(
         if erasure.state is ErasureState.REQUESTED or not (texts or erasure.identifiers):
             continue
         begun.append(_again(erasure, texts))
-    rounds = [begun[start : start + ROUND_PERSONS] for start in range(0, len(begun), ROUND_PERSONS)]
-    again = {
-        each.id: replace(each, round_id=round_id)
-        for persons, round_id in zip(rounds, [new_id() for _ in rounds], strict=True)
-        for each in persons
-    }
+    again = {each.id: each for each in _in_rounds(begun, new_id)}
     for erasure in receipts.all().values():
         await store.put(again.get(erasure.id, erasure))
     return [each.id for each in receipts.all().values() if each.id in again or each.state is ErasureState.REQUESTED]
+
+
+def _in_rounds(begun: Iterable[Erasure], new_id: Callable[[], str]) -> Iterator[Erasure]:
+    """Give each its round, as many to one as a call can carry."""
+    round_id, persons, names = "", 0, 0
+    for erasure in begun:
+        persons, names = persons + 1, names + len(erasure.identifiers)
+        if not round_id or persons > ROUND_LIMIT or names > ROUND_IDENTIFIERS_LIMIT:
+            round_id, persons, names = new_id(), 1, len(erasure.identifiers)
+        yield replace(erasure, round_id=round_id)
 
 
 def _again(erasure: Erasure, texts: Iterable[str]) -> Erasure:

@@ -1,4 +1,4 @@
-"""Who was erased after a backup stays erased when it is restored, on either profile, also by one that is begun again."""
+"""Who was erased after a backup stays erased when it is restored, on either profile, also at a second try."""
 
 from collections.abc import Callable
 from contextlib import AsyncExitStack
