@@ -2,13 +2,14 @@
 
 The gateway is no owner of a log and is told of no erasure. It asks how many names were erased, and where there are more
 than before, which of the names that it keeps are among them. So it does not matter when an erasure happened, nor what a
-restored backup brought back.
+restored backup brought back. It looks until a look finds nothing more, and once more than that: a request that was
+under way when the person was erased may write the name behind the back of the first look.
 """
 
 import asyncio
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import suppress
+from dataclasses import dataclass
 from typing import Any, Final
 
 from zhike.knowledge.v1 import privacy_service_pb2 as pb
@@ -32,12 +33,21 @@ _PASSING: Final = frozenset({ErrorKind.UNAVAILABLE, ErrorKind.DEADLINE, ErrorKin
 log = get_log("erased-names")
 
 
+@dataclass(slots=True)
+class _Found:
+    """Documents that named an erased person: freed of the name, or changed by somebody else meanwhile."""
+
+    scrubbed: int = 0
+    missed: int = 0
+
+
 class ErasedNames:
     """The job. ``run`` until cancelled."""
 
     def __init__(self, documents: MeasuredDocuments, caller: Caller) -> None:
         self._documents, self._caller = documents, caller
-        self._known = 0  # names erased when last everything was looked through
+        self._known = 0  # names erased when last a look found nothing more
+        self._begun = 0  # and when it was looked at all
 
     async def run(self) -> None:
         """Look every few seconds; what is away is asked again at the next look."""
@@ -50,43 +60,45 @@ class ErasedNames:
             await asyncio.sleep(LOOK_INTERVAL_S)
 
     async def look(self) -> int:
-        """Scrub every document that names an erased person, if names were erased since; return how many it were."""
+        """Scrub every document that names an erased person, if there may be any; return how many were."""
         total = int((await FIND_ERASED(self._caller, pb.FindErasedRequest())).total)
         if total == self._known:
             return 0
-        scrubbed = 0
+        is_first, self._begun = total != self._begun, total
+        found = _Found()
         declared = {each.name for each in self._documents.declared()}
         for collection in COLLECTIONS:
             if collection.name in declared:
-                scrubbed += await self._scrub(collection)
+                await self._scrub(collection, found)
         await self._documents.truncate_wal()
-        self._known = total
-        return scrubbed
+        if not (is_first or found.scrubbed or found.missed):
+            self._known = total
+        return found.scrubbed
 
-    async def _scrub(self, collection: Collection) -> int:
-        scrubbed = 0
+    async def _scrub(self, collection: Collection, found: _Found) -> None:
         after: str | None = None
         while True:
             page = await self._documents.scan(collection, after=after, limit=SCAN_PAGE)
-            scrubbed += await self._scrub_page(collection, page.documents)
+            await self._scrub_page(collection, page.documents, found)
             after = page.next_after
             if after is None:
-                return scrubbed
+                return
 
-    async def _scrub_page(self, collection: Collection, documents: Sequence[Document]) -> int:
+    async def _scrub_page(self, collection: Collection, documents: Sequence[Document], found: _Found) -> None:
         names = sorted({name for document in documents for name in _names_in(document.body)})
         erased: dict[str, str] = {}
         for start in range(0, len(names), NAMES_LIMIT):
             asked = pb.FindErasedRequest(names=names[start : start + NAMES_LIMIT])
             erased.update((await FIND_ERASED(self._caller, asked)).erased)
-        scrubbed = 0
         for document in documents if erased else ():
             body = _without(document.body, erased)
-            if body != document.body:
-                with suppress(RevisionMismatchError):  # whoever changed it is met at the next look
-                    await self._documents.replace(collection, document.key, body, expected_revision=document.revision)
-                    scrubbed += 1
-        return scrubbed
+            if body == document.body:
+                continue
+            try:
+                await self._documents.replace(collection, document.key, body, expected_revision=document.revision)
+                found.scrubbed += 1
+            except RevisionMismatchError:
+                found.missed += 1
 
 
 def _names_in(value: Any) -> Iterator[str]:

@@ -16,8 +16,9 @@ DIGEST_BYTES: Final = 16
 def request_id_of(call: Call, in_body: str = "") -> str:
     """Return what the service knows the request by: equal for a repetition, a fresh one without a key.
 
-    The owner is part of it, not the key: a rotated key repeats the same request. A fresh id lets the gateway itself
-    call again after a lost connection. Raises IdempotencyKeyError.
+    The owner is part of it, not the key: a rotated key repeats the same request. So is the shopper that a token speaks
+    for: all tokens of a shop have one owner. A fresh id lets the gateway itself call again after a lost connection.
+    Raises IdempotencyKeyError.
     """
     in_header = call.header(b"idempotency-key")
     if in_header and in_body and in_header != in_body:
@@ -27,5 +28,7 @@ def request_id_of(call: Call, in_body: str = "") -> str:
         return secrets.token_hex(DIGEST_BYTES)
     if len(given) > KEY_LIMIT or not given.isprintable():
         raise IdempotencyKeyError(f"at most {KEY_LIMIT} printable characters", field="Idempotency-Key")
-    named = orjson.dumps([call.principal.owner, call.record.route, dict(call.path), given])
+    principal = call.principal
+    shopper = [sorted(principal.identifiers)] if principal.identifiers else []
+    named = orjson.dumps([principal.owner, *shopper, call.record.route, dict(call.path), given])
     return blake2b(named, digest_size=DIGEST_BYTES).hexdigest()

@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 from pydantic import ValidationError
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
-from starlette.responses import RedirectResponse, Response
+from starlette.responses import RedirectResponse, Response, StreamingResponse
 from starlette.routing import BaseRoute, Mount, Route, compile_path
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -74,6 +74,7 @@ NEW_PASSWORD: Final = f"{ROOT}/password"
 FOR_EVER: Final = "public, max-age=31536000, immutable"
 LONG_TABLE_PAGES: Final = 200  # that one CSV file is written from
 TIME_ZONE: Final = "Asia/Shanghai"
+_Outcome = tuple[Redirect | Download, list[Header]]  # of a form: what comes next, with which headers
 
 log = get_log("console")
 
@@ -198,7 +199,7 @@ class Console:
             areas=self._areas,
         )
         if request.query_params.get("language") == language:
-            visit.headers.append(self._cookie(request, LANGUAGE_COOKIE, language, 365 * 24 * 3_600))
+            visit.headers.append(_cookie(visit, LANGUAGE_COOKIE, language, 365 * 24 * 3_600))
         return visit
 
     async def _signed_out(self, visit: Visit) -> Response:
@@ -224,7 +225,7 @@ class Console:
         context = self._context(visit, **view, flash=flash, notice=notice)
         response = rendered(visit.page.template, context, status=status)
         if flash is not None:
-            response.raw_headers.append(self._cookie(visit.request, FLASH_COOKIE, "", 0))
+            response.raw_headers.append(_cookie(visit, FLASH_COOKIE, "", 0))
         response.raw_headers.extend(visit.headers)
         return response
 
@@ -263,13 +264,22 @@ class Console:
         visit.version = sent.last(VERSION)[:200]
         try:
             model = read_form(form.model, sent)
-            key = (visit.member.id if visit.member else "", request.url.path, form.name, visit.submit_id)
-            outcome, visit.headers = await self._submits.once(key, lambda: _handled(form, visit, model))
+            outcome, visit.headers = await self._acted(visit, form, model, sent)
         except (ValidationError, ZhikeError) as error:
             return await self._shown_again(visit, form, sent, error)
         finally:
             await request.close()
         return self._gone_on(visit, outcome)
+
+    async def _acted(self, visit: Visit, form: Form, model: Any, sent: Sent) -> _Outcome:
+        """Act; a second click of the same member that sent the very same gets the first one's outcome.
+
+        Nothing is folded where nobody needs to be signed in: there a session would go to whoever repeats a submit id.
+        """
+        if visit.member is None or not visit.page.roles:
+            return await _handled(form, visit, model)
+        key = (visit.member.id, visit.request.url.path, form.name, visit.submit_id, sent.digest)
+        return await self._submits.once(key, lambda: _handled(form, visit, model))
 
     async def _shown_again(self, visit: Visit, form: Form, sent: Sent, error: ValidationError | ZhikeError) -> Response:
         """Show the page with all that was typed, what is wrong with it, and what is stored meanwhile."""
@@ -291,10 +301,12 @@ class Console:
     def _gone_on(self, visit: Visit, outcome: Redirect | Download) -> Response:
         if isinstance(outcome, Download):
             headers = {"Content-Disposition": f'attachment; filename="{outcome.filename}"'}
-            return Response(outcome.content, media_type=outcome.media_type, headers=headers)
+            if isinstance(outcome.content, bytes):
+                return Response(outcome.content, media_type=outcome.media_type, headers=headers)
+            return StreamingResponse(outcome.content, media_type=outcome.media_type, headers=headers)
         response = RedirectResponse(outcome.location, HTTPStatus.SEE_OTHER)
         if outcome.flash is not None:
-            response.raw_headers.append(self._cookie(visit.request, FLASH_COOKIE, flash_text(outcome.flash), 60))
+            response.raw_headers.append(_cookie(visit, FLASH_COOKIE, flash_text(outcome.flash), 60))
         response.raw_headers.extend(visit.headers)
         return response
 
@@ -326,11 +338,12 @@ class Console:
             "navigation": navigation_for(self._areas, visit),
         }
 
-    def _cookie(self, request: Request, name: str, value: str, life_s: int) -> tuple[bytes, bytes]:
-        return cookie(name, value, life_s=life_s, secure=request.url.scheme == "https")
+
+def _cookie(visit: Visit, name: str, value: str, life_s: int) -> Header:
+    return cookie(name, value, life_s=life_s, secure=visit.secure)
 
 
-async def _handled(form: Form, visit: Visit, model: Any) -> tuple[Redirect | Download, list[Header]]:
+async def _handled(form: Form, visit: Visit, model: Any) -> _Outcome:
     """Act, and leave a line in the trail even where the handler left none; the second of two clicks gets the first
     one's cookies too. Of what was typed the line has the names of the fields: what stood in them may be a customer's.
     """

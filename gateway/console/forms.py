@@ -5,6 +5,7 @@ import re
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from hashlib import blake2b
 from typing import Any, Final, TypeVar, get_origin
 
 from pydantic import ValidationError
@@ -23,6 +24,10 @@ SUBMITS_LIMIT: Final = 2_000
 SUBMIT_ID: Final = re.compile(r"[A-Za-z0-9_-]{16,64}", re.ASCII)
 FORM_NAME, SUBMIT, VERSION = "_form", "_submit", "_version"
 ROWS_LIMIT: Final = 200  # of a list of rows in one form
+DEPTH_LIMIT: Final = 6  # of a field in a list of rows: "rows.0.name" is three deep
+DIGEST_BYTES: Final = 16
+
+_ROW: Final = re.compile(r"[0-9]{1,9}", re.ASCII)  # number of a row
 
 ResultT = TypeVar("ResultT")
 
@@ -42,6 +47,13 @@ class Sent:
     def own(self) -> dict[str, Sequence[str]]:
         """Return the fields that are not the frame's."""
         return {name: values for name, values in self.fields.items() if not name.startswith("_")}
+
+    @property
+    def digest(self) -> str:
+        """Return a digest of all that was sent; of a file its name and size."""
+        files = sorted((name, each.filename, each.size) for name, each in self.files.items())
+        fields = sorted((name, list(values)) for name, values in self.fields.items())
+        return blake2b(repr((fields, files)).encode("utf-8", "backslashreplace"), digest_size=DIGEST_BYTES).hexdigest()
 
 
 async def sent_by(request: Request) -> Sent:
@@ -85,7 +97,7 @@ def read_form(model: type[FormModel], sent: Sent) -> FormModel:
     for name, values in sent.own.items():
         head, _, rest = name.partition(".")
         known = model.model_fields.get(head)
-        if rest:
+        if rest and name.count(".") < DEPTH_LIMIT:
             _put(given, name.split("."), values[-1])
         elif known is not None and get_origin(known.annotation) in (list, tuple, set, frozenset):
             given[name] = [value for value in values if value != ""]
@@ -110,7 +122,7 @@ def _lists(tree: Any) -> Any:
     """Return {"0": a, "1": b} as [a, b]; rows without any value are dropped."""
     if not isinstance(tree, dict):
         return tree
-    if tree and all(name.isdecimal() for name in tree):
+    if tree and all(_ROW.fullmatch(name) for name in tree):
         rows = [_lists(tree[name]) for name in sorted(tree, key=int)[:ROWS_LIMIT]]
         return [row for row in rows if row not in ({}, "", [])]
     return {name: _lists(value) for name, value in tree.items()}

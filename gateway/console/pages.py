@@ -1,6 +1,6 @@
 """What an area of the console gives to the frame: pages with forms, cards for the start page, finders, live topics."""
 
-from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
@@ -43,9 +43,9 @@ class Redirect:
 
 @dataclass(frozen=True, slots=True)
 class Download:
-    """A file in place of a page."""
+    """A file in place of a page. A large one comes in chunks: from a page alone, for what a form answers is kept."""
 
-    content: bytes
+    content: bytes | AsyncIterator[bytes]
     media_type: str
     filename: str  # letters, digits, points and hyphens
 

@@ -1,6 +1,7 @@
 """One request to one page: who asks, in which language, and all that a page's handler works with."""
 
 import asyncio
+import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta
@@ -18,9 +19,11 @@ from gateway.console.pages import ROOT, Area, Page
 from gateway.console.staffing import Member, StaffRole
 from gateway.console.words import Words
 from gateway.endpoints import Parts
+from gateway.etag import ANY_VERSION, VersionMismatchError
 from gateway.fallbacks import is_absent
 from gateway.middleware.record import record_of
 from gateway.staff.audit import Facts
+from gateway.staff.cookies import is_loopback
 from services.chassis.errors import InvalidArgumentError, ZhikeError
 from services.chassis.logs import new_request_id
 
@@ -29,6 +32,7 @@ TOKEN_LIMIT: Final = 2_000
 QUERY_LIMIT: Final = 500
 DAY_LIMIT: Final = len("2026-11-30")
 FIRST_YEAR, LAST_YEAR = 1970, 9_000  # of a day, both left out
+_VERSION: Final = re.compile(r"[0-9]{1,18}", re.ASCII)
 
 RequestT = TypeVar("RequestT", bound=Message)
 ResponseT = TypeVar("ResponseT", bound=Message)
@@ -89,6 +93,20 @@ class Visit:
     def request_id(self) -> str:
         """What the log names this request by."""
         return record_of(self.request.scope).request_id
+
+    @property
+    def secure(self) -> bool:
+        """Whether cookies are for HTTPS alone. The browser's scheme is not known behind a proxy; its host is."""
+        return not is_loopback(self.request.headers.get("host", ""))
+
+    @property
+    def expected_version(self) -> int:
+        """What the form builds on, as a number; 0 where it names none. Raises VersionMismatchError for no number."""
+        if not self.version:
+            return ANY_VERSION
+        if not _VERSION.fullmatch(self.version):
+            raise VersionMismatchError("the form names no version of ours")
+        return int(self.version)
 
     @property
     def t(self) -> Words:

@@ -5,6 +5,7 @@ import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any, Protocol
 
 import httpx
@@ -59,6 +60,8 @@ class Visit:
 
     ``receiver``: where the deployment may send webhooks, None where it may not; ``noted``: what a step found for those
     after it; ``tidying``: requests (method, path) that take back what the visit made, the latest first.
+    ``open_client``: makes a further client of the same deployment, with cookies of its own; ``seats``: those that sit
+    at the console, by role.
     """
 
     client: httpx.AsyncClient
@@ -70,6 +73,9 @@ class Visit:
     receiver: Ear | None = None
     noted: dict[str, str] = field(default_factory=dict)
     tidying: list[tuple[str, str, str]] = field(default_factory=list)
+    open_client: Callable[[], httpx.AsyncClient] | None = None
+    seats: dict[str, httpx.AsyncClient] = field(default_factory=dict)
+    start_time: datetime = field(default_factory=lambda: datetime.now(UTC))
 
     async def get(self, path: str, *, key: str = "publishable", visitor: str | None = None, **query: str) -> Any:
         """GET, keep the evidence, return the parsed body."""
@@ -122,16 +128,29 @@ class Visit:
             method, path, key = self.tidying.pop()
             with suppress(httpx.HTTPError):
                 await self.client.request(method, path, headers=self._headers(key, None))
+        while self.seats:
+            await self.seats.popitem()[1].aclose()
+
+    async def fetch(self, path: str, *, key: str) -> bytes:
+        """GET a file, keep that it came as evidence, return it."""
+        answer = await self.client.get(path, headers=self._headers(key, None))
+        told = f"{answer.headers.get('content-type', '')}, {len(answer.content)} bytes"
+        self.show(f"GET {path}", answer.status_code, told)
+        return answer.content
 
     @property
     def last_status(self) -> int:
         """The status of the last exchange."""
         return self.shown[-1].status
 
-    async def eventually(self, look: Callable[[], Awaitable[bool]], otherwise: str) -> None:
-        """Look again until it holds; raises StepFailedError after ``eventually_s``. Copies follow within seconds."""
+    async def eventually(self, look: Callable[[], Awaitable[bool]], otherwise: str, *, patience: float = 1.0) -> None:
+        """Look again until it holds; raises StepFailedError after ``eventually_s`` times ``patience``.
+
+        Copies follow within seconds; what rewrites logs may take a minute.
+        """
+        limit_s = self.eventually_s * patience
         try:
-            async with asyncio.timeout(self.eventually_s):
+            async with asyncio.timeout(limit_s):
                 while True:
                     mark = len(self.shown)
                     if await look():
@@ -139,7 +158,7 @@ class Visit:
                     del self.shown[mark:]
                     await asyncio.sleep(EVENTUALLY_PAUSE_S)
         except TimeoutError:
-            raise StepFailedError(f"{otherwise} within {self.eventually_s:.0f} s") from None
+            raise StepFailedError(f"{otherwise} within {limit_s:.0f} s") from None
 
     async def _send(self, method: str, path: str, *, key: str, visitor: str | None, **arguments: Any) -> Any:
         answer = await self.client.request(method, path, headers=self._headers(key, visitor), **arguments)

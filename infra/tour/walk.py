@@ -1,12 +1,23 @@
 """The steps in order, and the report of a walk."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import httpx
 
-from infra.tour import delivery, identity, refusals, reputation, shopping
+from infra.tour import (
+    administration,
+    delivery,
+    desk,
+    identity,
+    merchandising,
+    opinion,
+    own_data,
+    refusals,
+    reputation,
+    shopping,
+)
 from infra.tour.visit import Exchange, StepFailedError, Visit
 
 KEPT_EXCHANGES = 6
@@ -34,6 +45,28 @@ STEPS: tuple[Step, ...] = (
     delivery.another_shoppers_order_is_a_403,
     delivery.expired_link_to_an_order_is_a_401,
 )
+# What each role does at the console, and a shopper with their own data; the trail comes last, for it tells of the rest.
+ROLE_STEPS: tuple[Step, ...] = (
+    merchandising.merchandiser_sees_what_is_searched,
+    merchandising.control_shows_in_a_preview_then_live_then_paused,
+    merchandising.scene_is_in_the_shop_while_it_is_live,
+    opinion.pr_reads_what_is_said,
+    opinion.pr_takes_comments_and_resolves_an_alert,
+    desk.desk_sees_the_whole_customer,
+    desk.desk_opens_answers_and_closes_a_case,
+    desk.desk_plans_a_contact_and_says_what_came_of_it,
+    desk.withdrawn_consent_holds_within_2_s,
+    desk.desk_erases_a_customer_at_their_word,
+    own_data.shopper_reads_what_is_known,
+    own_data.shopper_takes_everything_along,
+    own_data.shopper_is_erased_with_a_receipt,
+    administration.analyst_reads_and_changes_nothing,
+    administration.admin_sees_the_system,
+    administration.admin_makes_and_disables_an_account,
+    administration.admin_makes_a_key_and_takes_it_back,
+    administration.audit_trail_tells_who_did_what,
+)
+EVERY_STEP = (*STEPS, *ROLE_STEPS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,11 +85,13 @@ class StepReport:
         return {"name": self.name, "ok": self.ok, "evidence": {"seen": self.seen, "exchanges": shown}}
 
 
-async def walk(visit: Visit, on_step: Callable[[StepReport], None] = lambda _: None) -> tuple[StepReport, ...]:
-    """Take every step; a step that fails does not stop the walk."""
+async def walk(
+    visit: Visit, on_step: Callable[[StepReport], None] = lambda _: None, *, steps: Sequence[Step] = STEPS
+) -> tuple[StepReport, ...]:
+    """Take the steps; one that fails does not stop the walk."""
     reports = []
     try:
-        for step in STEPS:
+        for step in steps:
             report = await take_step(visit, step)
             on_step(report)
             reports.append(report)

@@ -92,7 +92,7 @@ async def open_console(areas: Sequence[Area] = AREAS, *, language: str = "en", *
     shop = await open_shop(**settings)
     console = Console(shop.parts, FakeSessions(shop.parts.staff), areas=areas)
     app = build_app(shop.parts, shop.metrics, pages=console.routes())
-    client = httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://gateway.test")
+    client = httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="https://gateway.test")
     return ConsoleOnFakes(client, shop, console, language)
 
 

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 import httpx
 
-SETTLE_LIMIT_S = 10.0
+SETTLE_LIMIT_S = 30.0  # how soon it is, benchmarks measure: a machine that runs tests may be doing anything
 PAUSE_S = 0.05
 OPERATION_LIMIT_S = 120.0
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Annotated
@@ -19,7 +20,7 @@ from infra.local.profile import Profile, profile_environment
 from infra.tour.pictures import draw_steps
 from infra.tour.receiver import Receiver
 from infra.tour.visit import Visit
-from infra.tour.walk import StepReport, walk
+from infra.tour.walk import EVERY_STEP, STEPS, Step, StepReport, walk
 from services.chassis.errors import ErrorKind, ZhikeError
 
 TIMEOUT_S = 15.0
@@ -38,6 +39,7 @@ class OtherProfileError(ZhikeError):
 
 
 def tour(
+    every: Annotated[bool, typer.Option("--all", help=t("tour.all"))] = False,
     json: Annotated[bool, typer.Option("--json", help=t("tour.json"))] = False,
     pictures: Annotated[Path | None, typer.Option("--pictures", file_okay=False, help=t("tour.pictures"))] = None,
     profile: Annotated[Profile | None, typer.Option("--profile", help=t("tour.profile"))] = None,
@@ -48,7 +50,7 @@ def tour(
     deployment = running_deployment()
     if profile is not None and deployment.run.profile != profile:
         raise OtherProfileError(t("tour.other_profile", runs=deployment.run.profile, asked=profile.value))
-    reports = asyncio.run(_tour(deployment, show=not json))
+    reports = asyncio.run(_tour(deployment, EVERY_STEP if every else STEPS, show=not json))
     if pictures is not None:
         draw_steps(reports, pictures)
     held = sum(each.ok for each in reports)
@@ -59,17 +61,21 @@ def tour(
     raise typer.Exit(0 if held == len(reports) else 1)
 
 
-async def _tour(deployment: Deployment, *, show: bool) -> tuple[StepReport, ...]:
+async def _tour(deployment: Deployment, steps: Sequence[Step], *, show: bool) -> tuple[StepReport, ...]:
+    def open_client() -> httpx.AsyncClient:
+        return httpx.AsyncClient(base_url=deployment.run.url, timeout=TIMEOUT_S, trust_env=False)
+
     async with Api(deployment) as api:
         created = [(name, await api.post("/v1/keys", {"name": f"tour-{name}", **body})) for name, body in KEYS]
         try:
             async with (
-                httpx.AsyncClient(base_url=api.url, timeout=TIMEOUT_S, trust_env=False) as client,
+                open_client() as client,
                 AsyncExitStack() as stack,
             ):
                 keys = {name: key["key"] for name, key in created} | {"operator": deployment.token}
                 receiver = await _receiver(stack, deployment.run.receiver)
-                return await walk(Visit(client, keys, receiver=receiver), _show if show else lambda _: None)
+                visit = Visit(client, keys, receiver=receiver, open_client=open_client)
+                return await walk(visit, _show if show else lambda _: None, steps=steps)
         finally:
             for _, key in created:
                 await api.delete(f"/v1/keys/{key['id']}")

@@ -6,14 +6,13 @@ document that names a person is scrubbed; snapshots, uploads and error files of 
 """
 
 import asyncio
-import re
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
-from typing import Any, Final
+from typing import Final
 
 import orjson
 
@@ -29,6 +28,7 @@ from services.chassis.documents.port import (
     KeyTakenError,
     RevisionMismatchError,
 )
+from services.chassis.erasure.files import erase_files
 from services.chassis.erasure.log_walk import erase_from_log, exported_from_log
 from services.chassis.erasure.policies import DocumentPolicy, ErasureParts, LogPolicy, scrub
 from services.chassis.erasure.subjects import Subject, Subjects
@@ -41,14 +41,13 @@ from services.chassis.eventlog.record import EVENTS, LOGS, micros_from_time, tim
 from services.chassis.eventlog.tombstones import SUBJECT_ERASED
 from services.chassis.idempotency import IDEMPOTENT_CREATES
 from services.chassis.operation_run import OperationState
-from services.chassis.operations import OPERATIONS, Operations
+from services.chassis.operations import Operations
 
 STEPS_DONE: Final = Collection("erasure_steps")
 SCAN_PAGE: Final = 200
 ATTEMPTS_LIMIT: Final = 20
 REBUILD_WAIT_S: Final = 600.0
 OWNER: Final = "erasure"
-_DIGEST: Final = re.compile(r"[0-9a-f]{64}", re.ASCII)
 
 
 class RebuildFailedError(UnavailableError):
@@ -133,7 +132,7 @@ class ErasureOwner:
 
     async def erase_copies(self, round_id: str, subjects: Subjects, touched_logs: Sequence[str]) -> None:
         """Rewrite everything that was made of the logs, and everything else that names them."""
-        counts = _Counts(subjects)
+        owned, counts = self._owned, _Counts(subjects)
         touched = [name for name, logs in self._parts.projections.items() if set(logs) & set(touched_logs)]
         # Side by side: most of a rebuild's time is the wait for those who still read the generation before.
         request_ids = [f"{round_id}/{subjects.token}/{projection}" for projection in touched]
@@ -144,11 +143,11 @@ class ErasureOwner:
             await hook()
         if touched:
             for state in self._parts.states:
-                if await self._owned.manifests.forget_history(state):
+                if await owned.manifests.forget_history(state):
                     counts.add_to_all("snapshots")
         counts.add("documents", await self._erase_documents(subjects))
-        counts.add("files", await self._erase_files(subjects))
-        await self._owned.documents.truncate_wal()
+        counts.add("files", await erase_files(owned.documents, owned.artifacts, owned.operations, subjects))
+        await owned.documents.truncate_wal()
         await self._note(step_name(round_id, "copies", subjects), counts)
 
     async def export(self, subject: Subject) -> tuple[dict[str, bytes], bool]:
@@ -220,31 +219,6 @@ class ErasureOwner:
                 return True
         raise UnavailableError(f"{collection.name}: a document keeps changing", collection=collection.name)
 
-    async def _erase_files(self, subjects: Subjects) -> Counter[str]:
-        """Remove uploads, error files and results of ended operations that name them."""
-        owned = self._owned
-        counts: Counter[str] = Counter()
-        needles = {(name.partition(":")[2] or name).encode(): each for name, each in subjects.erasures.items()}
-        after: str | None = None
-        while True:
-            page = await owned.documents.scan(OPERATIONS, after=after, limit=SCAN_PAGE)
-            for document in page.documents:
-                if document.body["done"]:
-                    for digest in _files_of(document.body):
-                        counts.update(await self._erase_file(digest, needles))
-            after = page.next_after
-            if after is None:
-                return counts
-
-    async def _erase_file(self, digest: str, needles: Mapping[bytes, str]) -> list[str]:
-        """Remove a file that names one of them; return the receipt that it counts for."""
-        if not await self._owned.artifacts.exists(digest):
-            return []
-        content = await self._owned.artifacts.read(digest)
-        # In a thread: a thousand names in a file of megabytes would hold up whoever is served meanwhile.
-        found = await asyncio.to_thread(_first_in, content, needles)
-        return [found] if found and await self._owned.artifacts.delete(digest) else []
-
     async def _touch(self, name: str, log_name: str) -> None:
         """Note that a log is about to be rewritten: should this try die, the next finds little or nothing left to
         rewrite there, and the copies are of what the log said before all the same.
@@ -292,11 +266,6 @@ def step_name(round_id: str, step: str, subjects: Subjects) -> str:
     return f"{round_id}/{step}/{subjects.token}"
 
 
-def _first_in(content: bytes, needles: Mapping[bytes, str]) -> str:
-    """Return the receipt of the first name that a file holds, "" for none."""
-    return next((erasure_id for needle, erasure_id in needles.items() if needle in content), "")
-
-
 class _Counts:
     """What was done, by receipt and kind."""
 
@@ -328,12 +297,6 @@ _DOCUMENTS: Final[Mapping[str, DocumentPolicy]] = {
     DEAD_LETTERS.name: _without_message,
     IDEMPOTENT_CREATES.name: _forgotten_answer,
 }
-
-
-def _files_of(body: Mapping[str, Any]) -> list[str]:
-    progress = body["progress"]
-    named = [progress["error_file"], progress.get("result_file", ""), *body["arguments"].values()]
-    return [each for each in named if isinstance(each, str) and _DIGEST.fullmatch(each)]
 
 
 def _subject_erased(subject: Subject, subjects: Subjects, now: datetime) -> NewEvent:

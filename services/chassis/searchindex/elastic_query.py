@@ -24,6 +24,7 @@ from services.chassis.searchindex.port import (
     Term,
     TermsFacet,
     TextField,
+    chosen_on,
 )
 
 # A matched tier outweighs any sum of BM25 scores (16 words of at most ~33 each); single precision keeps .001 beside.
@@ -47,8 +48,8 @@ class QueryCompiler:
         each tier node that they match.
         """
         ignored = {facet.ignoring or facet.field for facet in query.facets}
-        before = [condition for condition in query.filters if condition.field not in ignored]
-        behind = [condition for condition in query.filters if condition.field in ignored]
+        before = [condition for condition in query.filters if chosen_on(condition) not in ignored]
+        behind = [condition for condition in query.filters if chosen_on(condition) in ignored]
         request: Clause = {"query": self._query(query, before)}
         if behind:
             request["post_filter"] = _all_filters(behind)

@@ -191,11 +191,15 @@ Node = Term | Phrase | AllOf | AnyOf | Best
 
 @dataclass(frozen=True, slots=True)
 class KeywordFilter:
-    """Keeps entries that have one of the values; ``negated`` keeps the others."""
+    """Keeps entries that have one of the values; ``negated`` keeps the others.
+
+    ``always``: no choice of the shopper's; it narrows the counts of facets on its own field too.
+    """
 
     field: str
     any_of: tuple[str, ...]
     negated: bool = False
+    always: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,6 +212,11 @@ class RangeFilter:
 
 
 Filter = KeywordFilter | RangeFilter
+
+
+def chosen_on(condition: Filter) -> str | None:
+    """Return the field whose facet ignores the filter, None for one that holds always."""
+    return None if isinstance(condition, KeywordFilter) and condition.always else condition.field
 
 
 @dataclass(frozen=True, slots=True)
@@ -234,7 +243,7 @@ class RangesFacet:
     ignoring: str | None = None
 
 
-# A facet ignores filters on its own field, so that a shopper sees the other values that could be chosen.
+# A facet ignores filters on its own field but ``always``, so that a shopper sees the other values that could be chosen.
 Facet = TermsFacet | RangesFacet
 
 

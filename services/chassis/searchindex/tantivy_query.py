@@ -24,6 +24,7 @@ from services.chassis.searchindex.port import (
     Term,
     TermsFacet,
     TextField,
+    chosen_on,
 )
 
 # A matched tier outweighs any sum of BM25 scores (16 words of at most ~33 each); single precision keeps .001 beside.
@@ -45,7 +46,7 @@ class QueryCompiler:
         musts += [
             self._filter(condition)
             for condition in query.filters
-            if without_filters_on is None or condition.field != without_filters_on
+            if without_filters_on is None or chosen_on(condition) != without_filters_on
         ]
         return self._all(musts)
 

@@ -17,6 +17,7 @@ from services.chassis.searchindex.port import (
     IndexPage,
     IndexQuery,
     Sort,
+    chosen_on,
 )
 from services.chassis.searchindex.ranking import (
     boosted,
@@ -163,7 +164,7 @@ class Reading:
 
     def _facets(self, query: IndexQuery) -> dict[str, tuple[Bucket, ...]]:
         """Count facets: those that ignore no filter of this query in one pass, the others each without theirs."""
-        filtered = {condition.field for condition in query.filters}
+        filtered = {chosen_on(condition) for condition in query.filters}
         free = [facet for facet in query.facets if (facet.ignoring or facet.field) not in filtered]
         answers: dict[str, Any] = {}
         if free:

@@ -86,10 +86,10 @@ class LiveControls:
             self._served, self._known = served, known
             self._compile()
 
-    def with_draft(self, draft: Control, *, without: str = "") -> ControlSet:
+    def with_draft(self, draft: Control) -> ControlSet:
         """Return what would apply with a draft live, in the place of the Control that it is an edit of."""
         now = self._clock.now()
-        others = [each for each in self._served if each.id not in {draft.id, without} and _is_live(each, now)]
+        others = [each for each in self._served if each.id != draft.id and _is_live(each, now)]
         return ControlSet([*others, draft], self._catalogue)
 
     def without(self, control_id: str) -> ControlSet:

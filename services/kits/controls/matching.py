@@ -29,12 +29,15 @@ class Asked:
 
 def contains_phrase(query: str, phrase: str) -> bool:
     """Tell whether a query has a word or phrase in it: whole words of Latin letters, any run of Chinese."""
+    return place_of(query, phrase) >= 0
+
+
+def place_of(query: str, phrase: str) -> int:
+    """Return where a word or phrase first stands alone in a query, -1 for nowhere."""
     start = query.find(phrase)
-    while start >= 0:
-        if stands_alone(query, start, len(phrase)):
-            return True
+    while start >= 0 and not stands_alone(query, start, len(phrase)):
         start = query.find(phrase, start + 1)
-    return False
+    return start
 
 
 def stands_alone(query: str, start: int, length: int) -> bool:

@@ -52,12 +52,16 @@ class MatchedTerms(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Keywords:
-    """Products that have one of the values in ``field``, or none; an attribute's name stands in ``attribute``."""
+    """Products that have one of the values in ``field``, or none; an attribute's name stands in ``attribute``.
+
+    ``always``: the shop's word, not the shopper's choice; facets count nothing of what it leaves out.
+    """
 
     field: str
     values: tuple[str, ...]
     attribute: str = ""
     negated: bool = False
+    always: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,8 @@
 """Mines the logs into numbers of queries and products (projection ``search-log``, singleton).
 
-What an order counts is decided first, in a document of its own: another log may tell of it too, and the two are read in
-no order. Then what each event changes is known for good, and its changes are made wherever they are not made yet.
+What an order counts is decided first, in a document of its own: another log may tell of it too, the two are read in no
+order, and what was ordered may have been cancelled. Then what each event changes is known for good, and its changes are
+made wherever they are not made yet.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -14,9 +15,9 @@ from services.chassis.eventlog.generations import Resolve
 from services.chassis.eventlog.port import Event
 from services.chassis.eventlog.projection import KeyedProjection
 from services.chassis.eventlog.record import micros_from_time, time_from_micros
-from services.kits.purchases import SALE, authority_of, order_key, tells_of_purchase
+from services.kits.purchases import ORDER_EVENTS, ORDER_PLACED, RETURN, SALE, authority_of, order_key, tells_of_purchase
 from services.search.domain.attribution import Attribution, attribution_in
-from services.search.domain.counting import Effect, Said, Telling, effect_of, with_telling
+from services.search.domain.counting import Effect, Heard, Said, Telling, effect_of, with_heard
 from services.search.domain.insights import Act, with_act, without_purchase
 from services.search.domain.mining import (
     attribution_tokens,
@@ -25,20 +26,21 @@ from services.search.domain.mining import (
     user_act,
     wanted_products,
 )
+from services.search.domain.pieces import MOVES, lines_of, step_of
 from services.search.domain.popularity import WEIGHTS
 from services.search.store.mined import (
     COUNTED_ORDERS,
     LATEST_KEY,
     MINED,
     add_to,
+    body_from_heard,
     body_from_query_day,
-    body_from_tellings,
+    heard_from_body,
     later,
     popularity_key,
     query_day_from_body,
     query_day_key,
     sums_in,
-    tellings_from_body,
 )
 
 SEARCHES_LOG: Final = "searches"
@@ -56,31 +58,39 @@ class LogMiner:
         self._day_of_quarter = lru_cache(DAYS_CACHED)(self._day)
 
     def order_keys(self, event: Event) -> Sequence[str]:
-        """Return the order that the event tells of, by the key under which it counts once; none without a number."""
-        if event.synthetic or not tells_of_purchase(event.type):
+        """Return the sale that the event tells of, by the key under which it counts once; none without a number."""
+        if event.synthetic or not (tells_of_purchase(event.type) or _moves_pieces(event)):
             return ()
         order = event.payload.get("order") or {}
         number = order.get("number")
-        return (order_key(event.shop, order.get("kind") or SALE, number),) if number else ()
+        return (order_key(event.shop, SALE, number),) if number and order.get("kind") != RETURN else ()
 
     def fold_order(self, _key: str, body: dict[str, Any] | None, event: Event) -> Body | None:
-        """Return the order's tellings after the event, None where it changes nothing that counts."""
-        rank = (int(authority_of(event.type, event.payload)), micros_from_time(event.recorded_time), event.key)
-        tellings = with_telling(tellings_from_body(body), Telling(rank, self.said(event)))
-        return None if tellings is None else body_from_tellings(tellings)
+        """Return what was heard of the order after the event, None where it can never matter."""
+        heard = with_heard(heard_from_body(body), self._heard(event))
+        return None if heard is None else body_from_heard(heard)
 
     def effect(self, event: Event, orders: Mapping[str, Body]) -> Effect:
-        """Return what an event changes. ``orders``: the tellings of those that it tells of, by key."""
+        """Return what an event changes. ``orders``: what was heard of those that it tells of, by key."""
         if event.synthetic:
             return Effect()
         for key in self.order_keys(event):
-            return effect_of(tellings_from_body(orders.get(key)), event.key)
+            return effect_of(heard_from_body(orders.get(key)), event.key)
         return Effect(self.said(event))
 
     def said(self, event: Event) -> Said:
         """Return what an event says, of an order as if nobody else told of it."""
         wanted = () if event.log == SEARCHES_LOG else wanted_products(event.type, event.payload)
         return Said(self._act(event), wanted, event.occurred_time.timestamp() if wanted else 0.0)
+
+    def _heard(self, event: Event) -> Heard:
+        time_us = micros_from_time(event.occurred_time)
+        step = step_of(event.type, event.payload, key=event.key, time_us=time_us) if _moves_pieces(event) else None
+        if step is not None:
+            return step
+        rank = (int(authority_of(event.type, event.payload)), micros_from_time(event.recorded_time), event.key)
+        said = self.said(event)
+        return Telling(rank, said, lines_of(event.payload, said.wanted))
 
     def _act(self, event: Event) -> Act | None:
         time_us = micros_from_time(event.occurred_time)
@@ -131,10 +141,11 @@ class _Changes:
 
     def __init__(self, effect: Effect, event: Event) -> None:
         worth = 0.0 if event.synthetic else WEIGHTS.get(event.type, 0.0)
+        weight = WEIGHTS[ORDER_PLACED] if _moves_pieces(event) else worth
         self._time_s = event.occurred_time.timestamp()
         parts = ((effect.added, 1), (effect.taken_back, -1))
         self._acts = [(_key_of(said.act), said.act, sign) for said, sign in parts if said.act is not None]
-        self._wanted = [(_by_shard(said.wanted), worth * sign, said.time_s) for said, sign in parts if said.wanted]
+        self._wanted = [(_by_shard(said.wanted), weight * sign, said.time_s) for said, sign in parts if said.wanted]
         self.keys = (*(key for key, _, _ in self._acts), *(key for shards, _, _ in self._wanted for key in shards))
         if worth:  # also of what changes nothing: whether it does may depend on what was read first
             self.keys = (LATEST_KEY, *self.keys)
@@ -157,6 +168,11 @@ class _Changes:
 def miner_projection(documents: DocumentStore, miner: LogMiner) -> Callable[[str, Resolve], MinedNumbers]:
     """Return what builds the projection of a generation."""
     return lambda name, resolve: MinedNumbers(documents, name, resolve, miner)
+
+
+def _moves_pieces(event: Event) -> bool:
+    """Tell whether the event says what was sent of an order, or cancelled."""
+    return event.log == ORDER_EVENTS and event.type in MOVES
 
 
 def _key_of(act: Act) -> str:

@@ -7,7 +7,7 @@ from services.search.store.catalog_memory import CatalogMemory
 
 
 class CatalogFacts:
-    """A catalogue for Controls. It does not tell which products changed, only that some did."""
+    """A catalogue for Controls."""
 
     def __init__(self, memory: CatalogMemory) -> None:
         self._memory = memory
@@ -17,7 +17,7 @@ class CatalogFacts:
         return self._memory.changes
 
     def follow(self, after: int) -> Sequence[str] | None:
-        return () if after == self._memory.changes else None
+        return self._memory.changed_after(after)
 
     def facts(self, product_id: str) -> ProductFacts | None:
         return self._memory.facts(product_id)

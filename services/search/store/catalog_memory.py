@@ -4,9 +4,10 @@ Loaded from the products at start, kept up by the product log. Reads never wait:
 """
 
 import asyncio
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Final, TypeVar
 
 from services.kits.controls.catalogue import ProductFacts, category_names
@@ -17,6 +18,7 @@ from services.search.domain.price_bounds import price_bounds
 from services.search.domain.product import CATEGORY_SEPARATOR, Availability, Product, Texts
 from services.search.domain.suggestions import Completion, Phrase, SuggestionKind
 
+CHANGES_KEPT: Final = 10_000  # ids of what changed last; who is further behind looks at everything anew
 _LANGUAGES: Final = ("zh", "en")
 
 T = TypeVar("T")
@@ -44,6 +46,7 @@ class CatalogMemory:
         self.completion = Completion()
         self.price_bounds: tuple[int, ...] = ()
         self.changes = 0  # of any product
+        self._changed: deque[str] = deque(maxlen=CHANGES_KEPT)  # whose the last of them were
         self.currency = ""  # of most products
         self.spelling_moved = False  # since the completions were built
         self._prices_moved = False  # since the price bounds were
@@ -61,6 +64,7 @@ class CatalogMemory:
             return
         self._prices_moved = True
         self.changes += 1
+        self._changed.append(product.id)
         if before is None or now is None or _named(before) != _named(now):
             self.spelling_moved = True
             if before is not None:
@@ -93,6 +97,13 @@ class CatalogMemory:
             leaf=deepest.get("en") or deepest.get("zh") or "",
             sellable=known.sellable,
         )
+
+    def changed_after(self, changes: int) -> Sequence[str] | None:
+        """Return the ids of what changed after so many changes, None where that is too long ago to know."""
+        missed = self.changes - changes
+        if not 0 <= missed <= len(self._changed):
+            return None
+        return tuple(islice(reversed(self._changed), missed))
 
     def ids(self) -> Sequence[str]:
         """Return every product id, as they are now."""

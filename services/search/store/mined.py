@@ -6,9 +6,10 @@ from typing import Any, Final
 
 from services.chassis.documents.port import BATCH_LIMIT, PAGE_LIMIT, Collection, DocumentStore, Index, Range
 from services.chassis.eventlog.generations import Generations
-from services.search.domain.counting import Said, Telling
+from services.search.domain.counting import Heard, Said, Telling
 from services.search.domain.insights import Act, QueryDay
 from services.search.domain.mining import SHARDS
+from services.search.domain.pieces import Line, Move, Portion, Step
 from services.search.domain.popularity import Wanted, shares_of
 
 PROJECTION: Final = "search-log"
@@ -115,28 +116,44 @@ def later(body: Mapping[str, Any] | None, time_s: float) -> dict[str, Any]:
     return {"kind": LATEST_KIND, "time_s": time_s if body is None else max(body["time_s"], time_s)}
 
 
-def tellings_from_body(body: Mapping[str, Any] | None) -> tuple[Telling, ...]:
-    """Read the tellings of an order."""
-    return () if body is None else tuple(_telling_from_body(*each) for each in body["tellings"])
+def heard_from_body(body: Mapping[str, Any] | None) -> tuple[Heard, ...]:
+    """Read what was heard of an order."""
+    if body is None:
+        return ()
+    return tuple(_step_from(*each) if isinstance(each[0], str) else _telling_from(*each) for each in body["tellings"])
 
 
-def body_from_tellings(tellings: Iterable[Telling]) -> dict[str, Any]:
-    """Write the tellings of an order; as arrays, for there is a document of each order."""
-    return {
-        "tellings": [
-            [
-                *each.rank,
-                list(each.said.wanted),
-                each.said.time_s,
-                None if each.said.act is None else asdict(each.said.act),
-            ]
-            for each in tellings
-        ]
-    }
+def body_from_heard(heard: Iterable[Heard]) -> dict[str, Any]:
+    """Write what was heard of an order; as arrays, for there is a document of each order."""
+    return {"tellings": [_row_of_step(each) if isinstance(each, Step) else _row_of_telling(each) for each in heard]}
 
 
-def _telling_from_body(
-    authority: int, recorded_us: int, key: str, wanted: list[str], time_s: float, act: Mapping[str, Any] | None
+def _row_of_telling(telling: Telling) -> list[Any]:
+    said = telling.said
+    act = None if said.act is None else asdict(said.act)
+    return [*telling.rank, list(said.wanted), said.time_s, act, [list(line) for line in telling.lines]]
+
+
+def _telling_from(
+    authority: int,
+    recorded_us: int,
+    key: str,
+    wanted: list[str],
+    time_s: float,
+    act: Mapping[str, Any] | None,
+    lines: Sequence[Sequence[int]] = (),
 ) -> Telling:
     said = Said(None if act is None else Act(**act), tuple(wanted), time_s)
-    return Telling((authority, recorded_us, key), said)
+    return Telling((authority, recorded_us, key), said, tuple(Line(*line) for line in lines))
+
+
+def _row_of_step(step: Step) -> list[Any]:
+    portions = [list(portion) for portion in step.portions]
+    return [step.move.value, step.key, step.name, step.time_us, step.parcel, portions, list(step.voids)]
+
+
+def _step_from(
+    move: str, key: str, name: str, time_us: int, parcel: str, portions: list[Sequence[Any]], voids: list[str]
+) -> Step:
+    said = tuple(Portion(*portion) for portion in portions)
+    return Step(key, name, Move(move), time_us, parcel, said, tuple(voids))

@@ -348,11 +348,11 @@ def _filter(condition: Condition) -> Filter:
     match condition:
         case PriceRange(at_least, below):
             return RangeFilter("price", at_least, below)
-        case Keywords("attribute", values, attribute, negated):
+        case Keywords("attribute", values, attribute, negated, always):
             keywords = tuple(attribute_keyword(attribute, value) for value in values)
-            return KeywordFilter("attribute", keywords, negated)
-        case Keywords(field, values, _, negated):
-            return KeywordFilter(field, values, negated)
+            return KeywordFilter("attribute", keywords, negated, always)
+        case Keywords(field, values, _, negated, always):
+            return KeywordFilter(field, values, negated, always)
 
 
 def _facet(facet: FacetField, search: ProductSearch) -> Facet:

@@ -14,6 +14,7 @@ from services.search.store.product_index import ProductIndex, ProductSearch, Wor
 MIN_WORDS_TO_RELAX: Final = 2
 MISSPELT_MIN: Final = 3  # characters; of two that are found as they are, neither is surely wrong
 REPAIR_LIMIT: Final = 64  # characters; nobody mistypes one letter of an essay
+WORDS_LIMIT: Final = 64  # of a query in all its wordings; each asks a dozen times, and the index takes 1,024 asks
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +85,7 @@ class Finder:
         relaxed = plan.matched is MatchedTerms.ANY
         # One character of several says too little: where characters are asked for, all of them are.
         required = words_required(len(words)) if relaxed and not plan.characters else len(words)
-        variants = self._variants(request, plan)
+        variants = self._variants(request, plan, words)
         search = ProductSearch(
             words=words,
             required=required,
@@ -124,15 +125,19 @@ class Finder:
         vocabulary = self.vocabulary()
         return any(not vocabulary.has_pair(pair) for pair in self.segmenter.loose_pairs(request.query))
 
-    def _variants(self, request: Request, plan: Plan) -> tuple[Wording, ...]:
-        """Return the other wordings; a repaired spelling, and a search by characters, have none."""
+    def _variants(self, request: Request, plan: Plan, words: tuple[QueryWord, ...]) -> tuple[Wording, ...]:
+        """Return the other wordings, as many as the index takes; a repaired spelling or characters have none."""
         if not request.variants or plan.query != request.query or plan.characters:
             return ()
         found = []
+        room = WORDS_LIMIT - sum(1 + len(word.inner) for word in words)
         for query in request.variants:
-            words = self.segmenter.query_words(query)
-            if words:
-                found.append(Wording(words, self.segmenter.phrase(query) if len(words) > 1 else ()))
+            others = self.segmenter.query_words(query)
+            room -= len(others)
+            if room < 0:
+                break
+            if others:
+                found.append(Wording(others, self.segmenter.phrase(query) if len(others) > 1 else ()))
         return tuple(found)
 
     def _words(self, plan: Plan) -> tuple[QueryWord, ...]:

@@ -97,7 +97,12 @@ def _node(node: dict[str, Any]) -> Node:
 
 def _filter(condition: dict[str, Any]) -> Filter:
     if "any_of" in condition:
-        return KeywordFilter(condition["field"], tuple(condition["any_of"]), condition.get("negated", False))
+        return KeywordFilter(
+            condition["field"],
+            tuple(condition["any_of"]),
+            condition.get("negated", False),
+            condition.get("always", False),
+        )
     return RangeFilter(condition["field"], _bound(condition.get("at_least")), _bound(condition.get("below")))
 
 

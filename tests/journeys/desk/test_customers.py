@@ -258,10 +258,10 @@ def test_a_merge_reaches_recommendations_and_an_unmerge_takes_it_back(desk: Call
     app = shop.app(login)
     assert product not in app.slots("buy-it-again")
     merged = desk.post("/v1/customers:merge", {"ids": [card, login], "reason": "same person"})
-    eventually(lambda: app.slots("buy-it-again") == [product], "the merge did not reach recommendations", limit_s=3)
+    eventually(lambda: app.slots("buy-it-again") == [product], "the merge did not reach recommendations")
     desk.post(f"/v1/customers/{merged['id']}:unmerge", {"identifiers": [login], "reason": "not the same"})
     parted = lambda: app.recommendation("buy-it-again")["fallback_reason"] == "NO_HISTORY"  # noqa: E731
-    eventually(parted, "the parting did not reach recommendations", limit_s=3)
+    eventually(parted, "the parting did not reach recommendations")
 
 
 def test_a_parting_that_parts_nothing_is_refused(desk: Caller, shop: Shop) -> None:

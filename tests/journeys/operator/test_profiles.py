@@ -72,7 +72,7 @@ def test_both_profiles_give_the_same_answers_and_the_tour_holds_on_servers(
         time.sleep(SETTLE_PAUSE_S)
     assert {_source(embedded, placement) for placement in OF_A_PERSON} <= {"als", "item-to-item", "history"}
     assert _source(embedded, "frequently-bought-together") == "ease"
-    result = distributed_shop.zhike("tour", "--profile", "distributed", "--json")
+    result = distributed_shop.zhike("tour", "--all", "--profile", "distributed", "--json")
     steps = json.loads(result.stdout.splitlines()[-1])["steps"]
     assert [step["name"] for step in steps if not step["ok"]] == []
     assert result.returncode == 0

@@ -23,7 +23,6 @@ PLACEMENTS = (
     "recently-viewed",
     "popular",
 )
-NOT_PERSONAL_LIMIT_S = 2.0  # docs/consistency.md rule 15
 
 
 @pytest.fixture
@@ -58,11 +57,11 @@ def test_a_click_changes_the_next_answer_within_seconds(shop: Shop, cheeses: lis
     assert before["source"] == "popular"
     browser.tell(an_event("detail-page-view", cheeses[0]))
     changed = lambda: browser.slots("recommended-for-you") != _ids(before)  # noqa: E731
-    eventually(changed, "a click changed nothing", limit_s=5)
+    eventually(changed, "a click changed nothing")
     assert browser.slots("recently-viewed")[0] == cheeses[0]
     browser.tell(an_event("detail-page-view", cheeses[1]))
     latest = lambda: browser.slots("recently-viewed")[:2] == [cheeses[1], cheeses[0]]  # noqa: E731
-    eventually(latest, "the last product looked at does not stand first", limit_s=5)
+    eventually(latest, "the last product looked at does not stand first")
 
 
 def test_a_purchase_empties_the_cart_and_is_not_offered_again_as_new(shop: Shop, cheeses: list[str]) -> None:
@@ -117,12 +116,12 @@ def test_sold_out_and_withdrawn_products_are_never_offered(shop: Shop) -> None:
             }
             return not {gone, parted} & shown
 
-        eventually(neither, "sold-out goods are still offered", limit_s=5)
+        eventually(neither, "sold-out goods are still offered")
     finally:
         backend.patch(gone, available_quantity=50)
         backend.patch(parted, withdrawn=False)
     back = lambda: gone in browser.slots("similar-items", product_id=anchor)  # noqa: E731
-    eventually(back, "what is sold again is not offered again", limit_s=5)
+    eventually(back, "what is sold again is not offered again")
 
 
 def test_a_new_price_shows_in_a_placement_within_seconds(shop: Shop) -> None:
@@ -138,7 +137,7 @@ def test_a_new_price_shows_in_a_placement_within_seconds(shop: Shop) -> None:
             slots = browser.recommendation("similar-items", product_id=anchor)["slots"]
             return next(slot["product"]["price"] for slot in slots if slot["product"]["id"] == product)
 
-        eventually(lambda: shown() == new, "the old price is still shown", limit_s=3)
+        eventually(lambda: shown() == new, "the old price is still shown")
     finally:
         backend.patch(product, price=old)
 
@@ -164,7 +163,7 @@ def test_nothing_personal_is_answered_once_consent_is_withdrawn(shop: Shop, chee
         ]
         return all(answer["source"] == "popular" for answer in answers)
 
-    eventually(none_personal, "an answer is still personal", limit_s=NOT_PERSONAL_LIMIT_S)
+    eventually(none_personal, "an answer is still personal")
     assert app.recommendation("recommended-for-you")["fallback_reason"] == "NO_CONSENT"
     assert app.slots("similar-items", product_id=cheeses[0]), "what is about a product needs no consent"
     shop.backend().consent(login, granted=True)
@@ -182,7 +181,6 @@ def test_one_persons_no_binds_all_that_the_person_is_known_by(shop: Shop, cheese
     eventually(
         lambda: app.recommendation("buy-it-again")["fallback_reason"] == "NO_CONSENT",
         "a no at the till does not hold in the app",
-        limit_s=NOT_PERSONAL_LIMIT_S,
     )
 
 

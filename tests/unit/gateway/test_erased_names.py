@@ -10,6 +10,7 @@ from gateway.erased_names import ErasedNames
 from gateway.staff.audit import AUDIT
 from services.chassis.documents.measured import STORE_METRICS, MeasuredDocuments
 from services.chassis.documents.memory import MemoryDocuments
+from services.chassis.documents.port import Body, Collection, Document, RevisionMismatchError
 from services.chassis.metrics import CHASSIS_METRICS, Metrics
 from services.chassis.standing import Standings
 
@@ -30,10 +31,26 @@ class Knowledge:
         return pb.FindErasedResponse(erased=known, total=self.total)
 
 
+class ChangedMeanwhile(MemoryDocuments):
+    """Somebody else writes "a-1" between reading and replacing it, twice."""
+
+    refusals = 2
+
+    async def replace(self, collection: Collection, key: str, body: Body, *, expected_revision: int) -> Document:
+        if key == "a-1" and self.refusals:
+            self.refusals -= 1
+            raise RevisionMismatchError(collection.name, key=key, expected=expected_revision, actual=None)
+        return await super().replace(collection, key, body, expected_revision=expected_revision)
+
+
 @pytest.fixture
 async def documents() -> MeasuredDocuments:
+    return await _filled(MemoryDocuments())
+
+
+async def _filled(store: MemoryDocuments) -> MeasuredDocuments:
     metrics = Metrics((CHASSIS_METRICS, STORE_METRICS))
-    made = MeasuredDocuments(MemoryDocuments(), metrics, Standings(metrics))
+    made = MeasuredDocuments(store, metrics, Standings(metrics))
     await made.declare(AUDIT, BOOK)
     entry = {"time_us": 1, "actor": "staff:li", "kind": "customer", "action": "customer.read"}
     await made.insert(AUDIT, "a-1", {**entry, "thing": "customer:c-" + "a" * 20, "after": {"note": "c-" + "a" * 20}})
@@ -55,6 +72,29 @@ async def test_erased_names_go_and_others_stay(documents: MeasuredDocuments) -> 
     assert (first.body["thing"], first.body["after"]) == ("customer:erased:1", {"note": "erased:1"})
     assert second.body["thing"] == "customer:c-" + "b" * 20
     assert book.body["guest"] == "erased:2"
+    assert await names.look() == 0
     asked = len(knowledge.asked)
     assert await names.look() == 0
-    assert len(knowledge.asked) == asked, "looked through once for as many as there are"
+    assert len(knowledge.asked) == asked, "a look that found nothing more was the last"
+
+
+async def test_a_name_that_is_written_behind_the_first_look_is_met_by_the_second(documents: MeasuredDocuments) -> None:
+    knowledge = Knowledge()
+    names = ErasedNames(documents, knowledge)  # type: ignore[arg-type]
+    knowledge.total = 1
+    await documents.delete(AUDIT, "a-1")
+    await documents.delete(BOOK, "o-1")
+    assert await names.look() == 0
+    await documents.insert(AUDIT, "a-0", {"time_us": 1, "actor": "staff:li", "thing": "customer:c-" + "a" * 20})
+    assert await names.look() == 1
+    late = await documents.get(AUDIT, "a-0")
+    assert late is not None and late.body["thing"] == "customer:erased:1"
+
+
+async def test_a_document_that_somebody_changed_meanwhile_is_met_at_the_next_look() -> None:
+    documents, knowledge = await _filled(ChangedMeanwhile()), Knowledge()
+    names = ErasedNames(documents, knowledge)  # type: ignore[arg-type]
+    knowledge.total = 2
+    assert [await names.look() for _ in range(4)] == [1, 0, 1, 0]
+    entry = await documents.get(AUDIT, "a-1")
+    assert entry is not None and entry.body["thing"] == "customer:erased:1"

@@ -97,12 +97,12 @@ async def show_edit(visit: Visit) -> View:
 
 async def save(visit: Visit, form: ControlForm) -> Redirect:
     """Keep the edit, unless somebody else's came between."""
-    service, version = service_in(visit), visit.version
+    service = service_in(visit)
     request = pb.UpdateControlRequest(
         id=visit.path["id"],
         content=content_of(visit, form),
         actor=visit.staff.name,
-        expected_version=int(version) if version.isascii() and version.isdecimal() else 0,
+        expected_version=visit.expected_version,
     )
     saved = await visit.ask(UPDATE_CONTROL[service], request)
     await visit.record("control.edit", "control", saved.control.id, after={"version": saved.control.version})

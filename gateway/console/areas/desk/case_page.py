@@ -179,7 +179,7 @@ def _deed(visit: Visit) -> pb.CaseDeed:
     return pb.CaseDeed(
         id=visit.path["id"],
         actor=visit.staff.actor,
-        expected_version=int(visit.version) if visit.version.isdecimal() else 0,
+        expected_version=visit.expected_version,
         request_id=f"{visit.staff.actor}/{visit.submit_id}",
     )
 

@@ -210,8 +210,7 @@ async def cancel(visit: Visit, form: CancelForm) -> Redirect:
 
 
 def _deed(visit: Visit) -> pb.ContactDeed:
-    version = int(visit.version) if visit.version.isdecimal() else 0
-    return pb.ContactDeed(id=visit.path["id"], actor=visit.staff.actor, expected_version=version)
+    return pb.ContactDeed(id=visit.path["id"], actor=visit.staff.actor, expected_version=visit.expected_version)
 
 
 def _back(visit: Visit, flash: Flash) -> Redirect:

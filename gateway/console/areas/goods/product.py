@@ -104,7 +104,7 @@ async def save(visit: Visit, edit: Edit) -> Redirect:
     request = product_service_pb2.UpdateProductRequest(
         product=product,
         update_mask=FieldMask(paths=["price", "available_quantity", "availability"]),
-        expected_version=int(visit.version) if visit.version.isdecimal() else 0,
+        expected_version=visit.expected_version,
         request_id=visit.submit_id,
     )
     await visit.ask(UPDATE_PRODUCT, request)

@@ -106,7 +106,7 @@ async def promote(visit: Visit, form: PromoteForm) -> Redirect:
         version=form.version,
         reason=form.reason,
         actor=visit.staff.principal.name,
-        expected_number=int(visit.version or 0),
+        expected_number=visit.expected_version,
     )
     model = await visit.ask(PROMOTE_MODEL, request)
     await visit.record("model.promote", "model", model.version, after={"reason": form.reason})

@@ -134,7 +134,7 @@ async def take(visit: Visit, form: TakeForm) -> Redirect:
         actor=visit.staff.name,
         owner=form.owner or visit.staff.name,
         comment=form.comment,
-        expected_version=_version(visit),
+        expected_version=visit.expected_version,
     )
     after = await visit.ask(ACKNOWLEDGE_ALERT, request)
     await _record(visit, "alert.acknowledge", before, after)
@@ -185,7 +185,7 @@ async def _step(
 ) -> Redirect:
     before = await visit.ask(GET_ALERT, pb.GetAlertRequest(id=visit.path["id"]))
     request = pb.ChangeAlertRequest(
-        id=before.id, actor=visit.staff.name, comment=comment, expected_version=_version(visit)
+        id=before.id, actor=visit.staff.name, comment=comment, expected_version=visit.expected_version
     )
     after = await visit.ask(remote, request)
     await _record(visit, f"alert.{verb}", before, after)
@@ -204,10 +204,6 @@ async def _record(visit: Visit, action: str, before: alert_pb2.Alert, after: ale
 
 def _back(visit: Visit, key: str, **values: str) -> Redirect:
     return Redirect(f"{HERE}/{visit.path['id']}", Flash(key, values))
-
-
-def _version(visit: Visit) -> int:
-    return int(visit.version) if visit.version.isascii() and visit.version.isdecimal() else 0
 
 
 def _declare(visit: Visit, alert: alert_pb2.Alert) -> None:

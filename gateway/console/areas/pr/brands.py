@@ -7,7 +7,6 @@ from pydantic import Field
 from zhike.reputation.v1 import source_service_pb2 as pb
 
 from gateway.console.areas.pr.marks import READERS, WRITERS
-from gateway.console.areas.pr.sources import version_of
 from gateway.console.cells import Cell, Chip, Column, Link, Table
 from gateway.console.pages import ROOT, Flash, Form, FormModel, Page, Redirect, View
 from gateway.console.staffing import StaffRole
@@ -74,12 +73,12 @@ async def show_one(visit: Visit) -> View:
 
 async def edit(visit: Visit, form: EditForm) -> Redirect:
     """Save, unless somebody else did meanwhile."""
-    return await _put(visit, visit.path["id"], form, version_of(visit), "brand.edit")
+    return await _put(visit, visit.path["id"], form, visit.expected_version, "brand.edit")
 
 
 async def delete(visit: Visit, _form: Nothing) -> Redirect:
     """Look for it no longer; what was counted stays."""
-    request = pb.DeleteBrandRequest(id=visit.path["id"], expected_version=version_of(visit))
+    request = pb.DeleteBrandRequest(id=visit.path["id"], expected_version=visit.expected_version)
     await visit.ask(DELETE_BRAND, request)
     await visit.record("brand.delete", "brand", visit.path["id"])
     return Redirect(HERE, Flash("pr.brands.deleted", {"name": visit.path["id"]}))

@@ -188,15 +188,10 @@ async def poll(visit: Visit, _form: Nothing) -> Redirect:
 
 async def delete(visit: Visit, _form: Nothing) -> Redirect:
     """Watch it no longer; what it said stays."""
-    request = pb.DeleteSourceRequest(id=visit.path["id"], expected_version=version_of(visit))
+    request = pb.DeleteSourceRequest(id=visit.path["id"], expected_version=visit.expected_version)
     await visit.ask(DELETE_SOURCE, request)
     await visit.record("source.delete", "source", visit.path["id"])
     return Redirect(HERE, Flash("pr.sources.deleted", {"name": visit.path["id"]}))
-
-
-def version_of(visit: Visit) -> int:
-    """Return the version that a form builds on, 0 for none."""
-    return int(visit.version) if visit.version.isascii() and visit.version.isdecimal() else 0
 
 
 def tier_options(visit: Visit) -> list[tuple[int, str]]:
@@ -207,7 +202,7 @@ def tier_options(visit: Visit) -> list[tuple[int, str]]:
 async def _update(
     visit: Visit, before: pb.Source, source: pb.Source, mask: list[str], action: str, said: str
 ) -> Redirect:
-    request = pb.UpdateSourceRequest(source=source, expected_version=version_of(visit))
+    request = pb.UpdateSourceRequest(source=source, expected_version=visit.expected_version)
     request.update_mask.paths.extend(mask)
     after = await visit.ask(UPDATE_SOURCE, request)
     await visit.record(

@@ -113,7 +113,7 @@ async def edit(visit: Visit, form: SceneForm) -> Redirect:
     request = pb.UpdateSceneRequest(
         scene=_message(visit, scene_id, form),
         update_mask=FieldMask(paths=CONTENT),
-        expected_version=int(visit.version or 0),
+        expected_version=visit.expected_version,
         actor=visit.staff.principal.name,
     )
     scene = await visit.ask(UPDATE_SCENE, request)
@@ -138,7 +138,7 @@ async def upload(visit: Visit, form: PictureForm) -> Redirect:
     request = pb.UpdateSceneRequest(
         scene=scene_pb2.Scene(id=scene_id, media_id=media.id),
         update_mask=FieldMask(paths=("media_id",)),
-        expected_version=int(visit.version or 0),
+        expected_version=visit.expected_version,
         actor=actor,
     )
     await _record(visit, "scene.picture", await visit.ask(UPDATE_SCENE, request))
@@ -151,7 +151,7 @@ async def move(visit: Visit, form: MoveForm) -> Redirect:
     request = pb.MoveSceneRequest(
         id=scene_id,
         state=state_number(form.state),
-        expected_version=int(visit.version or 0),
+        expected_version=visit.expected_version,
         actor=visit.staff.principal.name,
     )
     scene = await visit.ask(MOVE_SCENE, request)

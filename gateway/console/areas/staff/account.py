@@ -12,7 +12,7 @@ from gateway.console.preferences import LANGUAGE_COOKIE, YEAR_S, cookie
 from gateway.console.staffing import EVERYBODY
 from gateway.console.visit import Visit
 from gateway.staff.accounts import Edit
-from gateway.staff.cookies import ended_cookies, is_loopback, session_cookie
+from gateway.staff.cookies import ended_cookies, session_cookie
 from gateway.staff.errors import PasswordUnfitError, SignInFailedError, SignInRequiredError
 from gateway.staff.sessions import StaffSession, StoredSession
 from services.chassis.errors import NotFoundError
@@ -76,8 +76,7 @@ async def keep_language(visit: Visit, form: LanguageForm) -> Redirect:
     language = form.language or ""
     await visit.parts.staff.accounts.edit(session, session.id, Edit(language=language))
     if language:
-        secure = not is_loopback(host_of(visit))
-        visit.headers.append(cookie(LANGUAGE_COOKIE, language, life_s=YEAR_S, secure=secure))
+        visit.headers.append(cookie(LANGUAGE_COOKIE, language, life_s=YEAR_S, secure=visit.secure))
     return Redirect(HERE, Flash("account.kept"))
 
 

@@ -7,7 +7,7 @@ from gateway.console.pages import ROOT, Redirect
 from gateway.console.visit import Visit
 from gateway.middleware.record import headers_of
 from gateway.staff.accounts import Where
-from gateway.staff.cookies import is_loopback, session_id_of
+from gateway.staff.cookies import session_id_of
 from gateway.staff.errors import InsecureConnectionError
 from gateway.staff.sessions import StaffSession
 
@@ -50,5 +50,5 @@ def way_back(visit: Visit) -> Redirect:
 def refuse_insecure(visit: Visit) -> None:
     """Raise InsecureConnectionError for plain HTTP from another machine: no browser would keep the cookie."""
     scheme = urlsplit(visit.request.headers.get("origin", "")).scheme
-    if scheme == "http" and not is_loopback(host_of(visit)):
+    if scheme == "http" and visit.secure:
         raise InsecureConnectionError("sign in over HTTPS: on plain HTTP the password would travel in the clear")

@@ -51,7 +51,7 @@ async def edit(visit: Visit, form: EditForm) -> Redirect:
     """Save, unless somebody else did meanwhile."""
     changes = Edit(name=form.name, roles=tuple(form.roles), language=form.language or "")
     member = await visit.parts.staff.accounts.edit(
-        visit.staff, visit.path["id"], changes, expected_version=_version(visit)
+        visit.staff, visit.path["id"], changes, expected_version=visit.expected_version
     )
     return Redirect(f"{HERE}/{member.id}", Flash("people.saved"))
 
@@ -80,10 +80,6 @@ async def end_all(visit: Visit, _form: Nothing) -> Redirect:
     """End every session of the account."""
     member = await visit.parts.staff.accounts.sign_out_everywhere(visit.staff, visit.path["id"])
     return Redirect(f"{HERE}/{member.id}", Flash("people.signed_out", {"name": member.name}))
-
-
-def _version(visit: Visit) -> int:
-    return int(visit.version) if visit.version.isascii() and visit.version.isdecimal() else 0
 
 
 PAGE: Final = Page(

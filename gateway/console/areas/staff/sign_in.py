@@ -8,7 +8,7 @@ from gateway.console.areas.staff.browser import host_of, refuse_insecure, sent_s
 from gateway.console.pages import ROOT, Flash, Form, FormModel, Page, Redirect, View
 from gateway.console.preferences import LANGUAGE_COOKIE, YEAR_S, cookie
 from gateway.console.visit import Visit
-from gateway.staff.cookies import ended_cookies, is_loopback, session_cookie
+from gateway.staff.cookies import ended_cookies, session_cookie
 from gateway.staff.sessions import StaffSession
 
 
@@ -41,8 +41,7 @@ async def sign_in(visit: Visit, form: SignIn) -> Redirect:
     visit.headers.append(session_cookie(session_id, host=host_of(visit)))
     member = await staff.members.get(form.name.strip().lower())
     if member is not None and member.language:
-        secure = not is_loopback(host_of(visit))
-        visit.headers.append(cookie(LANGUAGE_COOKIE, member.language, life_s=YEAR_S, secure=secure))
+        visit.headers.append(cookie(LANGUAGE_COOKIE, member.language, life_s=YEAR_S, secure=visit.secure))
     return way_back(visit)
 
 

@@ -20,10 +20,9 @@ class Choice(FormModel):
 
 async def choose(visit: Visit, choice: Choice) -> Redirect:
     """Keep the choice in the browser and go back; never out of the console."""
-    secure = visit.request.url.scheme == "https"
     for name, value in ((LANGUAGE_COOKIE, choice.language), (THEME_COOKIE, choice.theme)):
         if value is not None:
-            visit.headers.append(cookie(name, value, life_s=YEAR_S, secure=secure))
+            visit.headers.append(cookie(name, value, life_s=YEAR_S, secure=visit.secure))
     try:
         return Redirect(choice.back[:BACK_LIMIT])
     except ValueError:

@@ -130,6 +130,17 @@ async def test_two_clicks_act_once_and_both_are_answered(opened: ConsoleOnFakes,
     assert len(notes.saved) == 1
 
 
+async def test_a_submit_id_that_comes_again_with_something_else_or_from_somebody_else_acts(
+    opened: ConsoleOnFakes, notes: Notes
+) -> None:
+    fields = {**fields_of(await opened.page("/notes"), "edit"), "title": "mine"}
+    await opened.post("/notes", "edit", fields)
+    await opened.post("/notes", "edit", {**fields, "title": "corrected"})
+    opened.name = "Wei"
+    await opened.post("/notes", "edit", fields)
+    assert [title for title, _, _ in notes.saved] == ["mine", "corrected", "mine"]
+
+
 async def test_wrong_fields_are_named_and_nothing_typed_is_lost(opened: ConsoleOnFakes, notes: Notes) -> None:
     fields = fields_of(await opened.page("/notes"), "edit")
     response = await opened.post("/notes", "edit", {**fields, "title": "x", "count": "none", "password": "secret"})

@@ -136,6 +136,42 @@ async def test_a_session_that_was_planted_before_is_not_the_one_after(browser: B
     assert (await stale.get("/console/account", headers={"Cookie": f"{SECURE_NAME}={planted}"})).status_code == 303
 
 
+async def test_a_used_submit_id_gives_nobody_the_session_that_it_opened(
+    browser: Browser, console: ConsoleOnFakes
+) -> None:
+    fields = {**fields_of((await browser.get("/sign-in")).text, "sign_in"), "name": "desk"}
+    entered = await browser.send("/sign-in", "sign_in", {**fields, "password": STAFF_PASSWORD})
+    assert entered.status_code == 303 and browser.cookie
+    stranger = Browser(console)
+    async with stranger.client:
+        for password in ("wrong horse", ""):
+            refused = await stranger.send("/sign-in", "sign_in", {**fields, "password": password})
+            assert refused.status_code == 422
+            assert "set-cookie" not in refused.headers and not stranger.cookie
+        again = await stranger.send("/sign-in", "sign_in", {**fields, "password": STAFF_PASSWORD})
+        assert again.status_code == 303 and stranger.cookie != browser.cookie, "who knows the password has a session"
+
+
+@pytest.mark.parametrize(("host", "secure"), [("http://console.example.com", True), ("http://localhost:8080", False)])
+async def test_every_cookie_is_for_https_alone_but_on_this_machine(
+    console: ConsoleOnFakes, host: str, secure: bool
+) -> None:
+    """Behind a proxy that ends TLS the gateway itself is asked over plain HTTP."""
+    browser = Browser(console, host)
+    proxied = {"Origin": host.replace("http:", "https:") if secure else host}
+    async with browser.client:
+        fields = {"name": "desk", "password": STAFF_PASSWORD}
+        answers = [
+            await browser.get("/sign-in?language=zh"),
+            await browser.send("/preferences", "choose", {"language": "en", "theme": "dark"}, **proxied),
+            await browser.send("/sign-in", "sign_in", fields, **proxied),
+            await browser.send("/sign-out", "sign_out", {}, **proxied),
+        ]
+    cookies = [each for answer in answers for each in answer.headers.get_list("set-cookie")]
+    assert len(cookies) == 6, "two languages, a theme, a session, its end, and what is said of it"
+    assert [("; secure" in each.lower()) for each in cookies] == [secure] * 6
+
+
 async def test_signing_in_twice_ends_the_first_session(browser: Browser, console: ConsoleOnFakes) -> None:
     first = (await browser.sign_in("desk")).cookies[SECURE_NAME]
     page = await browser.send("/sign-in", "sign_in", {"name": "admin", "password": STAFF_PASSWORD})

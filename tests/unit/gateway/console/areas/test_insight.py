@@ -98,6 +98,8 @@ async def test_a_version_is_put_in_force_by_who_asks_over_what_they_saw(console:
     asked = console.services.last("PromoteModel")
     assert (asked.version, asked.reason, asked.expected_number) == ("m-6", "r", 4)
     assert asked.actor
+    forged = await console.post("/models", "promote", {"version": "m-6"}, submit="u" * 20, version="4; DROP")
+    assert forged.status_code == 412
     stale = await console.post("/models", "promote", {"version": "m-6"}, submit="t" * 20, version="3")
     assert stale.status_code == 412
 

@@ -3,11 +3,12 @@
 from collections.abc import AsyncIterator
 
 import pytest
+from zhike.knowledge.v1 import customer_pb2
 
 from gateway.console.staffing import StaffRole
 from gateway.staff.audit import AuditFilter
 from tests.fakes.console import ConsoleOnFakes, fields_of, open_console
-from tests.fakes.gateway_privacy import ERASURE_ID, EXPORT_ID, RUNNING_EXPORT_ID
+from tests.fakes.gateway_privacy import ERASURE_ID, EXPORT_ID, RUNNING_EXPORT_ID, ExportMissingError
 
 DATA = "/privacy/card:1000231"
 
@@ -61,3 +62,28 @@ async def test_who_is_not_of_the_desk_sees_receipts_and_no_customer(console: Con
     console.roles = (StaffRole.ADMIN,)
     assert (await console.get("/erasures")).status_code == 200
     assert (await console.get(DATA)).status_code == 403
+
+
+async def test_an_export_is_shown_and_downloaded_as_its_own_customers_alone(console: ConsoleOnFakes) -> None:
+    await console.get(f"{DATA}?export={EXPORT_ID}&download=1")
+    assert list(console.services.last("GetExport").only_identifiers) == ["card:1000231"]
+    console.services.asked.clear()
+    for rest in ("", "&download=1"):
+        foreign = await console.get(f"/privacy/login:stranger?export={EXPORT_ID}{rest}")
+        assert foreign.status_code == 404
+    assert console.services.count("ReadArtifact") == 0
+    trail = (await console.shop.parts.staff.audit.page(AuditFilter(kind="customer"), size=10)).entries
+    assert [(entry.action, entry.thing) for entry in trail] == [("customer.export.download", "customer:c-1")]
+
+
+async def test_who_has_no_name_has_no_archive(console: ConsoleOnFakes) -> None:
+    setattr(console.services, "_GetCustomer", lambda _: customer_pb2.Customer(id="c-1"))  # noqa: B010
+    await console.page(f"{DATA}?export={EXPORT_ID}")
+    assert console.services.count("GetExport") == 0
+
+
+async def test_an_archive_that_is_gone_is_a_page_and_not_half_a_file(console: ConsoleOnFakes) -> None:
+    console.services.failures["ReadArtifact"] = ExportMissingError("it expired", resource="export")
+    gone = await console.get(f"{DATA}?export={EXPORT_ID}&download=1")
+    assert gone.status_code == 404
+    assert gone.headers["content-type"].startswith("text/html")

@@ -84,6 +84,10 @@ async def test_nothing_typed_is_lost_when_somebody_was_first_or_a_field_is_wrong
     stale = await console.post(PATH, "edit", {"name": "my words"}, submit=SUBMIT, version="1")
     assert stale.status_code == 412
     assert "my words" in stale.text
+    for forged in ("x", "-1", "9" * 30, "\u0663"):
+        refused = await console.post(PATH, "move", {"state": "draft"}, submit=SUBMIT, version=forged)
+        assert refused.status_code == 412, "a version that is none of ours overwrites nothing"
+    assert console.services.count("MoveScene") == 0
     wrong = await console.post(PATH, "edit", {"name": "n", "start_time": "soon"}, submit="t" * 20, version="3")
     assert wrong.status_code in (400, 422)
     assert "soon" in wrong.text

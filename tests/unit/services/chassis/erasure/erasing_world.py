@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from random import Random
 from typing import Any
 
+from services.chassis.artifacts.local import LocalArtifacts
 from services.chassis.artifacts.manifest import Manifests
 from services.chassis.documents.memory import MemoryDocuments
 from services.chassis.documents.port import Collection, DocumentStore
@@ -50,9 +51,11 @@ class DoneOperations:
 class World:
     """The service."""
 
-    def __init__(self, documents: DocumentStore, parts: ErasureParts | None = None) -> None:
+    def __init__(
+        self, documents: DocumentStore, parts: ErasureParts | None = None, artifacts: LocalArtifacts | None = None
+    ) -> None:
         self.documents, self.clock, self.metrics = documents, ManualClock(), Metrics()
-        self.artifacts, self.operations = MemoryArtifacts(), DoneOperations()
+        self.artifacts, self.operations = artifacts or MemoryArtifacts(), DoneOperations()
         self.log = DocumentsLog(documents, "acts", 2, self.clock, Random(1))
         self.suppression = Suppression(documents, self.clock, self.metrics)
         owned = Owned(

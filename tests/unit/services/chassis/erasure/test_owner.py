@@ -10,7 +10,6 @@ from services.chassis.erasure.policies import ErasureParts, delete
 from services.chassis.eventlog.port import VerdictStatus
 from services.chassis.eventlog.tombstones import ERASED, SUBJECT_ERASED
 from services.chassis.idempotency import IDEMPOTENT_CREATES
-from services.chassis.operations import OPERATIONS
 from tests.fakes.crashing_documents import CrashingDocuments, CrashPoint
 from tests.unit.services.chassis.erasure.erasing_world import ANNA, BEN, CANARIES, NOTES, PEOPLE, World, act
 
@@ -126,20 +125,12 @@ async def test_a_policy_of_the_service_decides_over_a_collection() -> None:
     assert await world.documents.count(NOTES) == 0
 
 
-async def test_kept_answers_and_files_that_name_the_person_go(world: World) -> None:
+async def test_a_kept_answer_that_names_the_person_goes(world: World) -> None:
     answer = {"fingerprint": "f", "answer": {"identifiers": ["card:1"]}, "deleted": False}
     await world.documents.insert(IDEMPOTENT_CREATES, "i-1", answer)
-    file = (await world.artifacts.put(b"card,name\n+8613912345678,Anna\n")).digest
-    other = (await world.artifacts.put(b"card,name\n9,Carl\n")).digest
-    for key, digest, done in (("o-1", file, True), ("o-2", other, True)):
-        progress = {"error_file": "", "result_file": ""}
-        body = {"service": "s", "done": done, "start_time_us": 1, "arguments": {"upload": digest}, "progress": progress}
-        await world.documents.insert(OPERATIONS, key, body)
     await world.erase(ANNA)
     kept = await world.documents.get(IDEMPOTENT_CREATES, "i-1")
     assert kept is not None and kept.body["answer"] is None and kept.body["deleted"]
-    assert not await world.artifacts.exists(file)
-    assert await world.artifacts.exists(other)
 
 
 async def test_an_export_holds_the_persons_own_events_and_nobody_elses(world: World) -> None:

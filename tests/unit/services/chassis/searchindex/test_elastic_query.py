@@ -118,6 +118,13 @@ def test_filters_that_a_facet_ignores_go_behind_its_counting() -> None:
     assert COMPILER.matching(IndexQuery()) == {"query": {"match_all": {}}}
 
 
+def test_a_filter_that_holds_always_comes_before_all_counting() -> None:
+    always = KeywordFilter("tag", ("x",), always=True)
+    request = COMPILER.matching(IndexQuery(filters=(always,), facets=(TermsFacet("tag", 3),)))
+    assert request["query"] == {"bool": {"filter": [{"terms": {"tag": ["x"]}}]}}
+    assert "post_filter" not in request
+
+
 def test_buckets_come_in_the_ports_order_and_names() -> None:
     counted = {"counted": {"buckets": [{"key": "b", "doc_count": 2}, {"key": "a", "doc_count": 2}]}}
     assert buckets(TermsFacet("tag"), counted) == (Bucket("a", 2), Bucket("b", 2))

@@ -159,6 +159,49 @@ async def test_a_correction_replaces_what_was_counted() -> None:
         assert (await mined(*batches))[1] == {"x": 1.0}
 
 
+def told(seq: int, event_type: str, partition: int, *, synthetic: bool = False, **payload: Any) -> Event:
+    """A fact that moves pieces of the order of ``REPORTS``, an hour after the one with the number before."""
+    time = MORNING + timedelta(hours=seq)
+    fact = order_fact(f"t{seq}", "7", time, type=event_type, payload=payload, synthetic=synthetic)
+    return stored(fact, seq, partition=partition)
+
+
+CANCELLED = {  # each in a partition of its own, so that any order may be
+    "browser": REPORTS["browser"],
+    "fact": order(1, "fact", "a", "d", "e", token=TOKEN),
+    "parcel": told(2, "shipment-created", 1, line=3, shipment={"carrier": "sf", "tracking_number": "x"}),
+    "line": told(3, "line-cancelled", 2, line=1),
+    "rest": told(4, "order-cancelled", 3),
+}
+
+
+@pytest.mark.parametrize("arrival", list(permutations(CANCELLED)))
+async def test_what_is_cancelled_before_it_was_sent_counts_no_more(arrival: tuple[str, ...]) -> None:
+    reading = [[CANCELLED[name]] for name in arrival]
+    days, wanted = await mined(*reading, *reading)
+    assert (wanted, days[f"20260105/{KEY}"].purchases) == ({"e": 1.0}, 1), "what was sent stays bought"
+    days, wanted = await mined([CANCELLED[name] for name in arrival if name != "parcel"])
+    assert (wanted, days.get(f"20260105/{KEY}", QueryDay("")).purchases) == ({}, 0)
+
+
+async def test_partitions_and_load_tests_of_cancellations_leave_the_same_documents() -> None:
+    """A rebuild reads one log after the other; the live reader took them as they came."""
+    load = told(5, "order-cancelled", 4, synthetic=True)
+    left = []
+    for names in (sorted(CANCELLED), ["rest", "fact", "line", "parcel", "browser"]):
+        documents, projection = await opened()
+        for name in names:
+            await projection.apply([CANCELLED[name], load])
+        left.append({each.key: each.body for each in (await documents.scan(MINED, limit=1_000)).documents})
+    assert without_watermarks(left[0]) == without_watermarks(left[1])
+
+
+def without_watermarks(bodies: dict[str, Any]) -> dict[str, Any]:
+    """A query's day that counts nothing is as good as none."""
+    said = {key: {name: value for name, value in body.items() if name != "watermark"} for key, body in bodies.items()}
+    return {key: body for key, body in said.items() if body.get("products") != {} and body.get("purchases") != 0}
+
+
 async def test_a_load_tests_order_takes_nothing_back_and_a_return_counts_for_no_search() -> None:
     load = order(5, "fact", "z", synthetic=True)
     returned = stored(placed("r", "7", MORNING, products=[{"id": "a"}], kind="return", token=TOKEN), 6)
@@ -200,6 +243,24 @@ async def test_whatever_a_crash_cut_off_is_counted_once_also_when_another_report
             await projection.apply(batch)
         days, wanted = await read(documents)
         assert (wanted, days[f"20260105/{OTHER_KEY}"].purchases) == (pytest.approx({"a": 1.0, "d": 1.0}), 1)
+    assert crash_at > 2, "both the decision and the counting were cut off"
+
+
+@pytest.mark.parametrize("point", CrashPoint)
+async def test_what_a_crash_cut_off_of_a_cancellation_is_taken_back_once(point: CrashPoint) -> None:
+    crash_at, crashed = 0, True
+    while crashed:
+        crash_at += 1
+        documents, projection = await opened()
+        await projection.apply([CANCELLED["fact"]])
+        dying = CrashingDocuments(documents, crash_at=crash_at, point=point)
+        with suppress(StoreUnavailableError):
+            await miner_projection(dying, MINER)(PROJECTION, lambda collection: collection).apply([CANCELLED["rest"]])
+        crashed = dying.crashed
+        for name in ("line", "rest", "browser", "fact", "rest"):
+            await projection.apply([CANCELLED[name]])
+        days, wanted = await read(documents)
+        assert (wanted, sum(day.purchases for day in days.values())) == ({}, 0)
     assert crash_at > 2, "both the decision and the counting were cut off"
 
 

@@ -9,7 +9,8 @@ from services.kits.money import Money
 from services.kits.text.segment import Segmenter
 from services.search.domain.product import product_from_json
 from services.search.domain.suggestions import Phrase, SuggestionKind
-from services.search.store.catalog_memory import CatalogMemory
+from services.search.store.catalog_facts import CatalogFacts
+from services.search.store.catalog_memory import CHANGES_KEPT, CatalogMemory
 from services.search.usecases.suggesting import complete_query
 
 SEGMENTER = Segmenter()
@@ -25,6 +26,17 @@ async def filled() -> CatalogMemory:
 
 def titles(memory: CatalogMemory) -> list[str]:
     return [phrase.text for phrase in memory.completion.complete("milk", "en")]
+
+
+async def test_who_follows_hears_what_changed_and_who_is_far_behind_that_it_is_not_known() -> None:
+    memory = await filled()
+    facts = CatalogFacts(memory)
+    assert (facts.position, facts.follow(2), facts.follow(1)) == (2, (), ("b",))
+    for number in range(CHANGES_KEPT - 1):
+        memory.put(product_from_json({"id": "c", "title": {"en": f"Tea {number}"}}, shop="main"))
+    assert set(facts.follow(1) or ()) == {"b", "c"}
+    assert facts.follow(0) is None
+    assert facts.follow(facts.position + 1) is None
 
 
 async def test_where_nothing_moved_nothing_is_built() -> None:
