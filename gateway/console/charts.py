@@ -7,11 +7,15 @@ from bisect import bisect_right
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
+from itertools import accumulate
 from math import ceil, floor, log10
 from typing import Final
+from unicodedata import east_asian_width
 
 TICKS: Final = 5
 LABELS_LIMIT: Final = 8
+NAMES_ROOM: Final = 96  # letters below a plot of half a page; a Chinese character takes two
+NAME_SHORTEST: Final = 8
 HEAT_LEVELS: Final = 5
 NARROW: Final = 1e-9  # a span below it, absolutely or of its values, is none
 _STEPS: Final = (1.0, 2.0, 2.5, 5.0, 10.0)
@@ -98,8 +102,11 @@ class Calendar:
     months: Sequence[tuple[int, date]]
 
 
-def scale(low: float, high: float, count: int = TICKS) -> list[float]:
-    """Return round values from at most ``low`` to at least ``high``, about ``count`` steps apart (Heckbert 1990)."""
+def scale(low: float, high: float, count: int = TICKS, *, whole: bool = False) -> list[float]:
+    """Return round values from at most ``low`` to at least ``high``, about ``count`` steps apart (Heckbert 1990).
+
+    ``whole``: of what is counted, so no step is a fraction.
+    """
     if high - low <= max(abs(low), abs(high)) * NARROW or high - low < NARROW:
         if not round(low, 6):
             # Nothing but zeros: more steps would only be fractions of nothing.
@@ -108,6 +115,8 @@ def scale(low: float, high: float, count: int = TICKS) -> list[float]:
     rough = (high - low) / max(1, count)
     power = 10.0 ** floor(log10(rough))
     step = next(power * each for each in _STEPS if power * each >= rough * 0.999)
+    if whole:
+        step = float(ceil(step))
     first, last = floor(low / step + 1e-9), ceil(high / step - 1e-9)
     return [float(f"{number * step:.10g}") for number in range(first, last + 1)]
 
@@ -121,7 +130,8 @@ def line_plot(
 ) -> Plot:
     """Return lines over one axis; a None breaks its line. ``today`` is the index of the present."""
     every = [value for each in (*series, *(band or ())) for value in each if value is not None]
-    axis = scale(min([0.0, *every] if from_zero else every or [0.0]), max(every, default=1.0))
+    low = min([0.0, *every] if from_zero else every or [0.0])
+    axis = scale(low, max(every, default=1.0), whole=_are_whole(every))
     count = max((len(each) for each in series), default=0)
     return Plot(
         ticks=_ticks(axis),
@@ -141,7 +151,7 @@ def bar_plot(series: Sequence[Values], *, gap: float = 0.28) -> Plot:
     count = max((len(each) for each in series), default=0)
     sums = [sum(max(0.0, _at(each, index)) for each in series) for index in range(count)]
     lows = [min(0.0, _at(each, index)) for each in series for index in range(count)]
-    axis = scale(min(lows, default=0.0), max(sums, default=0.0))
+    axis = scale(min(lows, default=0.0), max(sums, default=0.0), whole=_are_whole([*sums, *lows]))
     slot = 100 / max(1, count)
     bars = []
     for index in range(count):
@@ -170,7 +180,7 @@ def stacked_plot(series: Sequence[Values]) -> Plot:
     floors: list[list[float]] = [[0.0] * count]
     for values in series:
         floors.append([below + max(0.0, _at(values, index)) for index, below in enumerate(floors[-1])])
-    axis = scale(0.0, max(floors[-1], default=0.0))
+    axis = scale(0.0, max(floors[-1], default=0.0), whole=_are_whole(floors[-1]))
     return Plot(
         ticks=_ticks(axis),
         labels=_labels(count, _point_at),
@@ -214,6 +224,18 @@ def calendar_plot(first: date, values: Values) -> Calendar:
         if day.day == 1 or offset == 0:
             months.append((column, day))
     return Calendar(days, days[-1].column + 1 if days else 0, _spaced(months))
+
+
+def short_name(name: str, names: int) -> str:
+    """Return a name below a plot as far as it has room beside ``names`` others; the whole stands in the numbers."""
+    room = max(NAME_SHORTEST, NAMES_ROOM // max(1, names))
+    widths = accumulate(2 if east_asian_width(each) in "WF" else 1 for each in name)
+    fits = sum(width <= room for width in widths)
+    return name if fits == len(name) else f"{name[: max(1, fits - 1)]}…"
+
+
+def _are_whole(values: Sequence[float]) -> bool:
+    return all(float(value).is_integer() for value in values)
 
 
 def _spaced(months: list[tuple[int, date]]) -> list[tuple[int, date]]:

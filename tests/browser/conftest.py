@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, Request, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, Request, expect, sync_playwright
 
 from tests.conftest import missing
 from tests.journeys.conftest import RUNNING_DEPLOYMENT
@@ -26,6 +26,7 @@ FLAGS = [
     "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1, EXCLUDE localhost",
 ]
 EXPECTED = ("status of 4", "ERR_INTERNET_DISCONNECTED")  # what a page says of a refusal, and offline
+expect.set_options(timeout=20_000)
 SIZES = {"desk": {"width": 1440, "height": 900}, "phone": {"width": 390, "height": 844}}
 
 
@@ -106,7 +107,7 @@ def page(browser: Browser, shop: Platform, language: str, size: str) -> Iterator
     context = browser.new_context(viewport=SIZES[size], locale=language, base_url=base, color_scheme="light")  # type: ignore[arg-type]
     watch = Watch(context, base)
     fresh = context.new_page()
-    fresh.set_default_timeout(15_000)
+    fresh.set_default_timeout(30_000)
     yield fresh
     context.close()
     assert watch.faults == []

@@ -69,6 +69,7 @@ class FakeServices(
         self.refuse_upload_after: int | None = None
         self.version = 3
         self.operations: dict[str, operations_pb2.Operation] = {}
+        self.artifacts: dict[str, tuple[bytes, ...]] = {ERROR_DIGEST: ERROR_LINES}
         self.imports: dict[str, str] = {}
         self.order_log = FakeOrderLog()
         self.alert_log = FakeAlertLog()
@@ -111,8 +112,7 @@ class FakeServices(
         name = method.path.rpartition("/")[2]
         self.asked.append((name, request))
         self._guarded(method, name, lambda: None)
-        assert request.digest == ERROR_DIGEST
-        for line in ERROR_LINES:
+        for line in self.artifacts[request.digest]:
             yield system_service_pb2.ReadArtifactResponse(chunk=line)
 
     def _guarded(self, method: Method[Any, Any], name: str, answer: Callable[[], Any]) -> Any:

@@ -38,7 +38,7 @@ export function quickSearch() {
     if (event.isComposing) return;
     if (event.key === "ArrowDown") { event.preventDefault(); list.hidden ? find() : choose(chosen + 1); }
     else if (event.key === "ArrowUp") { event.preventDefault(); choose(chosen - 1); }
-    else if (event.key === "Escape") close();
+    else if (event.key === "Escape") { clearTimeout(waiting); running?.abort(); close(); }
     else if (event.key === "Enter" && chosen >= 0 && !list.hidden) { event.preventDefault(); links()[chosen].click(); }
   });
   document.addEventListener("click", (event) => { if (!box.form.contains(event.target)) close(); });

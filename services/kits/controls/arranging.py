@@ -32,6 +32,9 @@ class Placed(NamedTuple):
     effects: tuple[Effect, ...]
 
 
+_Row = tuple[str, int, Origin, tuple[Effect, ...]]  # product id, rank, and the rest of a Placed
+
+
 def arrange(
     plan: Plan,
     ranked: Sequence[str],
@@ -47,21 +50,32 @@ def arrange(
     """
     pinned = pinned_places(plan, count, may_pin)
     taken = {rule.pin.product_id for rule, _ in pinned}
-    ranks = {product_id: rank for rank, product_id in enumerate(ranked, 1)}
-    room = _Room(plan, taken)
-    others: list[tuple[str, Origin, Verdict]] = []
-    wanted = count - len(pinned)
-    for origin, ids in ((Origin.RANKED, _moved(plan, ranked)), (Origin.FILLED, fill)):
-        for product_id in ids:
-            if len(others) >= wanted:
-                break
-            if product_id in taken:
-                continue
-            verdict = plan.verdict(product_id)
-            if verdict.allowed and room.takes(verdict):
-                taken.add(product_id)
-                others.append((product_id, origin, verdict))
-    return _woven(pinned, others, ranks)
+    room, wanted = _Room(plan, taken), count - len(pinned)
+    verdicts, origin = plan.verdicts_of(ranked), Origin.RANKED
+    others: list[_Row] = []
+    for place in _order(plan, verdicts):
+        if len(others) >= wanted:
+            break
+        product_id, verdict = ranked[place], verdicts[place]
+        if verdict.allowed and product_id not in taken and (not verdict.caps or room.takes(verdict)):
+            taken.add(product_id)
+            others.append((product_id, place + 1, origin, verdict.effects))
+    if len(others) < wanted:
+        others += _filled(plan, fill, taken, room, wanted - len(others))
+    return _woven(pinned, others, ranked)
+
+
+def _filled(plan: Plan, fill: Iterable[str], taken: set[str], room: "_Room", wanted: int) -> list["_Row"]:
+    """Return the first of what fills that may be shown."""
+    found: list[_Row] = []
+    for product_id in fill:
+        if len(found) >= wanted:
+            break
+        verdict = plan.verdicts[product_id]
+        if verdict.allowed and product_id not in taken and room.takes(verdict):
+            taken.add(product_id)
+            found.append((product_id, NO_RANK, Origin.FILLED, verdict.effects))
+    return found
 
 
 def pinned_places(plan: Plan, count: int, may_pin: Callable[[str], bool]) -> list[tuple[PinRule, int]]:
@@ -84,15 +98,15 @@ def pinned_places(plan: Plan, count: int, may_pin: Callable[[str], bool]) -> lis
     return [(by_place[place], place) for place in sorted(by_place)]
 
 
-def _moved(plan: Plan, ranked: Sequence[str]) -> Sequence[str]:
-    """Return the ranking after boosts and buries: a product's rank times its factor, ties to the boosted one."""
-    if not plan.is_ranking:
-        return ranked
-    factors = plan.factors(ranked)
-    if factors.count(1.0) == len(factors):
-        return ranked
-    keys = [rank * factor for rank, factor in enumerate(factors, 1)]
-    return [ranked[place] for place in sorted(range(len(keys)), key=lambda place: (keys[place], factors[place]))]
+def _order(plan: Plan, verdicts: Sequence[Verdict]) -> Iterable[int]:
+    """Return the places of the ranking after boosts and buries: by rank times factor, ties to the boosted one.
+
+    Of two that tie the boosted one is the one whose rank is the greater: a stable sort from the last to the first does.
+    """
+    if not plan.is_moving:
+        return range(len(verdicts))
+    keys = [rank * verdict.factor for rank, verdict in enumerate(verdicts, 1)]
+    return sorted(range(len(keys) - 1, -1, -1), key=keys.__getitem__)
 
 
 class _Room:
@@ -103,7 +117,7 @@ class _Room:
         self._used: dict[tuple[int, str], int] = {}
         if plan.maxima:
             for product_id in pinned:
-                self._use(plan.verdict(product_id))
+                self._use(plan.verdicts[product_id])
 
     def takes(self, verdict: Verdict) -> bool:
         """Take a product in if all its caps have room."""
@@ -119,15 +133,15 @@ class _Room:
             self._used[cap] = self._used.get(cap, 0) + 1
 
 
-def _woven(
-    pinned: Sequence[tuple[PinRule, int]], others: Sequence[tuple[str, Origin, Verdict]], ranks: dict[str, int]
-) -> tuple[Placed, ...]:
+def _woven(pinned: Sequence[tuple[PinRule, int]], others: list[_Row], ranked: Sequence[str]) -> tuple[Placed, ...]:
     """Put the pins in their places; where too few others are, they move up and keep their order."""
-    rows = [(product_id, origin, verdict.effects) for product_id, origin, verdict in others]
     for rule, place in pinned:  # ascending, so that each stands where those before it leave it
-        rows.insert(place - 1, (rule.pin.product_id, Origin.PINNED, (rule.effect,)))
-    filled, rank_of = Origin.FILLED, ranks.get
+        product_id = rule.pin.product_id
+        rank = ranked.index(product_id) + 1 if product_id in ranked else NO_RANK
+        others.insert(place - 1, (product_id, rank, Origin.PINNED, (rule.effect,)))
     return tuple(
-        Placed(product_id, position, NO_RANK if origin is filled else rank_of(product_id, NO_RANK), origin, effects)
-        for position, (product_id, origin, effects) in enumerate(rows, 1)
+        [
+            Placed(product_id, position, rank, origin, effects)
+            for position, (product_id, rank, origin, effects) in enumerate(others, 1)
+        ]
     )

@@ -1,6 +1,6 @@
 """Owns a service's Controls as documents; each is changed by compare and set, its history within it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Final
 
 from services.chassis.documents.port import (
@@ -48,10 +48,17 @@ class ControlStore:
             raise ControlNotFoundError("there is no such Control", resource="control", id=control_id[:64])
         return control
 
-    async def served(self) -> tuple[Control, ...]:
-        """Return those that are, or by the clock will be, live; the oldest first."""
+    async def served(self, known: Mapping[str, Control] | None = None) -> tuple[Control, ...]:
+        """Return those that are, or by the clock will be, live; the oldest first.
+
+        ``known``: Controls by id that were read before; what has not changed since is one of them, not read anew.
+        """
         page = await self._documents.find(CONTROLS, BY_SERVED, {"served": 1}, limit=SERVED_LIMIT * 2)
-        return tuple(map(_control, page.documents))
+        before = known or {}
+        return tuple(
+            same if (same := before.get(each.key)) is not None and same.revision == each.revision else _control(each)
+            for each in page.documents
+        )
 
     async def all(self) -> tuple[Control, ...]:
         """Return every Control, the last changed first."""

@@ -1,6 +1,6 @@
 """The Controls that answer now: compiled when one changes and at each start and end, looked up by every request."""
 
-from collections import OrderedDict
+import asyncio
 from collections.abc import Iterable
 from datetime import datetime
 from typing import Final
@@ -25,7 +25,7 @@ class ControlSet:
     def __init__(self, controls: Iterable[Control], catalogue: Catalogue) -> None:
         self.tables = ControlTables(controls)
         self.catalogue = catalogue
-        self._plans: OrderedDict[Asked, Plan | None] = OrderedDict()
+        self._plans: dict[Asked, Plan | None] = {}
         self._shared: dict[tuple[str, ...], Plan] = {}  # by the Controls that apply: many requests have the same ones
 
     def __bool__(self) -> bool:
@@ -34,13 +34,12 @@ class ControlSet:
     def plan(self, asked: Asked) -> Plan | None:
         """Return what the Controls say to a request, None where none applies."""
         relevant = self.tables.relevant(asked)
-        if relevant in self._plans:
+        try:
             plan = self._plans[relevant]
-            self._plans.move_to_end(relevant)
-        else:
+        except KeyError:
+            if len(self._plans) >= PLANS_LIMIT:
+                del self._plans[next(iter(self._plans))]  # the oldest
             plan = self._plans[relevant] = self._plan_of(self.tables.matching(relevant))
-            if len(self._plans) > PLANS_LIMIT:
-                self._plans.popitem(last=False)
         if plan is not None:
             plan.freshen()
         return plan
@@ -63,7 +62,7 @@ class LiveControls:
     def __init__(self, store: ControlStore, catalogue: Catalogue, clock: Clock) -> None:
         self._store, self._catalogue, self._clock = store, catalogue, clock
         self._served: tuple[Control, ...] = ()
-        self._known: frozenset[tuple[str, int]] = frozenset()
+        self._refreshing = asyncio.Lock()
         self._next_s = float("inf")
         self._set = ControlSet((), catalogue)
 
@@ -79,12 +78,12 @@ class LiveControls:
         return self._set
 
     async def refresh(self) -> None:
-        """Look for changes; compile only where there are any."""
-        served = await self._store.served()
-        known = frozenset((each.id, each.revision) for each in served)
-        if known != self._known:
-            self._served, self._known = served, known
-            self._compile()
+        """Look for changes; compile only where there are any. One look at a time: none puts older Controls back."""
+        async with self._refreshing:
+            served = await self._store.served({each.id: each for each in self._served})
+            if [(each.id, each.revision) for each in served] != [(each.id, each.revision) for each in self._served]:
+                self._served = served
+                self._compile()
 
     def with_draft(self, draft: Control) -> ControlSet:
         """Return what would apply with a draft live, in the place of the Control that it is an edit of."""

@@ -6,16 +6,14 @@ where that one holds. So a request costs a few look-ups, however many Controls a
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 from services.kits.controls.control import ActionType, Control
 
 PHRASE_START: Final = 2  # characters that a phrase is looked up by, one where it has no more
 
 
-@dataclass(frozen=True, slots=True)
-class Asked:
+class Asked(NamedTuple):
     """A request as conditions see it. ``query``: normalised. ``categories``: all names of what the page is about."""
 
     placement: str = ""

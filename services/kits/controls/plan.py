@@ -10,7 +10,7 @@ from services.kits.controls.catalogue import Catalogue, ProductFacts
 from services.kits.controls.control import ActionType, CapPer, Control, Pin, Target
 
 VERDICTS_LIMIT: Final = 200_000  # products of which a plan knows what it says
-LISTED_ANEW: Final = 200  # changes of the catalogue after which what a filter lets through is listed anew
+LISTED_ANEW: Final = 200  # changes of the catalogue that are looked at one by one before a list is made anew
 
 
 class Effect(NamedTuple):
@@ -32,6 +32,17 @@ class Verdict(NamedTuple):
 
 
 PLAIN: Final = Verdict(True, 1.0, (), ())
+
+
+class _Verdicts(dict[str, Verdict]):
+    """What a plan says of products: one that it was not asked about before is judged then."""
+
+    def __init__(self, judged: Callable[[str], Verdict]) -> None:
+        self._judged = judged
+
+    def __missing__(self, product_id: str) -> Verdict:
+        verdict = self[product_id] = self._judged(product_id)
+        return verdict
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +92,14 @@ def is_in(target: Target, product_id: str, facts: ProductFacts) -> bool:
     )
 
 
+class _Listed(NamedTuple):
+    """Products as they were listed at a position of the catalogue."""
+
+    position: int
+    product_ids: tuple[str, ...]
+    members: frozenset[str]
+
+
 class Plan:
     """The actions of the Controls that apply, by kind, in the order in which the Controls were made."""
 
@@ -88,10 +107,9 @@ class Plan:
         self.controls = tuple(controls)
         self._catalogue = catalogue
         self._position = catalogue.position
-        self._verdicts: dict[str, Verdict] = {}
-        self._allowed: tuple[str, ...] | None = None
-        self._allowed_position = 0
-        self._ids_known: dict[Target, tuple[tuple[int, int], tuple[str, ...]]] = {}
+        self.verdicts = _Verdicts(self._judged)  # by product
+        self._allowed: _Listed | None = None
+        self._ids_known: dict[tuple[Target, int], _Listed] = {}
         effects = {each.id: Effect(each.id, each.content.title, each.action.type) for each in self.controls}
         of_type: defaultdict[ActionType, list[Control]] = defaultdict(list)
         for control in self.controls:
@@ -113,7 +131,8 @@ class Plan:
         self.synonyms = tuple(of_type[ActionType.SYNONYMS])
         self.redirects = tuple(of_type[ActionType.REDIRECT])
         self.is_selective = bool(self._excluding or self._filtering)
-        self.is_ranking = bool(self._moving or self._capping)
+        self.is_moving = bool(self._moving)
+        self.is_ranking = self.is_moving or bool(self._capping)
 
     def __bool__(self) -> bool:
         return bool(self.controls)
@@ -135,60 +154,68 @@ class Plan:
             return
         changed = self._catalogue.follow(self._position)
         self._position = position
-        if changed is None or len(self._verdicts) > VERDICTS_LIMIT:
-            self._verdicts.clear()
+        if changed is None or len(self.verdicts) > VERDICTS_LIMIT:
+            self.verdicts.clear()
             return
         for product_id in changed:
-            self._verdicts.pop(product_id, None)
+            self.verdicts.pop(product_id, None)
 
-    def verdict(self, product_id: str) -> Verdict:
-        """Return what the plan says of a product."""
-        known = self._verdicts.get(product_id)
-        if known is None:
-            known = self._verdicts[product_id] = self._judged(product_id)
-        return known
-
-    def factors(self, product_ids: Sequence[str]) -> list[float]:
-        """Return what the rank of each product is multiplied by."""
-        known, verdict = self._verdicts, self.verdict
-        return [(known.get(product_id) or verdict(product_id)).factor for product_id in product_ids]
+    def verdicts_of(self, product_ids: Iterable[str]) -> list[Verdict]:
+        """Return what the plan says of each product."""
+        return list(map(self.verdicts.__getitem__, product_ids))
 
     def allows(self, product_id: str) -> bool:
         """Tell whether a product may be shown: not excluded, and one of what every filter asks for."""
-        return self.verdict(product_id).allowed
+        return self.verdicts[product_id].allowed
 
     def allowing(self, sellable: Container[str]) -> Callable[[str], bool]:
         """Return what tells whether a product is one of the sellable ones and may be shown; asked of each candidate."""
-        known, verdict = self._verdicts, self.verdict
+        verdicts = self.verdicts
 
         def may_show(product_id: str) -> bool:
-            return product_id in sellable and (known.get(product_id) or verdict(product_id)).allowed
+            return product_id in sellable and verdicts[product_id].allowed
 
         return may_show
 
     def allowed_ids(self) -> tuple[str, ...]:
-        """Return the products that may be shown, in the catalogue's order; what changed since is there a little later.
-
-        What is shown is judged by itself anyway: one that may not be shown any more is listed, and left out.
-        """
-        moved = self._catalogue.position - self._allowed_position
-        if self._allowed is None or not 0 <= moved < LISTED_ANEW:
-            self._allowed_position = self._catalogue.position
-            self._allowed = tuple(each for each in self._catalogue.ids() if self.allows(each))
-        return self._allowed
+        """Return the products that may be shown, in the catalogue's order."""
+        self._allowed = self._listed(self._allowed, self.allows)  # of the changed ones freshen() forgot what it knew
+        return self._allowed.product_ids
 
     def ids_in(self, target: Target, *, limit: int) -> tuple[str, ...]:
         """Return products of a target, at most ``limit``, in the catalogue's order."""
-        key = self._catalogue.position, limit
-        known = self._ids_known.get(target)
-        if known is None or known[0] != key:
-            found = (
-                each
-                for each in target.product_ids or self._catalogue.ids()
-                if (facts := self._catalogue.facts(each)) is not None and is_in(target, each, facts)
-            )
-            known = self._ids_known[target] = key, tuple(islice(found, limit))
-        return known[1]
+
+        def belongs(product_id: str) -> bool:
+            facts = self._catalogue.facts(product_id)
+            return facts is not None and is_in(target, product_id, facts)
+
+        key = target, limit
+        listed = self._listed(self._ids_known.get(key), belongs, target.product_ids, limit)
+        self._ids_known[key] = listed
+        return listed.product_ids
+
+    def _listed(
+        self,
+        known: "_Listed | None",
+        belongs: Callable[[str], bool],
+        among: Sequence[str] = (),
+        limit: int | None = None,
+    ) -> "_Listed":
+        """Return a list of products as it is now: most changes of a catalogue bring none in and take none out.
+
+        Of a catalogue that does not tell what changed, the list follows after some changes; what is shown of it is
+        judged by itself anyway.
+        """
+        position = self._catalogue.position
+        if known is not None and 0 <= position - known.position < LISTED_ANEW:
+            changed = self._catalogue.follow(known.position)
+            if changed is None:
+                return known
+            full, members = len(known.product_ids) == limit, known.members
+            if all(belongs(each) if each in members else full or not belongs(each) for each in changed):
+                return known._replace(position=position)
+        found = tuple(islice((each for each in among or self._catalogue.ids() if belongs(each)), limit))
+        return _Listed(position, found, frozenset(found))
 
     def _judged(self, product_id: str) -> Verdict:
         facts = self._catalogue.facts(product_id) or ProductFacts(sellable=False)

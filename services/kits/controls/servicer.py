@@ -1,6 +1,7 @@
 """zhike.controls.v1.ControlService, the same for every service that keeps Controls."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from datetime import datetime
 from typing import Any, Final
 
 import orjson
@@ -10,12 +11,13 @@ from zhike.controls.v1 import control_service_pb2_grpc
 
 from services.chassis.artifacts.port import ArtifactStore
 from services.chassis.clock import Clock
+from services.chassis.eventlog.record import micros_from_time, time_from_micros
 from services.chassis.operation_run import OperationRun
 from services.chassis.operations import Operations
 from services.chassis.operations_servicer import operation_to_pb
 from services.chassis.paging import decode_page_token, encode_page_token, page_size
 from services.kits.controls.control import Control, ControlState
-from services.kits.controls.controlling import Controlling
+from services.kits.controls.controlling import DRAFT_ID, Controlling
 from services.kits.controls.form import content_from_json, content_to_json
 from services.kits.controls.previewing import Previewer
 from services.kits.controls.wire import (
@@ -110,13 +112,22 @@ class ControlServicer(control_service_pb2_grpc.ControlServiceServicer):
     async def DryRunControl(self, request: pb.DryRunControlRequest, context: Any) -> operations_pb2.Operation:
         content = content_from_pb(request.content) if request.HasField("content") else None
         control = await self._controlling.as_live(request.id, content)
-        arguments = {
-            "id": control.id,
-            "content": content_to_json(control.content),
-            "sample": page_size(request.sample, default=self._sample, maximum=SAMPLE_LIMIT),
-        }
+        arguments = dry_run_arguments(control, page_size(request.sample, default=self._sample, maximum=SAMPLE_LIMIT))
         operation = await self._operations.start(DRY_RUN_KIND, arguments, request_id=request.request_id)
         return operation_to_pb(operation, self._service)
+
+
+def dry_run_arguments(control: Control, sample: int) -> dict[str, Any]:
+    """Return what a dry run keeps of its Control: equal ones for a repetition, also of what was never kept."""
+    made_us = 0 if control.id == DRAFT_ID else micros_from_time(control.create_time)
+    return {"id": control.id, "content": content_to_json(control.content), "create_time_us": made_us, "sample": sample}
+
+
+def dry_run_control(arguments: Mapping[str, Any], now: datetime) -> Control:
+    """Return the Control of a dry run, as old as it is: of two pins on one place the older one has it."""
+    made_us = arguments.get("create_time_us")
+    made = time_from_micros(made_us) if made_us else now
+    return Control(arguments["id"], 0, ControlState.LIVE, content_from_json(arguments["content"]), made, made)
 
 
 class DryRuns:
@@ -127,8 +138,7 @@ class DryRuns:
 
     async def run(self, run: OperationRun) -> None:
         """Measure the Control of an operation; the result is one line of JSON."""
-        content, now = content_from_json(run.arguments["content"]), self._clock.now()
-        control = Control(run.arguments["id"], 0, ControlState.LIVE, content, now, now)
+        control = dry_run_control(run.arguments, self._clock.now())
         result = await self._previewer.dry_run(control, run, sample=run.arguments["sample"])
         blob = await self._artifacts.put(orjson.dumps(result, option=orjson.OPT_APPEND_NEWLINE))
         run.progress.result_file = blob.digest

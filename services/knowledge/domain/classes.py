@@ -254,7 +254,7 @@ def _abc(figures: Figures, basis: CurrencyBasis, as_of_us: int) -> CustomerClass
         "abc",
         value,
         {
-            "zh": f"按消费额排序,属于贡献{zh_part}消费额的顾客:净消费 {spend},{zh_word} {bound}。",
+            "zh": f"按消费额排序，属于贡献{zh_part}消费额的顾客：净消费 {spend}，{zh_word} {bound}。",
             "en": f"Among the customers who make {en_part} of all spend: net spend {spend}, {en_word} {bound}.",
         },
         {
@@ -278,8 +278,8 @@ def _rfm(figures: Figures, basis: CurrencyBasis, as_of_us: int) -> CustomerClass
         "rfm",
         f"{recency}-{frequency}-{monetary}",
         {
-            "zh": f"最近一次购买在 {days:g} 天前(第 {recency} 档),共 {figures.orders} 单(第 {frequency} 档),"
-            f"净消费 {spend}(第 {monetary} 档);每档为五分之一顾客,5 档最高。",
+            "zh": f"最近一次购买在 {days:g} 天前（第 {recency} 档），共 {figures.orders} 单（第 {frequency} 档），"
+            f"净消费 {spend}（第 {monetary} 档）；每档为五分之一顾客，5 档最高。",
             "en": f"Last order {days:g} days ago (quintile {recency}), {figures.orders} orders (quintile {frequency}), "
             f"net spend {spend} (quintile {monetary}); a quintile is a fifth of the customers, 5 the best.",
         },

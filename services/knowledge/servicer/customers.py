@@ -70,7 +70,7 @@ class CustomerServicer(customer_service_pb2_grpc.CustomerServiceServicer):
         )
 
     async def GetAccount(self, request: pb.GetAccountRequest, context: Any) -> customer_pb2.Account:
-        return account_to_pb(await get_account(self._reading.customers, request.id))
+        return account_to_pb(await get_account(self._reading, request.id))
 
     async def ImportCustomers(
         self, request_iterator: AsyncIterator[import_pb2.ImportRequest], context: Any

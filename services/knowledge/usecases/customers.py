@@ -87,10 +87,11 @@ async def list_customers(
     return found, ""
 
 
-async def get_account(customers: CustomerStore, account: str) -> AccountView:
+async def get_account(reading: CustomerReading, account: str) -> AccountView:
     """Return an account with its customers. Raises AccountNotFoundError."""
-    identifiers = await customers.account_identifiers(account)
-    closure = await customers.closure(identifiers)
+    known = await reading.customers.account_identifiers(account)
+    identifiers = [each for each in known if not is_erased(reading, each)]
+    closure = await reading.customers.closure(identifiers)
     members: set[str] = set()
     external_id = ""
     for identifier in identifiers:

@@ -74,6 +74,7 @@ class Erasing:
     new_id: Callable[[], str]
     read_back: Callable[[], Awaitable[None]]
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
+    round_identifiers: int = ROUND_IDENTIFIERS_LIMIT
 
 
 async def request_erasure(erasing: Erasing, name: str, request: Request, *, requested_by: str) -> Erasure:
@@ -157,7 +158,7 @@ async def _begin(erasing: Erasing, waiting: Sequence[Erasure]) -> None:
     for erasure in waiting:
         whole = await _whole_person(erasing, erasure)
         names += len(whole.identifiers)
-        if begun and names > ROUND_IDENTIFIERS_LIMIT:
+        if begun and names > erasing.round_identifiers:
             break
         saved = await erasing.erasures.save(replace(whole, state=ErasureState.LOGS, round_id=round_id))
         if saved is not None:

@@ -64,12 +64,14 @@ class Reading:
     ) -> dict[str, StoredOrder]:
         """Return the orders once they hold the facts of these numbers, or as they are when that takes too long."""
         deadline = asyncio.get_running_loop().time() + limit_s
+        moved = self._moved  # of before the look: what is read on during it ends the wait after it
         found = await self._orders.get_many(order_ids)
         while late := [each for each, seq in at_least.items() if each not in found or found[each].version < seq]:
             if asyncio.get_running_loop().time() >= deadline:
                 break
             with suppress(TimeoutError):  # another replica may be the one that reads
-                await asyncio.wait_for(self._moved.wait(), LOOK_INTERVAL_S)
+                await asyncio.wait_for(moved.wait(), LOOK_INTERVAL_S)
+            moved = self._moved
             found |= await self._orders.get_many(late)
         return found
 

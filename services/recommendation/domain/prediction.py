@@ -1,7 +1,9 @@
 """What a placement answers, and whether it may be personal."""
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import NamedTuple
 
 from services.kits.controls.arranging import Placed
 from services.kits.controls.plan import Plan
@@ -64,15 +66,26 @@ class Slot:
     source: Source
 
 
+class Pool(NamedTuple):
+    """What Controls choose a page from, best first; ``slots`` makes those of the places that were chosen."""
+
+    product_ids: Sequence[str]
+    slots: Callable[[Sequence[int]], Sequence[Slot]]
+
+
 @dataclass(frozen=True, slots=True)
 class Prediction:
-    """A filled placement, best first. ``placed``: how Controls arranged its slots, empty where none did."""
+    """A filled placement, best first. ``placed``: how Controls arranged its slots, empty where none did.
+
+    ``pool``: what stands in the place of slots until Controls have chosen; no answer has it.
+    """
 
     placement: Placement
     slots: tuple[Slot, ...]
     source: Source
     fallback_reason: FallbackReason = FallbackReason.NONE
     placed: tuple[Placed, ...] = ()
+    pool: Pool | None = None
 
 
 def personal_refusal(*, consented: bool, staleness_s: float, staleness_limit_s: float) -> FallbackReason:

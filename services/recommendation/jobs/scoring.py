@@ -45,7 +45,7 @@ def score_shard(shared: Scored, persons: range) -> Shard:
         if not len(profile.touched):
             continue
         in_cart = frozenset(line.product_id for line in profile.cart(scoring.now_s))
-        positions = offered_positions(profile, sellable.__contains__, in_cart, scoring.count)
+        positions = offered_positions(profile, sellable, in_cart, scoring.count)
         places[row, : len(positions)] = [profile.head.places[each] for each in positions]
         scores[row, : len(positions)] = [profile.head.scores[each] for each in positions]
     return Shard(places, scores)

@@ -5,7 +5,7 @@ from functools import lru_cache
 from typing import Final
 
 from services.kits.controls.catalogue import ProductFacts, category_names
-from services.recommendation.domain.catalog import LEVEL_SEPARATOR
+from services.recommendation.domain.catalog import LEVEL_SEPARATOR, Product
 from services.recommendation.store.shelf import AISLE_LANGUAGE, Shelf
 from services.recommendation.store.world import World
 
@@ -20,6 +20,7 @@ class ShelfFacts:
         self._world = world
         self._shelf: Shelf = world.shelf
         self._epoch = 0
+        self._facts: dict[str, tuple[Product, ProductFacts]] = {}  # with the product that they are the facts of
 
     @property
     def position(self) -> int:
@@ -27,6 +28,7 @@ class ShelfFacts:
         if self._world.shelf is not self._shelf:
             self._shelf = self._world.shelf
             self._epoch += _EPOCH
+            self._facts = {}
         return self._epoch + self._shelf.position
 
     def follow(self, after: int) -> Sequence[str] | None:
@@ -36,17 +38,24 @@ class ShelfFacts:
         product = self._world.shelf.get(product_id)
         if product is None or product.withdrawn:
             return None
-        levels = tuple(product.category_levels.values())
-        return ProductFacts(
-            categories=_names(levels),
-            brands=_one(product.brand),
-            tags=frozenset(product.tags),
-            leaf=LEVEL_SEPARATOR.join(product.category(AISLE_LANGUAGE)),
-            sellable=product.sellable,
-        )
+        known = self._facts.get(product_id)
+        if known is None or known[0] is not product:
+            known = self._facts[product_id] = product, _facts(product)
+        return known[1]
 
     def ids(self) -> Iterable[str]:
         return self._world.shelf.ids()
+
+
+def _facts(product: Product) -> ProductFacts:
+    levels = tuple(product.category_levels.values())
+    return ProductFacts(
+        categories=_names(levels),
+        brands=_one(product.brand),
+        tags=frozenset(product.tags),
+        leaf=LEVEL_SEPARATOR.join(product.category(AISLE_LANGUAGE)),
+        sellable=product.sellable,
+    )
 
 
 @lru_cache(PATHS_LIMIT)

@@ -1,5 +1,8 @@
 """Placements about products: similar-items and frequently-bought-together. The same for everyone."""
 
+from collections.abc import Iterator
+from itertools import islice
+
 import numpy as np
 
 from services.recommendation.domain.baskets import together_scores
@@ -8,7 +11,7 @@ from services.recommendation.domain.interactions import Floats, Ints
 from services.recommendation.domain.model import Ranker
 from services.recommendation.domain.neighbours import neighbour_scores
 from services.recommendation.domain.prediction import FallbackReason, Prediction, Request, Slot, Source
-from services.recommendation.domain.ranking import Head, best, head_of
+from services.recommendation.domain.ranking import Head, head_of
 from services.recommendation.domain.reasons import Reason, ReasonCode
 from services.recommendation.store.serving import NO_CATEGORY, Columns, ServingModel
 from services.recommendation.store.shelf import AISLE_LANGUAGE
@@ -18,6 +21,7 @@ from services.recommendation.usecases.popular import filled_up, offered, popular
 # A product of the same most specific category ranks above all others of like taste: substitutes first, then what the
 # same people buy. Cosines lie in -1 … 1; the shares of common levels add up to CATEGORY_WEIGHT.
 CATEGORY_WEIGHT = 2.0
+NARROW_PLACES = 1_000  # of a ranking that is looked through for what Controls let through
 HEAD_PLACES = 128  # ranked at first for each product: two pages of the longest, with some sold out
 
 
@@ -32,7 +36,8 @@ def similar_items(world: World, request: Request) -> Prediction:
     head = model.alike(place, lambda like: head_of(_alikeness(model, columns, like), HEAD_PLACES))
     found = _offered(world, head, request)
     if len(found) < request.page_size and not head.complete:
-        found = _offered(world, head_of(_alikeness(model, columns, place), len(model)), request)
+        depth = NARROW_PLACES if _is_narrow(request) else len(model)
+        found = _offered(world, head_of(_alikeness(model, columns, place), depth), request)
     source = Source.ALS if model.ranker is Ranker.ALS else Source.ITEM_TO_ITEM
     slots = [
         Slot(product_id, score, _likeness(world, product_id, anchor, request.language), source)
@@ -59,12 +64,9 @@ def bought_together(world: World, request: Request) -> Prediction:
     scores[scores <= 0] = -np.inf
     scores[~model.columns(world.shelf).sellable] = -np.inf
     _drop(scores, model, request)
-    if request.plan is not None and request.plan.is_selective:
-        for place in np.flatnonzero(np.isfinite(scores)).tolist():
-            if not request.plan.allows(model.product_ids[place]):
-                scores[place] = -np.inf
+    depth = NARROW_PLACES if _is_narrow(request) else request.page_size
     slots = []
-    for found in best(scores, request.page_size).tolist():
+    for found, _ in islice(_let_through(world, head_of(scores, depth), request), request.page_size):
         source, column = int(sources[found]), int(columns[found])
         params = {
             "product_id": model.product_ids[source],
@@ -81,16 +83,24 @@ def bought_together(world: World, request: Request) -> Prediction:
 def _offered(world: World, head: Head, request: Request) -> list[tuple[str, float]]:
     """Return the first of a ranking that may be shown now, with their scores."""
     assert world.model is not None
-    product_ids, sellable = world.model.product_ids, offered(world, request)
+    product_ids = world.model.product_ids
+    let_through = _let_through(world, head, request)
+    return [(product_ids[place], score) for place, score in islice(let_through, request.page_size)]
+
+
+def _let_through(world: World, head: Head, request: Request) -> Iterator[tuple[int, float]]:
+    """Yield the places of a ranking that may be shown now, with their scores."""
+    assert world.model is not None
+    product_ids, may_show = world.model.product_ids, offered(world, request)
     without = request.excluded.union(request.product_ids)
-    found: list[tuple[str, float]] = []
     for place, score in zip(head.places, head.scores, strict=True):
         product_id = product_ids[place]
-        if product_id not in without and sellable(product_id):
-            found.append((product_id, score))
-            if len(found) == request.page_size:
-                break
-    return found
+        if product_id not in without and may_show(product_id):
+            yield place, score
+
+
+def _is_narrow(request: Request) -> bool:
+    return request.plan is not None and request.plan.is_selective
 
 
 def _alikeness(model: ServingModel, columns: Columns, place: int) -> Floats:

@@ -1,13 +1,15 @@
 """Placements about a person: recommended-for-you, buy-it-again, recently-viewed."""
 
-from collections.abc import Callable, Iterator, Sequence
+import sys
+from collections.abc import Container, Iterator, Mapping, Sequence
 from itertools import groupby
 from operator import itemgetter
 
 import numpy as np
 
+from services.kits.controls.plan import Verdict
 from services.recommendation.domain.interactions import DAY_S, Kind
-from services.recommendation.domain.prediction import FallbackReason, Prediction, Request, Slot, Source
+from services.recommendation.domain.prediction import FallbackReason, Pool, Prediction, Request, Slot, Source
 from services.recommendation.domain.reasons import Reason, ReasonCode
 from services.recommendation.domain.repurchase import DEFAULT_INTERVAL_DAYS, Repurchases, repurchases
 from services.recommendation.store.serving import ServingModel
@@ -41,15 +43,27 @@ def recommend_for_you(
     in_cart = frozenset(line.product_id for line in known_lines(world.shelf, lines)) if lines else NOTHING
     without = in_cart.union(request.excluded, request.product_ids)
     positions = offered_positions(
-        profile, offered(world, request), without, request.page_size, narrow=_is_narrow(request)
+        profile,
+        world.shelf.sellable_ids,
+        without,
+        request.page_size,
+        verdicts=None if request.plan is None or not request.plan.is_selective else request.plan.verdicts,
     )
     if profile.taste is not None:
         source, fallback = Source.ALS, FallbackReason.NONE
     else:
         source, fallback = Source.ITEM_TO_ITEM, FallbackReason.NO_MODEL
+    is_full = len(positions) == request.page_size
+    if is_full and request.plan is not None and request.plan.is_ranking:  # few of them will be shown
+        head_ids = profile.head_ids
+        pool = Pool(
+            [head_ids[position] for position in positions],
+            lambda chosen: _slots(model, profile, [positions[each] for each in chosen], source, in_cart=in_cart),
+        )
+        return Prediction(request.placement, (), source, fallback, pool=pool)
     slots = _slots(model, profile, positions, source, in_cart=in_cart)
     prediction = Prediction(request.placement, slots, source, fallback)
-    if len(slots) == request.page_size:
+    if is_full:
         return prediction
     bought_ids = [model.product_ids[place] for place in profile.bought.tolist()]
     return filled_up(world, request, prediction, without.union(bought_ids))
@@ -105,30 +119,33 @@ def recently_viewed(world: World, request: Request, actors: tuple[int, ...]) -> 
 
 def offered_positions(
     profile: Profile,
-    sellable: Callable[[str], bool],
+    sellable: Container[str],
     without: frozenset[str],
     count: int,
     *,
-    narrow: bool = False,
+    verdicts: Mapping[str, Verdict] | None = None,
 ) -> list[int]:
     """Return the positions in the person's ranking of the first ``count`` products that may be shown now.
 
-    ``narrow``: Controls let few through; then the ranking is not walked to its end at each request.
+    ``verdicts``: of Controls that leave products out; where they let few through, the ranking is not walked to its end
+    at each request.
     """
+    limit = sys.maxsize if verdicts is None else NARROW_PLACES
     while True:
         positions: list[int] = []
-        for position, product_id in enumerate(profile.head_ids):
-            if product_id not in without and sellable(product_id):
+        # Another request may have had more ranked: that must not change what this one finds.
+        for position, product_id in enumerate(profile.head_ids[:limit]):
+            if (
+                product_id in sellable
+                and product_id not in without
+                and (verdicts is None or verdicts[product_id].allowed)
+            ):
                 positions.append(position)
                 if len(positions) == count:
                     return positions
-        if profile.head.complete or (narrow and len(profile.head_ids) >= NARROW_PLACES):
+        if profile.head.complete or len(profile.head_ids) >= limit:
             return positions
         profile.deepen()
-
-
-def _is_narrow(request: Request) -> bool:
-    return request.plan is not None and request.plan.is_selective
 
 
 def _slots(

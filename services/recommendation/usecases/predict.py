@@ -44,13 +44,13 @@ async def predict(
     ruling: Ruling | None = None,
 ) -> Prediction:
     """Fill one placement, by the Controls in force where there are any. Raises ProductRequiredError."""
-    person = NOBODY
-    if request.placement is not Placement.POPULAR:
+    person, is_ruled = NOBODY, ruling is not None and bool(ruling.controls)
+    if is_ruled or request.placement is not Placement.POPULAR:
         person = world.people.resolve(request.identifiers, default_consent=consent.default_consent)
     filling = Filling(world, person, profiles, consent, int(now.timestamp()))
-    if ruling is None or not ruling.controls:
+    if ruling is None or not is_ruled:
         return filling.fill(request)
-    plan = ruling.controls.plan(asked_of(request, ruling, now))
+    plan = ruling.controls.plan(asked_of(request, person, ruling, now))
     return filling.fill(request) if plan is None else controlled(world, request, plan, filling.fill)
 
 

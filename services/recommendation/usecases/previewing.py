@@ -1,7 +1,7 @@
 """What customers would see with a Control: one of them slot by slot, a thousand in numbers."""
 
 import asyncio
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
 
@@ -16,12 +16,13 @@ from services.kits.controls.previewing import Look, Preview, Side, Tally, Traced
 from services.recommendation.domain.errors import UnknownPlacementError
 from services.recommendation.domain.interactions import Kind
 from services.recommendation.domain.prediction import FallbackReason, Placement, Prediction, Request, Slot, Source
+from services.recommendation.store.people import Person
 from services.recommendation.store.world import World
 from services.recommendation.usecases.controlled import Ruling, asked_of, origins
 from services.recommendation.usecases.predict import ConsentRules, predict
 from services.recommendation.usecases.taste import Profiles
 
-PEOPLE_AT_ONCE: Final = 10  # looked at before requests have their turn
+LOOKED_THROUGH: Final = 500  # identifiers, in search of a customer, before requests have their turn
 SLOTS: Final = 12  # of a dry run's page
 MODELS: Final = frozenset({Source.ALS, Source.ITEM_TO_ITEM, Source.EASE})
 ABOUT_PRODUCT: Final = frozenset({Placement.SIMILAR_ITEMS, Placement.FREQUENTLY_BOUGHT_TOGETHER})
@@ -40,7 +41,7 @@ class RecommendationPreviewer:
         consent: ConsentRules,
         clock: Clock,
         *,
-        segments: Callable[[Sequence[str], datetime], Sequence[str]],
+        segments: Callable[[Person, datetime], Sequence[str]],
         words: Callable[[Slot, str], str],
     ) -> None:
         self._world, self._live, self._consent, self._clock = world, live, consent, clock
@@ -67,18 +68,16 @@ class RecommendationPreviewer:
         before = await self._predicted(request, self._live.without(control.id), profiles)
         after_set = self._live.with_draft(control)
         after = await self._predicted(request, after_set, profiles)
-        plan = after_set.plan(asked_of(request, Ruling(after_set, self._segments), self._clock.now()))
-        applies = plan is not None and any(each.id == control.id for each in plan.controls)
+        applies = self._applies(control, request, after_set)
         return Preview(self._side(before, language), self._side(after, language), applies)
 
     async def dry_run(self, control: Control, run: OperationRun, *, sample: int) -> Mapping[str, Any]:
         """Look at a placement of up to ``sample`` consenting customers, spread over all; return what changes."""
         before_set, after_set = self._live.without(control.id), self._live.with_draft(control)
         placement, tally, profiles = Placement(first_placement(control)), Tally(), Profiles()
-        for number, identifiers in enumerate(self._customers(sample)):
-            if number % PEOPLE_AT_ONCE == 0:
-                await asyncio.sleep(0)
-                await run.report()
+        async for identifiers in self._customers(sample):
+            await asyncio.sleep(0)  # a person takes milliseconds: requests have their turn after each
+            await run.report()
             product_ids = self._about(control, placement, identifiers)
             run.progress.rows += 1
             if placement in ABOUT_PRODUCT and not product_ids:
@@ -86,7 +85,9 @@ class RecommendationPreviewer:
                 continue
             request = Request(placement, identifiers, product_ids, SLOTS)
             before = await self._predicted(request, before_set, profiles)
-            after = await self._predicted(request, after_set, profiles)
+            after = before
+            if self._applies(control, request, after_set):
+                after = await self._predicted(request, after_set, profiles)
             tally.add(_ids(before), _ids(after))
             run.progress.accept("customer")
         shelf = self._world.shelf
@@ -103,7 +104,13 @@ class RecommendationPreviewer:
             ruling=Ruling(controls, self._segments),
         )
 
-    def _customers(self, sample: int) -> Iterator[tuple[str, ...]]:
+    def _applies(self, control: Control, request: Request, controls: ControlSet) -> bool:
+        """Tell whether a Control is among those that apply to a request; where it is not, it changes nothing."""
+        person = self._world.people.resolve(request.identifiers, default_consent=self._consent.default_consent)
+        plan = controls.plan(asked_of(request, person, Ruling(controls, self._segments), self._clock.now()))
+        return plan is not None and any(each.id == control.id for each in plan.controls)
+
+    async def _customers(self, sample: int) -> AsyncIterator[tuple[str, ...]]:
         """Yield the identifiers of customers who may be answered personally, one line a person, spread evenly."""
         identifiers, people, seen = self._world.ledger.identifiers(), self._world.people, set[str]()
         # A step that has no factor in common with the count visits every place once.
@@ -112,6 +119,8 @@ class RecommendationPreviewer:
         for turn in range(count):
             if len(seen) >= sample:
                 return
+            if turn % LOOKED_THROUGH == 0:
+                await asyncio.sleep(0)
             identifier = identifiers[turn * step % count]
             customer_id, members = people.shown(identifier)
             name = customer_id or identifier

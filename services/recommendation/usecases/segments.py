@@ -11,6 +11,7 @@ from services.recommendation.domain.catalog import Product
 from services.recommendation.domain.interactions import Kind
 from services.recommendation.domain.prediction import FallbackReason, personal_refusal
 from services.recommendation.domain.segments import LABELS, Bought, aisle_segment, segments_of
+from services.recommendation.store.people import Person
 from services.recommendation.store.shelf import AISLE_LANGUAGE
 from services.recommendation.store.world import World
 from services.recommendation.usecases.predict import ConsentRules
@@ -24,7 +25,8 @@ def visitor_segments(
     identifiers: Sequence[str], world: World, *, consent: ConsentRules, now: datetime
 ) -> tuple[str, ...]:
     """Return the segments of the person behind identifiers; none without consent or with a stale copy of consents."""
-    actors = _known_actors(identifiers, world, consent)
+    person = world.people.resolve(identifiers, default_consent=consent.default_consent)
+    actors = _known_actors(person, world, consent)
     return () if actors is None else _segments(world, actors, now)
 
 
@@ -35,9 +37,9 @@ class KeptSegments:
         self._world, self._consent = world, consent
         self._kept: OrderedDict[tuple[int, ...], tuple[object, tuple[str, ...]]] = OrderedDict()
 
-    def __call__(self, identifiers: Sequence[str], now: datetime) -> tuple[str, ...]:
-        """Return the segments of the person behind identifiers."""
-        actors = _known_actors(identifiers, self._world, self._consent)
+    def __call__(self, person: Person, now: datetime) -> tuple[str, ...]:
+        """Return the segments of a person."""
+        actors = _known_actors(person, self._world, self._consent)
         if actors is None:
             return ()
         ledger = self._world.ledger
@@ -53,9 +55,8 @@ class KeptSegments:
         return found
 
 
-def _known_actors(identifiers: Sequence[str], world: World, consent: ConsentRules) -> tuple[int, ...] | None:
+def _known_actors(person: Person, world: World, consent: ConsentRules) -> tuple[int, ...] | None:
     """Return the person's numbers in the ledger, None where nothing personal may be known."""
-    person = world.people.resolve(identifiers, default_consent=consent.default_consent)
     refusal = personal_refusal(
         consented=person.consented,
         staleness_s=consent.staleness_s(),

@@ -142,18 +142,18 @@ def _term(described: Mapping[str, Any], value: float | None) -> Term:
 
 def _explanation(described: Mapping[str, Any], value: float | None, points: int, step: float | None) -> dict[str, str]:
     if value is None:
-        return {"zh": f"{described['zh']}:未知,不计分", "en": f"{described['en']}: not known, no points"}
+        return {"zh": f"{described['zh']}：未知，不计分", "en": f"{described['en']}: not known, no points"}
     bound_zh, bound_en = ("不高于", "at most") if described.get("falling") else ("不低于", "at least")
-    zh = f"{described['zh']}:{_number(value)}{_after(described['unit_zh'])}"
+    zh = f"{described['zh']}：{_number(value)}{_after(described['unit_zh'])}"
     en = f"{described['en']}: {_number(value)}{_after(described['unit_en'])}"
     if step is None:
         first = described["steps"][0][0]
         return {
-            "zh": f"{zh},未达到 {_number(first)},计 0 分",
+            "zh": f"{zh}，未达到 {_number(first)}，计 0 分",
             "en": f"{en}, short of {_number(first)}, 0 points",
         }
     return {
-        "zh": f"{zh},{bound_zh} {_number(step)},计 {points} 分",
+        "zh": f"{zh}，{bound_zh} {_number(step)}，计 {points} 分",
         "en": f"{en}, {bound_en} {_number(step)}, {points} points",
     }
 

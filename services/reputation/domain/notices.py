@@ -147,7 +147,7 @@ def summary(alert: Alert) -> tuple[str, str]:
     times = max((each.peak.times_usual for each in alert.signals.values()), default=0.0)
     negative = "negative" in alert.signals
     return (
-        f"「{subject}」{'负面' if negative else ''}声量激增:15 分钟内 {count} 条,约为平时的 {times:.1f} 倍",
+        f"「{subject}」{'负面' if negative else ''}声量激增：15 分钟内 {count} 条，约为平时的 {times:.1f} 倍",
         f"{'Negative mentions' if negative else 'Mentions'} of {subject} burst: "
         f"{count} in 15 minutes, about {times:.1f} times the usual",
     )

@@ -58,7 +58,7 @@ def open_page(browser: Browser, served: Any) -> Iterator[Callable[..., Page]]:
         )
         opened.append((context, Watch(context, served.url)))
         page = context.new_page()
-        page.set_default_timeout(15_000)
+        page.set_default_timeout(30_000)
         page.goto(f"/console{path}")
         if script:
             ready(page)
@@ -109,7 +109,7 @@ def signed_in(browser: Browser, shop: Platform) -> Iterator[Callable[..., tuple[
         contexts.append(context)
         watch = Watch(context, base)
         page = context.new_page()
-        page.set_default_timeout(20_000)
+        page.set_default_timeout(30_000)
         return page, watch
 
     yield open_as

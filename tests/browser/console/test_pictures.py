@@ -85,10 +85,18 @@ def address_of(page: Page, browser_page: BrowserPage) -> str:
 
 @pytest.fixture(scope="module", autouse=True)
 def furnished(shop: Platform) -> None:
-    """Give the demo what it lacks: a target of webhooks, and somebody who was erased."""
+    """Give the demo what it lacks: a target of webhooks, a source of mentions, and somebody who was erased."""
     with shop.operator() as client:
         target = {"url": "https://93.184.216.34/hooks", "event_types": ["order.placed"], "owner": "ERP"}
         client.post("/v1/webhooks/orders/targets", json=target).raise_for_status()
+        feed = {
+            "id": "pictures",
+            "kind": "feed",
+            "title": "Food news",
+            "url": "https://93.184.216.34/feed.xml",
+            "disabled": True,
+        }
+        client.post("/v1/sources", json=feed).raise_for_status()
         somebody = {"identifiers": [{"identifier": "login:leaving", "verified": True}], "source": "desk"}
         claims = {**somebody, "claims": [{"field": "name", "value": "Leaving"}]}
         client.post("/v1/customers:claims", json=claims).raise_for_status()
@@ -107,7 +115,9 @@ def test_a_page_is_whole_and_without_barriers(signed_in: Opening, page: Page, la
     schemes = ("light", "dark") if page.path in IN_THE_DARK else ("light",)
     for scheme in schemes:
         browser_page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
-        browser_page.goto(address)
+        answer = browser_page.goto(address)
+        assert answer is not None
+        assert answer.ok, f"{address} is {answer.status}"
         browser_page.wait_for_function("() => document.documentElement.dataset.ready")
         browser_page.wait_for_timeout(250)
         keep(browser_page, f"console-{name_of(page)}-{language}-{size}{'-dark' if scheme == 'dark' else ''}")

@@ -75,6 +75,7 @@ async def _preview(visit: Visit, service: str, look: dict[str, str], condition: 
     for slot in found["after"]["slots"]:
         was = before.index(slot["product_id"]) + 1 if slot["product_id"] in before else 0
         slot["was"], slot["moved"] = was, was != slot["trace"]["position"]
+    found["changed"] = before != [slot["product_id"] for slot in found["after"]["slots"]]
     after = {slot["product_id"] for slot in found["after"]["slots"]}
     for slot in found["before"]["slots"]:
         slot["gone"] = slot["product_id"] not in after

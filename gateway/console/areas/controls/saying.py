@@ -68,11 +68,17 @@ def action_text(words: Words, action: dict[str, Any]) -> str:
 def condition_text(words: Words, condition: dict[str, Any] | None) -> str:
     """Say in one line when a Control applies."""
     parts = [
-        words(f"control_when.{name}", what=listed(condition[name]))
+        words(f"control_when.{name}", what=listed([_named(words, name, each) for each in condition[name]]))
         for name in CONDITIONS
         if condition and condition.get(name)
     ]
     return " · ".join(parts) or words("control_when.always")
+
+
+def _named(words: Words, condition: str, value: str) -> str:
+    """Return a value of a condition in words, where it has any."""
+    key = f"control_{condition.removesuffix('s')}.{value}"
+    return words(key) if words.has(key) else value
 
 
 def listed(values: Sequence[str]) -> str:

@@ -1,11 +1,13 @@
 """An order as the shop sees it: lines, parcels, what was promised, and everything that was told of it."""
 
+from collections.abc import Mapping
 from typing import Any, Final
 
 from zhike.orders.v1 import order_pb2, order_service_pb2
 
 from gateway.clients import GET_ORDER
 from gateway.console.areas.goods.late import READERS
+from gateway.console.areas.goods.product import titles_of
 from gateway.console.cells import Cell, Chip, Column, Link, Moment, Money, Table
 from gateway.console.pages import Page, View
 from gateway.console.visit import Visit
@@ -23,12 +25,13 @@ async def show(visit: Visit) -> View:
     if not 0 < len(order_id) <= ID_LIMIT:
         raise NotFoundError("there is no order of this id", resource="order")
     order = await _found(visit, order_id)
+    titles = await titles_of(visit, (line.product_id for line in order.lines if not line.is_charge))
     tone = "bad" if order.headline in _BAD else "good" if order.headline in _DONE else "info"
     return {
         "order": order,
         "state": Chip(_said(order.headline_words, visit), tone),
         "figures": _figures(visit, order),
-        "lines": Table("lines", _line_columns(visit), [line for line in order.lines if not line.is_charge]),
+        "lines": Table("lines", _line_columns(visit, titles), [line for line in order.lines if not line.is_charge]),
         "parcels": Table("parcels", _parcel_columns(visit), order.shipments, empty="goods.no_parcels"),
         "events": [_event(visit, event) for event in reversed(order.events[-EVENTS_SHOWN:])],
         "who": _who(visit, order),
@@ -63,9 +66,9 @@ def _figures(visit: Visit, order: order_pb2.Order) -> list[tuple[str, str, str]]
     ]
 
 
-def _line_columns(visit: Visit) -> tuple[Column, ...]:
+def _line_columns(visit: Visit, titles: Mapping[str, str]) -> tuple[Column, ...]:
     return (
-        Column("goods.product", lambda line: _product(visit, line.product_id), wide=True),
+        Column("goods.product", lambda line: _product(visit, line.product_id, titles), wide=True),
         Column("goods.quantity", lambda line: line.quantity, numeric=True),
         Column("goods.shipped", lambda line: line.shipped, numeric=True),
         Column("goods.delivered", lambda line: line.delivered, numeric=True),
@@ -75,8 +78,9 @@ def _line_columns(visit: Visit) -> tuple[Column, ...]:
     )
 
 
-def _product(visit: Visit, product_id: str) -> Link:
-    return Link(product_id, visit.link("/products/{id}", id=product_id))
+def _product(visit: Visit, product_id: str, titles: Mapping[str, str]) -> Link:
+    title = titles.get(product_id, "")
+    return Link(title or product_id, visit.link("/products/{id}", id=product_id), product_id if title else "")
 
 
 def _parcel_columns(visit: Visit) -> tuple[Column, ...]:

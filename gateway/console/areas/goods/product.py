@@ -1,5 +1,7 @@
 """A product as its owner has it now, with the price and the stock to change."""
 
+import asyncio
+from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from typing import Annotated, Any, Final, Literal
 
@@ -16,9 +18,10 @@ from gateway.console.staffing import EVERYBODY, StaffRole
 from gateway.console.visit import Visit
 from gateway.parameters import LANGUAGES
 from gateway.public_form import money_from_json
-from services.chassis.errors import NotFoundError
+from services.chassis.errors import NotFoundError, ZhikeError
 
 ID_LIMIT: Final = 128
+TITLES_LIMIT: Final = 100  # of one page
 AVAILABILITY_TONES: Final = {"in_stock": "good", "out_of_stock": "bad", "backorder": "warn"}
 _AVAILABILITY: Final = {
     "in_stock": product_pb2.AVAILABILITY_IN_STOCK,
@@ -53,11 +56,32 @@ async def read(visit: Visit) -> dict[str, Any]:
     return product
 
 
+async def titles_of(visit: Visit, product_ids: Iterable[str]) -> Mapping[str, str]:
+    """Return the titles of those products that there are, in the reader's language; of at most TITLES_LIMIT."""
+    asked = list(dict.fromkeys(product_ids))[:TITLES_LIMIT]
+
+    async def title(product_id: str) -> str:
+        request = product_service_pb2.GetProductRequest(id=product_id, format=answer_pb2.ANSWER_FORMAT_JSON)
+        try:
+            product = orjson.loads((await GET_PRODUCT.briefly(visit.parts.caller, request)).json)
+        except ZhikeError:
+            return ""
+        return titled(product, visit.language)
+
+    titles = await asyncio.gather(*map(title, asked))
+    return {product_id: found for product_id, found in zip(asked, titles, strict=True) if found}
+
+
+def availability_of(product: dict[str, Any]) -> str:
+    """Return whether it can be bought, as forms and words name it: the public word has hyphens."""
+    return str(product.get("availability", "")).replace("-", "_")
+
+
 async def show(visit: Visit) -> View:
     """Show it in both languages."""
     product = await read(visit)
     price = product.get("price") or {}
-    availability = str(product.get("availability", "")).lower()
+    availability = availability_of(product)
     visit.form(
         "edit",
         {

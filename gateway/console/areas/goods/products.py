@@ -7,7 +7,7 @@ from zhike.search.v1 import search_service_pb2
 from zhike.type.v1 import answer_pb2, identifier_pb2
 
 from gateway.clients import SEARCH
-from gateway.console.areas.goods.product import AVAILABILITY_TONES, titled
+from gateway.console.areas.goods.product import AVAILABILITY_TONES, availability_of, titled
 from gateway.console.cells import Chip, Column, Link, Money, Table
 from gateway.console.pages import Page, View
 from gateway.console.staffing import EVERYBODY
@@ -52,7 +52,7 @@ def _columns(visit: Visit) -> tuple[Column, ...]:
         return Link(titled(product, visit.language), address, product["id"])
 
     def availability(product: dict[str, Any]) -> Chip | None:
-        name = str(product.get("availability", "")).lower()
+        name = availability_of(product)
         key = f"goods.availability.{name}"
         return Chip(visit.words(key), AVAILABILITY_TONES.get(name, "plain")) if visit.words.has(key) else None
 
@@ -60,7 +60,6 @@ def _columns(visit: Visit) -> tuple[Column, ...]:
         Column("goods.product", link, wide=True),
         Column("goods.brands", lambda product: ", ".join(product.get("brands", ()))),
         Column("goods.price", lambda product: Money(product.get("price")), sort="price", numeric=True),
-        Column("goods.stock", lambda product: product.get("available_quantity"), numeric=True),
         Column("goods.available", availability),
     )
 

@@ -176,8 +176,9 @@ def _fact_columns() -> tuple[Column, ...]:
 
 
 def _lags(readers: Sequence[tuple[str, pb.ReaderStatus]]) -> Mapping[str, Sequence[object]]:
-    """Return how far behind each reader is, the furthest first."""
-    shown = sorted(readers, key=lambda row: (-row[1].lag_events, row[0], row[1].projection))[:12]
+    """Return how far behind readers are that are, the furthest first."""
+    behind = [row for row in readers if row[1].lag_events]
+    shown = sorted(behind, key=lambda row: (-row[1].lag_events, row[0], row[1].projection))[:12]
     return {
         "labels": [f"{service}/{reader.projection}" for service, reader in shown],
         "values": [reader.lag_events for _, reader in shown],

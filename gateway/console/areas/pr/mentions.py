@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
+from urllib.parse import urlencode
 
 from google.protobuf.timestamp_pb2 import Timestamp
 from zhike.reputation.v1 import mention_pb2
@@ -111,7 +112,7 @@ def columns(visit: Visit) -> tuple[Column, ...]:
         Column("pr.mentions.text", said, wide=True),
         Column("pr.mentions.tone", lambda row: tone_chip(visit, row.mention.tone)),
         Column("pr.mentions.aspect", lambda row: aspect_word(visit, row.mention.aspect) or None),
-        Column("pr.mentions.source", lambda row: Link(row.mention.source, f"{ROOT}/sources/{row.mention.source}")),
+        Column("pr.mentions.source", lambda row: _source(row.mention)),
         Column("pr.mentions.brands", lambda row: [Chip(each) for each in row.mention.brands[:3]] or None),
         Column("pr.mentions.reach", lambda row: row.mention.reach or None, numeric=True),
         Column("pr.mentions.alike", copies),
@@ -205,10 +206,15 @@ def _hour(visit: Visit) -> Callable[[Timestamp], str]:
     return write
 
 
+def _source(mention: mention_pb2.Mention) -> Link:
+    """Return what else came from there: not every source is one that is fetched, with a page of its own."""
+    return Link(mention.source, f"{ROOT}/mentions?{urlencode({'source': mention.source})}")
+
+
 def _facts(visit: Visit, mention: mention_pb2.Mention) -> list[tuple[str, Cell]]:
     words = visit.words
     facts: list[tuple[str, Cell]] = [
-        (words("pr.mentions.source"), Link(mention.source, f"{ROOT}/sources/{mention.source}")),
+        (words("pr.mentions.source"), _source(mention)),
         (words("pr.mention.author"), shown(mention.author, 200) or None),
         (words("pr.mention.published"), Moment(mention.published_time, relative=False)),
         (words("pr.mention.seen"), Moment(mention.seen_time, relative=False)),

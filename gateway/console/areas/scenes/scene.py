@@ -10,17 +10,17 @@ from google.protobuf.field_mask_pb2 import FieldMask
 from pydantic import Field
 from zhike.recommendation.v1 import prediction_service_pb2, scene_pb2
 from zhike.recommendation.v1 import scene_service_pb2 as pb
-from zhike.search.v1 import product_service_pb2
 from zhike.type.v1 import answer_pb2, identifier_pb2
 
-from gateway.clients import GET_PRODUCT, PREDICT
+from gateway.clients import PREDICT
+from gateway.console.areas.goods.product import titles_of
 from gateway.console.areas.scenes.gallery import READERS, WRITERS, chips_of, state_of
 from gateway.console.cells import Column, Stacked, Table
 from gateway.console.pages import Flash, Form, FormModel, Page, Redirect, View
 from gateway.console.visit import Visit
 from gateway.routers.scenes import state_number, store_picture
 from gateway.scene_clients import GET_MEDIA, GET_SCENE, LIST_SEGMENTS, MOVE_SCENE, UPDATE_SCENE
-from services.chassis.errors import InvalidArgumentError, ZhikeError
+from services.chassis.errors import InvalidArgumentError
 
 CONTENT: Final = ("alt", "benefits", "end_time", "hotspots", "min_in_stock", "name", "start_time", "title")
 LANGUAGES: Final = ("zh", "en")
@@ -86,7 +86,7 @@ async def show(visit: Visit) -> View:
     segments, media, products, proposed = await asyncio.gather(
         visit.part("segments", LIST_SEGMENTS, pb.ListSegmentsRequest()),
         _media(visit, scene.media_id),
-        _products(visit, list(dict.fromkeys(spot.product_id for spot in scene.hotspots))),
+        titles_of(visit, list(dict.fromkeys(spot.product_id for spot in scene.hotspots))),
         _proposed(visit),
     )
     for name in ("edit", "picture", "move"):
@@ -215,22 +215,6 @@ def _aware(time: Any) -> datetime:
 
 async def _media(visit: Visit, media_id: str) -> scene_pb2.Media | None:
     return await visit.part("media", GET_MEDIA, pb.GetMediaRequest(id=media_id)) if media_id else None
-
-
-async def _products(visit: Visit, ids: Sequence[str]) -> Mapping[str, str]:
-    """Return the titles of those products that there are."""
-
-    async def title(product_id: str) -> str:
-        request = product_service_pb2.GetProductRequest(id=product_id, format=answer_pb2.ANSWER_FORMAT_JSON)
-        try:
-            product = orjson.loads((await GET_PRODUCT.briefly(visit.parts.caller, request)).json)
-        except ZhikeError:
-            return ""
-        titles = product.get("title") or {}
-        return str(titles.get(visit.language) or next(iter(titles.values()), product_id)) if titles else product_id
-
-    titles = await asyncio.gather(*map(title, ids))
-    return {product_id: found for product_id, found in zip(ids, titles, strict=True) if found}
 
 
 async def _proposed(visit: Visit) -> Mapping[str, str]:

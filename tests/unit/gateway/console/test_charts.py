@@ -3,10 +3,11 @@
 import re
 from datetime import date, timedelta
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.console.charts import bar_plot, calendar_plot, line_plot, scale, spark_plot, stacked_plot
+from gateway.console.charts import bar_plot, calendar_plot, line_plot, scale, short_name, spark_plot, stacked_plot
 
 NUMBERS = st.one_of(st.none(), st.floats(-1e9, 1e9, allow_nan=False))
 COORDINATE = re.compile(r"-?\d+(?:\.\d+)?(?:e-?\d+)?")
@@ -84,3 +85,24 @@ def test_a_calendar_has_each_day_once_in_its_weeks_column(first: date, values: l
 
 def test_bars_of_nothing_but_zeros_have_an_axis_of_two_marks() -> None:
     assert len(bar_plot([[0.0, 0.0, 0.0]]).ticks) == 2
+
+
+def test_what_is_counted_has_no_step_of_a_fraction() -> None:
+    assert scale(0, 1, whole=True) == [0, 1]
+    assert scale(0, 3, whole=True) == [0, 1, 2, 3]
+    assert [tick.value for tick in bar_plot([[0, 1, 0]]).ticks] == [0, 1]
+    assert [tick.value for tick in line_plot([[0.0, 0.5]]).ticks][1] < 1
+
+
+@pytest.mark.parametrize(
+    ("name", "names", "shown"),
+    [
+        ("knowledge", 8, "knowledge"),
+        ("recommendation/interactions", 8, "recommendat…"),
+        ("即食大块料浓汤", 8, "即食大块料…"),
+        ("recommendation/interactions", 3, "recommendation/interactions"),
+        ("even among very many", 400, "even am…"),
+    ],
+)
+def test_a_name_is_shown_as_far_as_there_is_room(name: str, names: int, shown: str) -> None:
+    assert short_name(name, names) == shown

@@ -1,5 +1,7 @@
 """The order of business, by 1,000 random cases and by the few that say most."""
 
+from dataclasses import replace
+
 from hypothesis import given, settings
 
 from services.kits.controls.arranging import Origin, arrange
@@ -80,3 +82,20 @@ def test_a_product_that_changed_is_judged_anew() -> None:
     catalogue.put("p0", facts_of(1))
     plan.freshen()
     assert not plan.allows("p0")
+
+
+def test_lists_of_products_follow_the_catalogue() -> None:
+    catalogue = SmallCatalogue()
+    target = Target(brands=("brand-a",))
+    plan = Plan([control(1, Action(ActionType.EXCLUDE, target))], catalogue)
+    before, belonging = plan.allowed_ids(), plan.ids_in(target, limit=100)
+    assert set(before) | set(belonging) == set(IDS)
+    catalogue.put("p1", replace(facts_of(1), sellable=False))  # it stays where it is
+    plan.freshen()
+    assert (plan.allowed_ids(), plan.ids_in(target, limit=100)) == (before, belonging)
+    catalogue.put("p1", facts_of(0))
+    catalogue.put("new", facts_of(1))
+    plan.freshen()
+    assert set(plan.allowed_ids()) == {*before, "new"} - {"p1"}
+    assert set(plan.ids_in(target, limit=100)) == {*belonging, "p1"}
+    assert len(plan.ids_in(target, limit=2)) == 2

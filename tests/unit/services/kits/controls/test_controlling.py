@@ -1,17 +1,30 @@
 """The use cases on the memory store: replicas, repeats, limits."""
 
+import asyncio
+from collections.abc import Mapping
+
 import pytest
 
 from services.chassis.documents.memory import MemoryDocuments
 from services.chassis.errors import ZhikeError
 from services.kits.controls import controlling as use_cases
-from services.kits.controls.control import Action, ActionType, Condition, Content, ControlState, Step, Target
+from services.kits.controls.control import (
+    Action,
+    ActionType,
+    Condition,
+    Content,
+    Control,
+    ControlState,
+    Step,
+    Target,
+)
 from services.kits.controls.control_checks import Abilities
 from services.kits.controls.control_store import ControlStore
 from services.kits.controls.controlling import Controlling, Wanted
 from services.kits.controls.errors import ControlLimitError, ControlRequestReusedError, ControlVersionError
 from services.kits.controls.live_controls import LiveControls
 from services.kits.controls.matching import Asked
+from services.kits.controls.servicer import dry_run_arguments, dry_run_control
 from tests.fakes.clock import ManualClock
 from tests.strategies.controls import SmallCatalogue
 
@@ -88,3 +101,59 @@ async def test_a_draft_is_looked_at_as_if_it_were_live() -> None:
     assert live.current().plan(ASKED) is None
     with pytest.raises(ZhikeError):
         await here.as_live("", None)
+
+
+class SlowStore(ControlStore):
+    """Holds an answer back until it is let go."""
+
+    def __init__(self, documents: MemoryDocuments) -> None:
+        super().__init__(documents)
+        self.reading, self.let_go = asyncio.Event(), asyncio.Event()
+        self.let_go.set()
+
+    async def served(self, known: Mapping[str, Control] | None = None) -> tuple[Control, ...]:
+        found = await super().served(known)
+        self.reading.set()
+        await self.let_go.wait()
+        return found
+
+
+async def test_an_older_look_does_not_put_back_what_a_later_one_saw() -> None:
+    documents, clock = MemoryDocuments(), ManualClock()
+    here, _ = await replica(documents, clock)
+    store = SlowStore(documents)
+    live = LiveControls(store, SmallCatalogue(), clock)
+    made = await here.create(CONTENT, actor="mei", request_id="r1")
+    store.let_go.clear()
+    early = asyncio.ensure_future(live.refresh())
+    await store.reading.wait()
+    await here.step(made.control.id, Step.LAUNCH, actor="mei", version=1, despite_conflicts=False)
+    late = asyncio.ensure_future(live.refresh())
+    await asyncio.sleep(0)
+    store.let_go.set()
+    await asyncio.gather(early, late)
+    assert live.current().plan(ASKED) is not None
+
+
+async def test_what_has_not_changed_is_not_read_anew() -> None:
+    documents, clock = MemoryDocuments(), ManualClock()
+    here, live = await replica(documents, clock)
+    for number in range(2):
+        made = await here.create(CONTENT, actor="mei", request_id=f"r{number}")
+        await here.step(made.control.id, Step.LAUNCH, actor="mei", version=1, despite_conflicts=False)
+    one, other = live.served
+    await here.edit(other.id, Content("second", CONTENT.action), actor="li", version=2)
+    assert live.served[0] is one
+    assert live.served[1].content.title == "second"
+
+
+async def test_a_dry_run_looks_at_a_control_of_its_own_age() -> None:
+    clock = ManualClock()
+    here, _ = await replica(MemoryDocuments(), clock)
+    made = await here.create(CONTENT, actor="mei", request_id="r1")
+    clock.advance(60)
+    kept, draft = await here.as_live(made.control.id, None), await here.as_live("", CONTENT)
+    assert dry_run_control(dry_run_arguments(kept, 10), clock.now()).create_time == made.control.create_time
+    assert dry_run_control(dry_run_arguments(draft, 10), clock.now()).create_time == clock.now()
+    clock.advance(1)
+    assert dry_run_arguments(draft, 10) == dry_run_arguments(await here.as_live("", CONTENT), 10)

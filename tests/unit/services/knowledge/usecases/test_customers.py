@@ -1,7 +1,12 @@
 """Reading customers, pages and accounts."""
 
+from dataclasses import replace
+
 import pytest
 
+from services.chassis.erasure.subjects import Subject, Subjects
+from services.chassis.erasure.suppression import Suppression
+from services.chassis.metrics import Metrics
 from services.kits.text.identifiers import IdentifierInvalidError
 from services.knowledge.domain.errors import AccountNotFoundError, CustomerNotFoundError
 from services.knowledge.usecases.classes import compute_classes
@@ -57,12 +62,22 @@ async def test_customers_of_a_class_are_listed_and_one_that_was_merged_since_is_
     assert [each.id for each in page] == [joined.id]
 
 
+async def test_an_account_does_not_name_who_is_being_erased(world: World) -> None:
+    one = await world.claim("card:7001", account="household:208")
+    two = await world.claim("card:7002", account="household:208")
+    suppression = Suppression(world.documents, world.clock, Metrics())
+    await suppression.open()
+    reading = replace(world.reading, suppression=suppression)
+    await suppression.add(Subjects([Subject("r-1", ("card:7001",))], suppression.digest))
+    assert (await get_account(reading, one.account_id)).customer_ids == (two.id,)
+
+
 async def test_an_account_names_its_customers_as_they_are_now(world: World) -> None:
     one = await world.claim("card:7001", account="household:208")
     await world.claim("card:7002", account="household:208")
-    account = await get_account(world.customers, one.account_id)
+    account = await get_account(world.reading, one.account_id)
     assert (account.kind, account.external_id, len(account.customer_ids)) == ("household", "household:208", 2)
     await world.claim("card:7002", account="household:9")
-    assert (await get_account(world.customers, one.account_id)).customer_ids == (one.id,)
+    assert (await get_account(world.reading, one.account_id)).customer_ids == (one.id,)
     with pytest.raises(AccountNotFoundError):
-        await get_account(world.customers, "a-nobody")
+        await get_account(world.reading, "a-nobody")

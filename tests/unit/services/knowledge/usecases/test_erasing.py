@@ -1,6 +1,7 @@
 """An erasure goes through every service, whatever dies on the way, and its receipt names nobody."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -15,7 +16,6 @@ from services.knowledge.domain.errors import CustomerNotFoundError, ErasureNotFo
 from services.knowledge.domain.user_events import IntakeRules
 from services.knowledge.store.collections import USER_EVENTS
 from services.knowledge.store.erasures import ERASURES, ErasureStore
-from services.knowledge.usecases import erasing as usecase
 from services.knowledge.usecases.erasing import (
     GATHER_US,
     Erasing,
@@ -147,10 +147,9 @@ async def test_a_round_that_is_refused_holds_up_no_other() -> None:
     assert (await get_erasure(erasing, refused.id)).state is ErasureState.DONE
 
 
-async def test_a_round_takes_no_more_names_than_a_call_carries(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(usecase, "ROUND_IDENTIFIERS_LIMIT", 3)
+async def test_a_round_takes_no_more_names_than_a_call_carries() -> None:
     world, services = await known_world(), Services()
-    erasing = await erasing_of(world, services)
+    erasing = replace(await erasing_of(world, services), round_identifiers=3)
     for name in (CARD, BIG):
         await request_erasure(erasing, name, Request("key", name), requested_by=BY_SHOPPER)
     world.clock.advance(GATHER.total_seconds())

@@ -1,6 +1,7 @@
 """Reading orders: whose they are, and patience for what is on its way."""
 
 import asyncio
+from collections.abc import Sequence
 
 import pytest
 
@@ -8,6 +9,7 @@ from services.orders.domain.errors import OrderNotFoundError, OrderNotYoursError
 from services.orders.domain.order import OrderRef
 from services.orders.domain.remarks import Doubt
 from services.orders.store import projections
+from services.orders.store.orders import StoredOrder
 from services.orders.usecases import reading
 from tests.unit.services.orders.conftest import World, fact, placing
 
@@ -73,3 +75,24 @@ async def test_who_waits_for_a_fact_looks_again_when_it_was_read(world: World, m
     async with asyncio.timeout(2):
         await world.write(fact(world, "payment-captured", id="p"))
         assert (await waiting)[ORDER].version == seq
+
+
+async def test_what_is_read_on_during_a_look_ends_the_wait_after_it(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reading, "LOOK_INTERVAL_S", 60.0)
+    await world.write(placing(world))
+    seq, get_many, looks = (await world.reading.get(ORDER)).version + 1, world.orders.get_many, 0
+
+    async def slow_get_many(order_ids: Sequence[str]) -> dict[str, StoredOrder]:
+        nonlocal looks
+        looks += 1
+        found = await get_many(order_ids)
+        if looks == 1:  # the fact is read after the store answered and before the answer is seen
+            await world.write(fact(world, "payment-captured", id="p"))
+        return found
+
+    monkeypatch.setattr(world.orders, "get_many", slow_get_many)
+    async with asyncio.timeout(20):
+        found = await world.reading.settled([ORDER], {ORDER: seq}, limit_s=60.0)
+    assert found[ORDER].version == seq

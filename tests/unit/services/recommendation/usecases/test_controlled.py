@@ -11,8 +11,10 @@ from services.kits.controls.control import Action, ActionType, Condition, Contro
 from services.kits.controls.live_controls import ControlSet
 from services.recommendation.domain.prediction import Placement, Prediction, Request, Source
 from services.recommendation.domain.reasons import ReasonCode
+from services.recommendation.store.people import Person
 from services.recommendation.store.shelf_facts import ShelfFacts
 from services.recommendation.store.world import World
+from services.recommendation.usecases import controlled, personal, taste
 from services.recommendation.usecases.controlled import Ruling
 from services.recommendation.usecases.predict import ConsentRules, predict
 from services.recommendation.usecases.segments import KeptSegments
@@ -24,7 +26,7 @@ from tests.unit.services.recommendation.usecases.test_predict import ALL_PLACEME
 FRESH = ConsentRules(default_consent=True, staleness_limit_s=2.0, staleness_s=lambda: 0.1)
 
 
-def nobody_special(_identifiers: Sequence[str], _now: datetime) -> Sequence[str]:
+def nobody_special(_person: Person, _now: datetime) -> Sequence[str]:
     return ()
 
 
@@ -107,7 +109,7 @@ async def test_a_condition_on_placement_segment_channel_or_product_is_kept() -> 
     assert await shown(Condition(channels=("app",)), channel="web")
     assert not await shown(Condition(channels=("app",)), channel="app")
     assert await shown(Condition(segments=("regular",)))
-    assert not await shown(Condition(segments=("regular",)), segments=lambda ids, now: ("regular",))
+    assert not await shown(Condition(segments=("regular",)), segments=lambda person, now: ("regular",))
     assert await shown(Condition(product_ids=("p4",)))
     assert not await shown(Condition(product_ids=("p1",)))
 
@@ -126,8 +128,59 @@ async def test_kept_segments_follow_what_the_person_does_and_consent() -> None:
     kept = KeptSegments(
         world, ConsentRules(default_consent=True, staleness_limit_s=2.0, staleness_s=lambda: next(consents))
     )
-    assert kept(("card:new",), NOW) == ("new",)
+    person = world.people.resolve(("card:new",), default_consent=True)
+    assert kept(person, NOW) == ("new",)
     world.ledger.apply(user_event(900_000, subject="card:new"))
-    assert "returning" in kept(("card:new",), NOW)
-    assert kept(("card:new",), NOW) == ()
-    assert "returning" in kept(("card:new",), NOW)
+    assert "returning" in kept(person, NOW)
+    assert kept(person, NOW) == ()
+    assert "returning" in kept(person, NOW)
+
+
+async def test_a_cap_that_takes_the_whole_pool_has_more_retrieved(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(controlled, "POOLS", (5, 10, 24))
+    for placement in (Placement.POPULAR, Placement.SIMILAR_ITEMS):
+        world = with_board(shop_world())
+        ranked = ids(await ask(world, placement, product_ids=("p0",), page_size=20))
+        for product_id in ranked[:6]:
+            world.shelf.apply(product_event(90_000, product_id, version=99, brands=["Capped"]))
+        cap = control(1, Action(ActionType.CAP, Target(brands=("Capped",)), maximum=1))
+        found = await ask(world, placement, cap, product_ids=("p0",), page_size=5)
+        assert ids(found) == [ranked[0], *ranked[6:10]]
+        assert [placed.rank for placed in found.placed] == [1, 7, 8, 9, 10]
+
+
+async def test_a_capped_page_of_a_persons_own_says_why_of_each() -> None:
+    world = with_board(shop_world())
+    before = await ask(world, Placement.RECOMMENDED_FOR_YOU, product_ids=(), page_size=3)
+    cap = control(1, Action(ActionType.CAP, Target(brands=("No such",)), maximum=1))
+    after = await ask(world, Placement.RECOMMENDED_FOR_YOU, cap, product_ids=(), page_size=3)
+    assert after.slots == before.slots
+    assert after.pool is None
+
+
+@pytest.mark.parametrize("placement", [Placement.SIMILAR_ITEMS, Placement.FREQUENTLY_BOUGHT_TOGETHER])
+async def test_what_controls_leave_out_makes_room_for_the_next(placement: Placement) -> None:
+    world = with_board(shop_world())
+    before = await ask(world, placement, product_ids=("p0",), page_size=6)
+    gone = ids(before)[:3]
+    exclude = control(1, Action(ActionType.EXCLUDE, Target(product_ids=tuple(gone))))
+    after = await ask(world, placement, exclude, product_ids=("p0",), page_size=3)
+    assert after.slots == before.slots[3:]
+
+
+async def test_what_another_request_had_ranked_changes_no_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(taste, "HEAD_PLACES", 2)
+    monkeypatch.setattr(taste, "DEEPER", 2)
+    monkeypatch.setattr(personal, "NARROW_PLACES", 4)
+    world, profiles = with_board(shop_world()), Profiles()
+    only = control(1, Action(ActionType.FILTER, Target(product_ids=tuple(f"p{n}" for n in range(12, 24)))))
+
+    async def predicted(*controls: Control) -> Prediction:
+        request = Request(Placement.RECOMMENDED_FOR_YOU, ("visitor:v-new",), page_size=20)
+        ruling = Ruling(ControlSet(controls, ShelfFacts(world)), nobody_special)
+        return await predict(request, world, profiles=profiles, consent=FRESH, now=NOW, ruling=ruling)
+
+    newcomer(world, "p1")
+    first = await predicted(only)
+    assert len((await predicted()).slots) == 20  # has all that there is ranked
+    assert await predicted(only) == first
