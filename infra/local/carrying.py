@@ -4,7 +4,6 @@ Read before the first byte is replaced, kept in the marker until the restore has
 its services refuse these names from their first moment, and knowledge begins the rounds of the erased again.
 """
 
-import sqlite3
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
@@ -18,6 +17,7 @@ from infra.local.plan import GATEWAY
 from services.chassis.backup.archive import Manifest
 from services.chassis.backup.marks import AWAITED, MARKER, is_half_restored
 from services.chassis.backup.refused_names import NameFinder, Refused, all_documents, read_refused, refuse_also
+from services.chassis.backup.sqlite_copies import translated
 from services.chassis.documents.lock import StoreInUseError
 from services.chassis.documents.port import Body, Document, DocumentStore
 from services.chassis.documents.sqlite import SqliteDocuments
@@ -145,11 +145,12 @@ async def _of_file(path: Path, service: str) -> Carried:
         store = SqliteDocuments.open(path)
     except StoreInUseError:
         raise
-    except (ZhikeError, sqlite3.Error):
+    except ZhikeError:
         return Carried(known=False)
     try:
-        return await _of_store(store, service)
-    except (ZhikeError, sqlite3.Error):
+        with translated():
+            return await _of_store(store, service)
+    except ZhikeError:
         return Carried(known=False)
     finally:
         await store.close()
