@@ -62,6 +62,17 @@ MITIGATE_ALERT: Final = _change("MitigateAlert")
 RESOLVE_ALERT: Final = _change("ResolveAlert")
 CLOSE_ALERT: Final = _change("CloseAlert")
 REOPEN_ALERT: Final = _change("ReopenAlert")
+COMMENT_ALERT: Final = Remote(
+    declare_method(
+        _SERVICE,
+        alert_service_pb2,
+        "AlertService/CommentAlert",
+        alert_service_pb2.CommentAlertRequest,
+        alert_pb2.Alert,
+        idempotent=True,  # it carries a request id
+    ),
+    WRITE_TIMEOUT_MS,
+)
 CREATE_SILENCE: Final = Remote(
     declare_method(
         _SERVICE,

@@ -60,8 +60,8 @@ class Form:
     """Something that a page's reader can do: a model of what is sent, and what is done with it.
 
     ``handle`` gets the visit and the model. It passes ``visit.submit_id`` on as the request id, so that a form that is
-    sent twice acts once, and ``visit.version`` as what an edit builds on: a version error of the service (PRECONDITION)
-    shows the page again with all that was typed. ``roles`` narrows whom of the page's readers may do it.
+    sent twice acts once, and ``visit.expected_version`` as what an edit builds on: a version error (PRECONDITION)
+    of the service shows the page again with all that was typed. ``roles`` narrows whom of the page's readers may do it.
     """
 
     name: str

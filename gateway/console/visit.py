@@ -29,6 +29,7 @@ from services.chassis.logs import new_request_id
 
 PAGE_SIZE: Final = 50
 TOKEN_LIMIT: Final = 2_000
+AFTER: Final = ".after"  # ends the query parameter that holds a table's place
 QUERY_LIMIT: Final = 500
 DAY_LIMIT: Final = len("2026-11-30")
 FIRST_YEAR, LAST_YEAR = 1970, 9_000  # of a day, both left out
@@ -150,7 +151,7 @@ class Visit:
         """Return the page token with which a table goes on."""
         if self.exporting == table and self.cursor_override is not None:
             return self.cursor_override
-        return self.text(f"{table}.after", TOKEN_LIMIT)
+        return self.text(f"{table}{AFTER}", TOKEN_LIMIT)
 
     def page_size(self, table: str, usual: int = PAGE_SIZE) -> int:
         """Return how many rows to ask for."""
@@ -210,7 +211,16 @@ class Visit:
         return ROOT + path.format_map({name: quote(value, safe="") for name, value in values.items()})
 
     def address(self, changes: Mapping[str, str | None]) -> str:
-        """Return the page's own address with query parameters changed; None or "" takes one out."""
-        query = [(name, value) for name, value in self.query.multi_items() if name not in changes]
+        """Return the page's own address with query parameters changed; None or "" takes one out.
+
+        What changes another parameter than a table's place begins every table anew: its place belongs to what it
+        showed.
+        """
+        anew = bool(changes) and not any(name.endswith(AFTER) for name in changes)
+        query = [
+            (name, value)
+            for name, value in self.query.multi_items()
+            if name not in changes and not (anew and name.endswith(AFTER))
+        ]
         kept = QueryParams(query + [(name, value) for name, value in changes.items() if value])
         return f"{self.request.url.path}?{kept}" if kept else self.request.url.path

@@ -4,7 +4,6 @@ import asyncio
 import os
 from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
-from importlib.metadata import version
 from typing import Any, Final
 
 import orjson
@@ -52,6 +51,7 @@ from gateway.schemas.admin import (
 from gateway.schemas.forms import Operation
 from services.chassis.errors import InvalidArgumentError, NotFoundError
 from services.chassis.status import RemoteError
+from services.chassis.version import software_version
 
 MODELS_QUERY: Final = Query(Integer("page_size", "Versions on a page.", 1, 100, 20), PAGE_TOKEN)
 
@@ -190,7 +190,7 @@ async def get_system(call: Call) -> Answer:
     own = {
         "pid": os.getpid(),
         "start_time": call.parts.start_time,
-        "version": version("zhike"),
+        "version": software_version(),
         "degraded": dict(call.parts.readiness.degraded),
     }
     ready = all(each["ready"] for each in services)

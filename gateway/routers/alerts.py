@@ -13,6 +13,7 @@ from zhike.reputation.v1 import alert_service_pb2 as pb
 from gateway.alert_clients import (
     ACKNOWLEDGE_ALERT,
     CLOSE_ALERT,
+    COMMENT_ALERT,
     CREATE_SILENCE,
     EXPIRE_SILENCE,
     GET_ALERT,
@@ -37,6 +38,7 @@ from gateway.schemas.alerts import (
     Alert,
     Alerts,
     ChangeAlert,
+    CommentAlert,
     Silence,
     SilenceRequest,
     Silences,
@@ -107,6 +109,18 @@ async def close_alert(call: Call) -> Answer:
 async def reopen_alert(call: Call) -> Answer:
     """Begin a new life of an alert."""
     return await _changed(call, REOPEN_ALERT)
+
+
+async def comment_alert(call: Call) -> Answer:
+    """Say something beside an alert."""
+    asked = await call.model(CommentAlert)
+    request = pb.CommentAlertRequest(
+        id=_id_in(call, "alert"),
+        actor=call.principal.name,
+        comment=asked.comment,
+        request_id=request_id_of(call, asked.request_id),
+    )
+    return _alert_answer(await COMMENT_ALERT(call.parts.caller, request))
 
 
 async def stream_alerts(call: Call) -> EventStream:
@@ -282,6 +296,22 @@ ENDPOINTS: Final = (
     _step("resolveAlert", "resolve", "Say that it is over; the comment says what was done", resolve_alert),
     _step("closeAlert", "close", "Put a resolved alert away", close_alert),
     _step("reopenAlert", "reopen", "Begin a new life of an alert; the comment says why", reopen_alert),
+    Endpoint(
+        operation_id="commentAlert",
+        method="POST",
+        path="/v1/alerts/{id}:comment",
+        tag="alerts",
+        summary="Say something about an alert, whatever its state is",
+        description="It stands in the history, and the alert stays as it is. At most 100 comments an alert: the next "
+        "one is 412 ALERT_HISTORY_FULL.",
+        roles=DESK,
+        handle=comment_alert,
+        body=Body(CommentAlert),
+        answer=Alert,
+        headers=("Idempotency-Key",),
+        answer_headers=("ETag",),
+        problems=_STEPPED,
+    ),
     Endpoint(
         operation_id="createSilence",
         method="POST",

@@ -47,11 +47,13 @@ ID_LIMIT: Final = 64  # characters
 CUSTOMER: Final = "customer"
 WEB: Final = "web"  # the channel of who names none
 STATES: Final = ("open", "answered", "closed")
+KINDS: Final = ("complaint", "question", "suggestion")
 CASE_OPENERS: Final = DESK | {Role.SHOP}
 SHOPPER_ONLY: Final = frozenset({Role.SHOPPER})
 _PAGES: Final = (Integer("page_size", "Cases on a page.", 1, 200, 50), PAGE_TOKEN)
 CASES_QUERY: Final = Query(
     Choice("state", "In one state; open ones come by due time, others the latest first.", STATES),
+    Choice("kind", "Of one kind; a page may then hold fewer than asked for, or none, before the end.", KINDS),
     Text("owner", 'In these hands; "-": nobody\'s.', 128),
     Text("customer", "Of the person with this customer id or identifier, whatever it came with.", 260),
     Text("order_number", "About the order of this number.", 64),
@@ -93,6 +95,7 @@ async def list_cases(call: Call) -> Answer:
         page_size=query["page_size"],
         page_token=query["page_token"],
         only_shop=_only_shop(call),
+        kind=kind_number(query["kind"]),
     )
     if request.only_shop and not (request.customer or request.order_number):
         raise InvalidArgumentError("a shop's key names a customer or an order", field="customer")
@@ -172,6 +175,11 @@ async def reopen_case(call: Call) -> Answer:
     return _case_answer(await REOPEN_CASE(call.parts.caller, request))
 
 
+def kind_number(word: str) -> case_pb2.CaseKind.ValueType:
+    """Return the kind's number; of no word the one that means all."""
+    return case_pb2.CaseKind.Value(f"CASE_KIND_{word.upper() or 'UNSPECIFIED'}")
+
+
 def cause_number(word: str | None) -> case_pb2.CaseCause.ValueType:
     """Return the number of a cause's word."""
     if not word:
@@ -188,7 +196,7 @@ async def _said(call: Call, remote: Remote[pb.SayCaseRequest, case_pb2.Case], *,
 
 def _opening(call: Call, asked: OwnCaseRequest, *, actor: str) -> pb.CreateCaseRequest:
     return pb.CreateCaseRequest(
-        kind=case_pb2.CaseKind.Value(f"CASE_KIND_{asked.kind.upper()}"),
+        kind=kind_number(asked.kind),
         order_number=asked.order_number,
         product_id=asked.product_id,
         title=asked.title,
@@ -297,8 +305,8 @@ ENDPOINTS: Final = (
         path="/v1/cases",
         tag="cases",
         summary="List cases",
-        description="By state, by owner, of a customer, or about an order. A shop's key names a customer or an order "
-        "and sees its own shop's.",
+        description="By state, by kind, by owner, of a customer, or about an order. A shop's key names a customer or "
+        "an order and sees its own shop's.",
         roles=CASE_OPENERS,
         handle=list_cases,
         query=CASES_QUERY,

@@ -72,7 +72,8 @@ class Model(Shown):
 
     version: str
     promoted: bool
-    verdict: str
+    verdict: Annotated[str, Field(description="Why it was or was not put in force.")]
+    verdict_words: Annotated[dict[str, str], Field(description="What the held-out windows say, by language: zh, en.")]
     windows: list[WindowResult]
     trained_through: dict[str, int]
     parameters: dict[str, float]
@@ -208,6 +209,7 @@ class ServiceStatus(Shown):
     jobs: list[Job] = []
     start_time: datetime | None = None
     pid: int = 0
+    version: Annotated[str, Field(description="Of the software that the process runs.")] = ""
     facts: dict[str, str] = {}
     degraded: Annotated[dict[str, str], Field(description="Parts that do not work, each with the cause.")] = {}
 

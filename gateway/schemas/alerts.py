@@ -76,8 +76,8 @@ class AlertEntry(Shown):
     kind: Annotated[
         str,
         Field(
-            description="raised, reopened, level-raised, recurred, acknowledged, handed-over, mitigating, resolved, "
-            "closed, notified or withheld."
+            description="raised, reopened, level-raised, recurred, acknowledged, handed-over, mitigating, commented, "
+            "resolved, closed, notified or withheld."
         ),
     ]
     time: datetime
@@ -139,6 +139,13 @@ class ChangeAlert(Read):
     """Takes an alert to its next state."""
 
     comment: Comment = ""
+
+
+class CommentAlert(Read):
+    """Something to say about an alert."""
+
+    comment: Annotated[str, Field(min_length=1, max_length=2_000, description="In plain text.")]
+    request_id: RequestId = ""
 
 
 class SilenceMatcher(Read):

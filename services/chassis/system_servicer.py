@@ -20,6 +20,7 @@ from services.chassis.operations import Operations
 from services.chassis.operations_servicer import operation_to_pb
 from services.chassis.paging import decode_page_token, encode_page_token, page_size
 from services.chassis.readiness import Readiness
+from services.chassis.version import software_version
 
 CHUNK_BYTES = 1024 * 1024
 REBUILD_KIND = "rebuild"
@@ -84,6 +85,7 @@ class SystemServicer(system_service_pb2_grpc.SystemServiceServicer):
             pid=os.getpid(),
             facts={name: str(value) for name, value in facts.items()},
             degraded=self._readiness.degraded,
+            version=software_version(),
         )
         status.start_time.FromDatetime(self._start_time)
         return status

@@ -26,7 +26,8 @@ FLAGS = [
     "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1, EXCLUDE localhost",
 ]
 EXPECTED = ("status of 4", "ERR_INTERNET_DISCONNECTED")  # what a page says of a refusal, and offline
-expect.set_options(timeout=20_000)
+PATIENT_MS = 30_000  # for what is expected: the pages are asked of a machine that does much else
+expect.set_options(timeout=PATIENT_MS)
 SIZES = {"desk": {"width": 1440, "height": 900}, "phone": {"width": 390, "height": 844}}
 
 

@@ -60,6 +60,11 @@ class FakeAlerts:
         _known(request.id, "alert")
         return alert(request.id, state=alert_pb2.ALERT_STATE_MITIGATING)
 
+    def _CommentAlert(self, request: Any) -> Any:
+        _known(request.id, "alert")
+        said = alert_pb2.AlertEntry(number=2, kind="commented", time=TIME, actor=request.actor, comment=request.comment)
+        return alert(request.id, history=[*alert().history, said])
+
     def _ResolveAlert(self, request: Any) -> Any:
         _known(request.id, "alert")
         return alert(request.id, state=alert_pb2.ALERT_STATE_RESOLVED)
@@ -102,7 +107,7 @@ class FakeAlerts:
 
 def alert(alert_id: str = ALERT_ID, **fields: Any) -> alert_pb2.Alert:
     """Return an alert with one of everything."""
-    words = {"zh": "声量:6 倍于平时", "en": "volume: 6 times the usual"}
+    words = {"zh": "声量：6 倍于平时", "en": "volume: 6 times the usual"}
     term = alert_pb2.AlertTerm(name="volume", value=6.0, points=2, step=5.0, explanation=words)
     assessment = alert_pb2.AlertAssessment(level="III", points=6, terms=[term, alert_pb2.AlertTerm(name="reach")])
     given: dict[str, Any] = {

@@ -47,8 +47,7 @@ class FakeDesk:
         return case
 
     def _GetCase(self, request: Any) -> Any:
-        if request.only_customers and "login:u42" not in request.only_customers:
-            raise NoCaseError("there is no case of this id", resource="case")
+        _own(request)
         _known(request.id, CASE_ID, "case")
         return a_case()
 
@@ -67,6 +66,7 @@ class FakeDesk:
         return _changed(request.deed)
 
     def _WriteCase(self, request: Any) -> Any:
+        _own(request.deed)
         return _changed(request.deed)
 
     def _ReopenCase(self, request: Any) -> Any:
@@ -186,6 +186,12 @@ def a_contact() -> Any:
         abc_class="A",
         version=1,
     )
+
+
+def _own(request: Any) -> None:
+    """The one case of the fake is the shopper's of the tests."""
+    if request.only_customers and "login:u42" not in request.only_customers:
+        raise NoCaseError("there is no case of this id", resource="case")
 
 
 def _changed(deed: Any) -> Any:

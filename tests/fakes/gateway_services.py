@@ -338,7 +338,7 @@ class FakeServices(
         return system_service_pb2.Readiness(serving=True, degraded=self.degraded)
 
     def _GetSystemStatus(self, request: Any) -> Any:
-        status = system_service_pb2.SystemStatus(ready=True, pid=42, facts={"products": "5927"})
+        status = system_service_pb2.SystemStatus(ready=True, pid=42, facts={"products": "5927"}, version="0.0.9")
         status.readers.add(projection="interactions", log="user-events", lag_events=2, staleness_s=0.1)
         return status
 

@@ -26,7 +26,7 @@ PRODUCT = Group("main", GroupKind.PRODUCT, "p-1", brand="acme")
 OTHER = Group("main", GroupKind.BRAND, "other")
 FEED = Group("main", GroupKind.SOURCE, "feed-1")
 GROUPS = (BRAND, PRODUCT, OTHER, FEED)
-STEPS = {"acknowledge", "mitigate", "resolve", "close", "reopen"}
+STEPS = {"acknowledge", "mitigate", "comment", "resolve", "close", "reopen"}
 _POINTS = {Level.I: 14, Level.II: 9, Level.III: 6, Level.IV: 1}
 
 
@@ -200,6 +200,9 @@ class Desk:
                 alert, actor="li", owner=step.owner, comment="on it", now=self.now
             ),
             "mitigate": lambda: alert_steps.mitigate(alert, actor="li", comment="statement out", now=self.now),
+            "comment": lambda: alert_steps.comment_on(
+                alert, actor="li", comment="a word", request=f"{self.now} {step.owner}", now=self.now
+            ),
             "resolve": lambda: alert_steps.resolve(alert, actor="li", comment="over", now=self.now),
             "close": lambda: alert_steps.close(alert, actor="li", comment="", now=self.now),
             "reopen": lambda: alert_steps.reopen(

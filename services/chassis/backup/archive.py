@@ -13,7 +13,6 @@ import os
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, Final
 
@@ -132,14 +131,6 @@ class Manifest:
     def is_expired(self, now: datetime) -> bool:
         """Tell whether the backup is past its term."""
         return now >= datetime.fromisoformat(self.expire_time)
-
-
-def platform_version() -> str:
-    """Return the version of this installation."""
-    try:
-        return version("zhike")
-    except PackageNotFoundError:  # a checkout that was never installed
-        return "unknown"
 
 
 def prepare_target(folder: Path) -> None:

@@ -27,7 +27,6 @@ from services.chassis.backup.archive import (
     ServiceCopy,
     Show,
     file_copy,
-    platform_version,
     prepare_target,
     sync_folder,
     write_manifest,
@@ -38,6 +37,7 @@ from services.chassis.clock import Clock
 from services.chassis.documents.port import Collection, Document, DocumentStore, Range, Scalar
 from services.chassis.documents.sqlite import SqliteDocuments
 from services.chassis.eventlog.record import EVENTS, LOGS, PLACE
+from services.chassis.version import software_version
 
 COPY_DOCUMENTS: Final = 500
 LIST_BLOBS: Final = 1_000
@@ -215,7 +215,7 @@ def _finished(wanted: Wanted, blobs: Blobs, copies: Iterable[ServiceCopy], clock
     now = clock.now()
     manifest = Manifest(
         format=FORMAT,
-        version=platform_version(),
+        version=software_version(),
         profile=wanted.profile,
         created_time=now.isoformat(),
         expire_time=(now + wanted.keep).isoformat(),

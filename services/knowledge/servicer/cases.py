@@ -61,6 +61,7 @@ class CaseServicer(case_service_pb2_grpc.CaseServiceServicer):
             "customer": request.customer,
             "order": request.order_number,
             "only": [list(request.only_customers), request.only_shop],
+            "kind": int(request.kind),
         }
         cases, after = await list_cases(
             self._desk,

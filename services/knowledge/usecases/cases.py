@@ -17,7 +17,7 @@ from services.kits.text.identifiers import parse_identifier
 from services.kits.times import micros
 from services.knowledge.domain import cases as steps
 from services.knowledge.domain.answer_clock import AnswerClock
-from services.knowledge.domain.cases import Act, Case, CaseState, Cause, Entry, Opening, What, entries_since
+from services.knowledge.domain.cases import Act, Case, CaseKind, CaseState, Cause, Entry, Opening, What, entries_since
 from services.knowledge.domain.errors import (
     CaseNotFoundError,
     CustomerNotFoundError,
@@ -35,6 +35,7 @@ TRIES: Final = 16  # against others who change the same case
 REQUEST_ID_LIMIT: Final = 256  # characters
 TICKED_AT_ONCE: Final = 200
 COUNTED_LIMIT: Final = 1_000
+LOOKS_LIMIT: Final = 100  # reads for one page of a kind
 EXPORTED_LIMIT: Final = 1_000  # cases of one identifier
 SHORTEST_PREFIX: Final = 6  # of an id, "k-" included
 
@@ -102,6 +103,7 @@ class CaseQuery:
     customer: str = ""
     order_number: str = ""
     scope: Scope = EVERYTHING
+    kind: CaseKind | None = None
 
 
 def case_id_of(request_id: str) -> str:
@@ -168,6 +170,8 @@ async def list_cases(
         return await _latest_of(desk, query, query.scope.customers, after, limit)
     if query.scope.shop:
         raise InvalidArgumentError("name a customer or an order", field="customer")
+    if query.kind is not None:
+        return await _of_kind(desk, query, _text(after), limit)
     return await desk.cases.page(query.state, owner=query.owner, after=_text(after), limit=limit)
 
 
@@ -258,6 +262,19 @@ async def tick_cases(desk: CaseDesk) -> int:
     return changed
 
 
+async def _of_kind(
+    desk: CaseDesk, query: CaseQuery, after: str | None, limit: int
+) -> tuple[tuple[Case, ...], object | None]:
+    """Look for a kind through the cases, which no index keeps by it, up to a limit; the next page goes on there."""
+    found: list[Case] = []
+    for _ in range(LOOKS_LIMIT):
+        cases, after = await desk.cases.page(query.state, owner=query.owner, after=after, limit=limit - len(found))
+        found.extend(case for case in cases if case.kind is query.kind)
+        if after is None or len(found) == limit:
+            break
+    return tuple(found), after
+
+
 async def _latest_of(
     desk: CaseDesk, query: CaseQuery, identifiers: Sequence[str], after: object, limit: int
 ) -> tuple[tuple[Case, ...], object | None]:
@@ -266,6 +283,8 @@ async def _latest_of(
     until_us = None if position is None else int(position[0])
     # Cases of one moment stand in the order of their ids, so that some of them may lie on the page before.
     wanted = limit + 1 + (len(identifiers) or 1)
+    if query.state is not None or query.kind is not None:
+        wanted = COUNTED_LIMIT  # those that fit may lie far behind those that do not
     found: list[Case] = []
     if query.order_number:
         found.extend(await desk.cases.about_order(query.order_number, until_us=until_us, limit=wanted))
@@ -275,7 +294,7 @@ async def _latest_of(
         for identifier in identifiers:
             found.extend(await desk.cases.of_customer(identifier, until_us=until_us, limit=wanted))
     listed = sorted(
-        (case for case in found if query.scope.holds(case) and query.state in (None, case.state)),
+        (case for case in found if _fits(case, query)),
         key=_place,
         reverse=True,
     )
@@ -283,6 +302,10 @@ async def _latest_of(
         listed = [case for case in listed if _place(case) < (int(position[0]), str(position[1]))]
     page = tuple(listed[:limit])
     return page, list(_place(page[-1])) if len(listed) > limit else None
+
+
+def _fits(case: Case, query: CaseQuery) -> bool:
+    return query.scope.holds(case) and query.state in (None, case.state) and query.kind in (None, case.kind)
 
 
 async def _identifiers_of(desk: CaseDesk, name: str) -> tuple[str, ...]:

@@ -125,6 +125,7 @@ def query_from_pb(request: service_pb.ListCasesRequest) -> CaseQuery:
         customer=request.customer,
         order_number=request.order_number,
         scope=Scope(tuple(request.only_customers), request.only_shop),
+        kind=_KINDS_BY_NUMBER.get(request.kind),
     )
 
 

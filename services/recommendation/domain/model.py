@@ -103,17 +103,40 @@ WINDOWS_NEEDED = 3
 
 def judge(windows: Sequence[WindowResult]) -> Verdict:
     """Apply the promotion rule: over the last 3 windows the mean exceeds recent popularity's and no window is below."""
-    if len(windows) < WINDOWS_NEEDED:
-        words = f"{len(windows)} of {WINDOWS_NEEDED} windows of 4 weeks can be judged; item-to-item answers"
-        return Verdict(earned=False, words=words)
     last = windows[-WINDOWS_NEEDED:]
-    mean = sum(each.ndcg_at_10 for each in last) / len(last)
-    popularity = sum(each.popularity_ndcg_at_10 for each in last) / len(last)
-    below = [each for each in last if each.ndcg_at_10 < each.popularity_ndcg_at_10]
-    compared = f"mean NDCG@10 on new items {mean:.4f} against {popularity:.4f} of recent popularity"
+    mean, popularity = _means(last)
+    earned = len(windows) >= WINDOWS_NEEDED and mean > popularity and not _below(last)
+    return Verdict(earned=earned, words=verdict_words(windows)["en"])
+
+
+def verdict_words(windows: Sequence[WindowResult]) -> dict[str, str]:
+    """Return why these windows do or do not speak for a model, by language."""
+    if len(windows) < WINDOWS_NEEDED:
+        return {
+            "zh": f"{WINDOWS_NEEDED} 个四周窗口中只有 {len(windows)} 个可以评判；由商品相似作答",
+            "en": f"{len(windows)} of {WINDOWS_NEEDED} windows of 4 weeks can be judged; item-to-item answers",
+        }
+    last = windows[-WINDOWS_NEEDED:]
+    mean, popularity = _means(last)
+    zh = f"新商品的平均 NDCG@10 为 {mean:.4f}，近期热门为 {popularity:.4f}"
+    en = f"mean NDCG@10 on new items {mean:.4f} against {popularity:.4f} of recent popularity"
+    below = _below(last)
     if below:
-        days = ", ".join(each.start_time.date().isoformat() for each in below)
-        return Verdict(earned=False, words=f"{compared}; below it in the window from {days}; item-to-item answers")
+        days = [each.start_time.date().isoformat() for each in below]
+        return {
+            "zh": f"{zh}；自 {'、'.join(days)} 起的窗口低于热门；由商品相似作答",
+            "en": f"{en}; below it in the window from {', '.join(days)}; item-to-item answers",
+        }
     if not mean > popularity:
-        return Verdict(earned=False, words=f"{compared}; not above it; item-to-item answers")
-    return Verdict(earned=True, words=f"{compared}; no window below")
+        return {"zh": f"{zh}；未超过热门；由商品相似作答", "en": f"{en}; not above it; item-to-item answers"}
+    return {"zh": f"{zh}；没有窗口低于热门", "en": f"{en}; no window below"}
+
+
+def _means(last: Sequence[WindowResult]) -> tuple[float, float]:
+    """Return the model's and popularity's mean over the windows, 0 without any."""
+    count = max(1, len(last))
+    return sum(each.ndcg_at_10 for each in last) / count, sum(each.popularity_ndcg_at_10 for each in last) / count
+
+
+def _below(last: Sequence[WindowResult]) -> list[WindowResult]:
+    return [each for each in last if each.ndcg_at_10 < each.popularity_ndcg_at_10]

@@ -1,6 +1,5 @@
 """Placements about a person: recommended-for-you, buy-it-again, recently-viewed."""
 
-import sys
 from collections.abc import Container, Iterator, Mapping, Sequence
 from itertools import groupby
 from operator import itemgetter
@@ -42,19 +41,17 @@ def recommend_for_you(
     lines = profile.cart(now_s)
     in_cart = frozenset(line.product_id for line in known_lines(world.shelf, lines)) if lines else NOTHING
     without = in_cart.union(request.excluded, request.product_ids)
-    positions = offered_positions(
-        profile,
-        world.shelf.sellable_ids,
-        without,
-        request.page_size,
-        verdicts=None if request.plan is None or not request.plan.is_selective else request.plan.verdicts,
-    )
+    sellable, plan = world.shelf.sellable_ids, request.plan
+    if plan is None or not plan.is_selective:
+        positions = offered_positions(profile, sellable, without, request.page_size)
+    else:
+        positions = allowed_positions(profile, sellable, without, request.page_size, verdicts=plan.verdicts)
     if profile.taste is not None:
         source, fallback = Source.ALS, FallbackReason.NONE
     else:
         source, fallback = Source.ITEM_TO_ITEM, FallbackReason.NO_MODEL
     is_full = len(positions) == request.page_size
-    if is_full and request.plan is not None and request.plan.is_ranking:  # few of them will be shown
+    if is_full and plan is not None and plan.is_ranking:  # few of them will be shown
         head_ids = profile.head_ids
         pool = Pool(
             [head_ids[position] for position in positions],
@@ -117,35 +114,47 @@ def recently_viewed(world: World, request: Request, actors: tuple[int, ...]) -> 
     return Prediction(request.placement, tuple(slots), Source.HISTORY)
 
 
-def offered_positions(
+def offered_positions(profile: Profile, sellable: Container[str], without: frozenset[str], count: int) -> list[int]:
+    """Return the positions in the person's ranking of the first ``count`` products that may be shown now."""
+    while True:
+        positions: list[int] = []
+        for position, product_id in enumerate(profile.head_ids):
+            if product_id in sellable and product_id not in without:
+                positions.append(position)
+                if len(positions) == count:
+                    return positions
+        if profile.head.complete:
+            return positions
+        profile.deepen()
+
+
+def allowed_positions(
     profile: Profile,
     sellable: Container[str],
     without: frozenset[str],
     count: int,
     *,
-    verdicts: Mapping[str, Verdict] | None = None,
+    verdicts: Mapping[str, Verdict],
 ) -> list[int]:
-    """Return the positions in the person's ranking of the first ``count`` products that may be shown now.
+    """Return the same of what Controls let through as well.
 
-    ``verdicts``: of Controls that leave products out; where they let few through, the ranking is not walked to its end
-    at each request.
+    Where they let few through, the ranking is not walked to its end at each request. How much of it another request
+    had ranked changes nothing.
     """
-    limit = sys.maxsize if verdicts is None else NARROW_PLACES
+    reach = count + count // 4
     while True:
-        positions: list[int] = []
-        # Another request may have had more ranked: that must not change what this one finds.
-        for position, product_id in enumerate(profile.head_ids[:limit]):
-            if (
-                product_id in sellable
-                and product_id not in without
-                and (verdicts is None or verdicts[product_id].allowed)
-            ):
-                positions.append(position)
-                if len(positions) == count:
-                    return positions
-        if profile.head.complete or len(profile.head_ids) >= limit:
-            return positions
-        profile.deepen()
+        reach = min(reach, NARROW_PLACES)
+        while len(profile.head_ids) < reach and not profile.head.complete:
+            profile.deepen()
+        ids = profile.head_ids[:reach]
+        positions = [
+            position
+            for position, product_id, verdict in zip(range(len(ids)), ids, map(verdicts.__getitem__, ids), strict=True)
+            if verdict.allowed and product_id in sellable and product_id not in without
+        ]
+        if len(positions) >= count or len(ids) < reach or reach == NARROW_PLACES:
+            return positions[:count]
+        reach *= 4
 
 
 def _slots(

@@ -17,7 +17,7 @@ from services.recommendation.domain.errors import (
     UnknownLanguageError,
     UnknownPlacementError,
 )
-from services.recommendation.domain.model import EngineName, InForce, ModelVersion, Promotion, Ranker
+from services.recommendation.domain.model import EngineName, InForce, ModelVersion, Promotion, Ranker, verdict_words
 from services.recommendation.domain.prediction import (
     EXCLUDED_LIMIT,
     IDENTIFIERS_LIMIT,
@@ -226,6 +226,7 @@ def model_to_pb(model: ModelVersion, in_force: InForce | None) -> models_pb.Mode
         actor=model.actor,
         earned=model.verdict.earned,
     )
+    message.verdict_words.by_language.update(verdict_words(model.windows))
     message.create_time.FromDatetime(model.create_time)
     for window in model.windows:
         result = message.windows.add(

@@ -1,4 +1,4 @@
-"""Owns what persons do to an alert: acknowledge, hand over, mitigate, resolve, close, reopen.
+"""Owns what persons do to an alert: acknowledge, hand over, mitigate, comment, resolve, close, reopen.
 
 Each step says by whom, asked again by the same person it changes nothing, and from a state that does not allow it it
 is refused. A step that ends pages (acknowledge, resolve) settles the withheld ones too: nobody is woken for what
@@ -9,8 +9,21 @@ import unicodedata
 from datetime import datetime
 from typing import Final
 
-from services.reputation.domain.alerts import Alert, AlertState, Cause, CauseKind, EntryKind, written
-from services.reputation.domain.errors import AlertCommandError, AlertFullError, AlertStateError
+from services.reputation.domain.alerts import (
+    COMMENTS_LIMIT,
+    Alert,
+    AlertState,
+    Cause,
+    CauseKind,
+    EntryKind,
+    written,
+)
+from services.reputation.domain.errors import (
+    AlertCommandError,
+    AlertCommentTakenError,
+    AlertFullError,
+    AlertStateError,
+)
 from services.reputation.domain.escalation import Suppress, told, unsuppressed
 
 PERSON_LIMIT: Final = 128  # characters
@@ -45,6 +58,24 @@ def mitigate(alert: Alert, *, actor: str, comment: str, now: datetime) -> Alert:
     if alert.life.state is not AlertState.ACKNOWLEDGED:
         raise _refused(alert, "mitigated")
     return written(alert, EntryKind.MITIGATING, now, actor=actor, comment=comment)
+
+
+def comment_on(alert: Alert, *, actor: str, comment: str, request: str, now: datetime) -> Alert:
+    """Say something beside the alert, whatever its state is. ``request``: equal for a repetition, which adds nothing.
+
+    Raises AlertCommandError, AlertCommentTakenError, AlertFullError.
+    """
+    actor, comment = _person(actor, "actor"), _comment(comment, required=True)
+    comments = [entry for entry in alert.history if entry.kind is EntryKind.COMMENTED]
+    said = next((entry for entry in comments if entry.request == request), None)
+    if said is not None:
+        if (said.actor, said.comment) != (actor, comment):
+            raise AlertCommentTakenError("this request id came with another comment before", field="request_id")
+        return alert
+    if len(comments) >= COMMENTS_LIMIT:
+        raise AlertFullError(f"an alert takes at most {COMMENTS_LIMIT} comments", entries=len(alert.history))
+    _require_room(alert)
+    return written(alert, EntryKind.COMMENTED, now, actor=actor, comment=comment, request=request)
 
 
 def resolve(alert: Alert, *, actor: str, comment: str, now: datetime) -> Alert:

@@ -22,6 +22,7 @@ from services.reputation.domain.levels import Assessment, Level
 HISTORY_LIMIT: Final = 300
 # Kept free for what a life still needs: its pages, its escalations, resolve and close.
 HISTORY_RESERVE: Final = 40
+COMMENTS_LIMIT: Final = 100  # of one alert, so that talk leaves room for what happens
 EVIDENCE_LIMIT: Final = 50
 SYSTEM: Final = "system"
 
@@ -134,6 +135,7 @@ class EntryKind(StrEnum):
     ACKNOWLEDGED = "acknowledged"
     HANDED_OVER = "handed-over"
     MITIGATING = "mitigating"
+    COMMENTED = "commented"  # somebody said something; the alert stays as it is
     RESOLVED = "resolved"
     CLOSED = "closed"
     NOTIFIED = "notified"
@@ -142,7 +144,10 @@ class EntryKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One thing that happened. ``by``: what withheld a page; ``until``: before when the page is not due."""
+    """One thing that happened.
+
+    ``by``: what withheld a page; ``until``: before when the page is not due; ``request``: which request said a comment.
+    """
 
     number: int
     kind: EntryKind
@@ -154,6 +159,7 @@ class Entry:
     cause: Cause | None = None
     by: str = ""
     until: datetime | None = None
+    request: str = ""
 
 
 @dataclass(frozen=True, slots=True)

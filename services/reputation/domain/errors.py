@@ -131,8 +131,15 @@ class AlertCommandError(InvalidArgumentError):
     reason = "ALERT_COMMAND_INVALID"
 
 
+class AlertCommentTakenError(ZhikeError):
+    """The request that said a comment came with another one before."""
+
+    kind: ClassVar[ErrorKind] = ErrorKind.CONFLICT
+    reason = "ALERT_COMMENT_TAKEN"
+
+
 class AlertFullError(ZhikeError):
-    """The alert's history has no room for another remark; resolve and close it."""
+    """The history has no room for another remark, or the alert for another comment; resolve and close it."""
 
     kind: ClassVar[ErrorKind] = ErrorKind.PRECONDITION
     reason = "ALERT_HISTORY_FULL"

@@ -131,10 +131,10 @@ def mail_of(notice: Notice, excerpts: Mapping[str, str], *, external_url: str) -
     subject = _line(f"[{alert.life.level}] {zh_why} / {en_why}: {alert.group.subject or alert.group.shop}")
     url = f"{external_url}/console/alerts/{alert.id}"
     parts = (
-        [*_head(zh_why, zh, words["zh"], alert=alert, language="zh"), *_shown_lines(alert, excerpts, "证据:")],
+        [*_head(zh_why, zh, words["zh"], alert=alert, language="zh"), *_shown_lines(alert, excerpts, "证据：")],
         [*_head(en_why, en, words["en"], alert=alert, language="en"), *_shown_lines(alert, excerpts, "Evidence:")],
     )
-    texts = ["\n".join([*lines, act + url]) for lines, act in zip(parts, ("处理:", "Act here: "), strict=True)]
+    texts = ["\n".join([*lines, act + url]) for lines, act in zip(parts, ("处理：", "Act here: "), strict=True)]
     return Mail(subject, "\n\n----\n\n".join(texts) + "\n")
 
 
@@ -169,7 +169,7 @@ def _annotations(alert: Alert) -> dict[str, str]:
         "summary": en,
         "summary_zh": zh,
         "description": "; ".join(term.explanation["en"] for term in terms),
-        "description_zh": ";".join(term.explanation["zh"] for term in terms),
+        "description_zh": "；".join(term.explanation["zh"] for term in terms),
     }
 
 
@@ -178,11 +178,11 @@ def _head(why: str, text: str, level: str, *, alert: Alert, language: str) -> li
     state = _STATES[alert.life.state][0 if zh else 1]
     owner = _line(alert.life.owner) or ("无" if zh else "nobody")
     begun = _timestamp(alert.starts_time)
-    lines = [f"{why}:{text}" if zh else f"{why}: {text}"]
-    lines.append(f"级别:{level}({alert.peak.points} 分)" if zh else f"Level: {level}, {alert.peak.points} points")
+    lines = [f"{why}：{text}" if zh else f"{why}: {text}"]
+    lines.append(f"级别：{level}（{alert.peak.points} 分）" if zh else f"Level: {level}, {alert.peak.points} points")
     lines += [f"  - {term.explanation[language]}" for term in alert.peak.terms]
-    lines.append(f"状态:{state};负责人:{owner}" if zh else f"State: {state}; owner: {owner}")
-    lines.append(f"开始:{begun}" if zh else f"Begun: {begun}")
+    lines.append(f"状态：{state}；负责人：{owner}" if zh else f"State: {state}; owner: {owner}")
+    lines.append(f"开始：{begun}" if zh else f"Begun: {begun}")
     return lines
 
 

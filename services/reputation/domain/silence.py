@@ -63,11 +63,11 @@ class Silence:
         at = f"{self.since:%Y-%m-%d %H:%M}"
         if self.kind is SilenceKind.DEAD:
             return {
-                "zh": f"自 {at} UTC 起无法读取:{self.error}",
+                "zh": f"自 {at} UTC 起无法读取：{self.error}",
                 "en": f"cannot be read since {at} UTC: {self.error}",
             }
         return {
-            "zh": f"自 {at} UTC 起没有新内容;按它平时的节奏应有约 {self.due:.0f} 条",
+            "zh": f"自 {at} UTC 起没有新内容；按它平时的节奏应有约 {self.due:.0f} 条",
             "en": f"nothing new since {at} UTC; by its own rhythm about {self.due:.0f} were due",
         }
 

@@ -10,8 +10,10 @@ from services.chassis.errors import InvalidArgumentError
 from services.chassis.paging import decode_page_token, encode_page_token, page_size
 from services.reputation.usecases.alerts import (
     AlertDesk,
+    Deed,
     acknowledge_alert,
     close_alert,
+    comment_alert,
     create_silence,
     expire_silence,
     get_alert,
@@ -60,6 +62,10 @@ class AlertServicer(alert_service_pb2_grpc.AlertServiceServicer):
     async def MitigateAlert(self, request: pb.ChangeAlertRequest, context: Any) -> alert_pb2.Alert:
         return alert_to_pb(await mitigate_alert(self._desk, deed_from_pb(request)), history=True)
 
+    async def CommentAlert(self, request: pb.CommentAlertRequest, context: Any) -> alert_pb2.Alert:
+        deed = Deed(request.id, request.actor, request.comment)
+        return alert_to_pb(await comment_alert(self._desk, deed, request=_digest(request.request_id)), history=True)
+
     async def ResolveAlert(self, request: pb.ChangeAlertRequest, context: Any) -> alert_pb2.Alert:
         return alert_to_pb(await resolve_alert(self._desk, deed_from_pb(request)), history=True)
 
@@ -95,6 +101,10 @@ class AlertServicer(alert_service_pb2_grpc.AlertServiceServicer):
 
 def silence_id(request_id: str) -> str:
     """Return the id of the silence that a request sets, equal for its repetition. Raises InvalidArgumentError."""
+    return f"sil_{_digest(request_id)}"
+
+
+def _digest(request_id: str) -> str:
     if not 1 <= len(request_id) <= REQUEST_ID_LIMIT:
         raise InvalidArgumentError(f"a request id has 1 to {REQUEST_ID_LIMIT} characters", field="request_id")
-    return f"sil_{blake2b(request_id.encode('utf-8', 'replace'), digest_size=16).hexdigest()}"
+    return blake2b(request_id.encode("utf-8", "replace"), digest_size=16).hexdigest()

@@ -89,7 +89,7 @@ def alert_from_body(body: Mapping[str, Any]) -> Alert:
 def entry_body(entry: Entry) -> Body:
     """Return one entry of a history; what it has not is left out."""
     said: Body = {"number": entry.number, "kind": entry.kind.value, "time_us": micros(entry.time), "actor": entry.actor}
-    for name in ("comment", "owner", "by"):
+    for name in ("comment", "owner", "by", "request"):
         if value := getattr(entry, name):
             said[name] = value
     if entry.level is not None:
@@ -114,6 +114,7 @@ def entry_from_body(body: Mapping[str, Any]) -> Entry:
         cause=Cause.parse(body["cause"]) if "cause" in body else None,
         by=body.get("by", ""),
         until=_time(body.get("until_us")),
+        request=body.get("request", ""),
     )
 
 

@@ -118,6 +118,17 @@ async def mitigate_alert(desk: AlertDesk, deed: Deed) -> Alert:
     return await _changed(desk, deed, change)
 
 
+async def comment_alert(desk: AlertDesk, deed: Deed, *, request: str) -> Alert:
+    """Say something beside an alert. Raises as services.reputation.domain.alert_steps.comment_on."""
+
+    def change(alert: Alert) -> Alert:
+        return alert_steps.comment_on(
+            alert, actor=deed.actor, comment=deed.comment, request=request, now=desk.clock.now()
+        )
+
+    return await _changed(desk, deed, change)
+
+
 async def resolve_alert(desk: AlertDesk, deed: Deed) -> Alert:
     """Say that it is over. Raises as services.reputation.domain.alert_steps.resolve."""
 

@@ -42,7 +42,7 @@ def a_call(call_id: int, name: str = "Echo", *, value: str = "", timeout_us: int
 
 
 async def until(true) -> None:
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         while not true():  # noqa: ASYNC110 - the other end of a socket
             await asyncio.sleep(0.01)
 

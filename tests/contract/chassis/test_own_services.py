@@ -21,6 +21,7 @@ from services.chassis.operation_run import OperationRun, RowError
 from services.chassis.server import Running, Runtime, Service, running
 from services.chassis.settings import ChassisSettings
 from services.chassis.status import RemoteError
+from services.chassis.version import software_version
 from tests.contract.chassis.conftest import settings_in
 
 
@@ -179,6 +180,7 @@ async def test_operations_are_listed_with_a_token_that_fits_one_filter_only(shop
 
 async def test_an_operator_sees_how_the_service_stands(shop: Shop) -> None:
     status = await shop.call(STATUS, system_pb.GetSystemStatusRequest())
+    assert status.version == software_version()
     assert (status.service, status.ready, dict(status.facts)) == ("search", True, {"products": "5927"})
     assert {job.name: job.state for job in status.jobs}["index"] == "running"
 

@@ -83,7 +83,7 @@ async def test_an_append_of_another_replica_is_seen_as_well(make_log):
     arrived = asyncio.create_task(take(here, 3))
     await asyncio.sleep(0.02)
     await there.append([new_event(number) for number in range(3)])
-    taken = await asyncio.wait_for(arrived, 5)
+    taken = await asyncio.wait_for(arrived, 30)
     assert sum(map(len, taken.values())) == 3
 
 
@@ -145,7 +145,7 @@ async def test_a_closed_log_ends_its_subscriptions(log):
     await asyncio.sleep(0.02)
     await log.close()
     with pytest.raises(LogClosedError):
-        await asyncio.wait_for(reading, 5)
+        await asyncio.wait_for(reading, 30)
 
 
 async def test_closing_finishes_the_appends_that_were_accepted(make_log):

@@ -80,7 +80,7 @@ RULES: dict[str, set[StaffRole] | frozenset[StaffRole]] = {
     "/audit": ADMIN,
 }
 FORMS_OF_PR = (
-    *(f"/alerts/{{id}}#{form}" for form in ("take", "mitigate", "resolve", "close", "reopen", "silence")),
+    *(f"/alerts/{{id}}#{form}" for form in ("take", "mitigate", "comment", "resolve", "close", "reopen", "silence")),
     "/sources#new",
     *(f"/sources/{{id}}#{form}" for form in ("edit", "enable", "disable", "poll", "delete")),
     "/brands#new",
@@ -106,6 +106,7 @@ FORMS = {f"{page.path}#{form.name}": page for page in PAGES.values() for form in
 # What has no rule yet fails one test and not each of them.
 RULED = sorted(set(PAGES) & set(RULES))
 RULED_FORMS = sorted(name for name in FORMS if name.partition("#")[0] in RULES)
+_READS = ("Get", "List", "Count", "Search", "Find", "BatchGet", "Predict")  # begin the names of methods that read
 PATH_VALUES = {"id": "p-1", "purpose": "marketing", "service": "search", "projection": "mined"}
 
 
@@ -213,6 +214,46 @@ async def test_no_form_is_taken_from_another_origin(console: Shop, name: str, or
     response = await _send(console, FORMS[name], form, headers)
     assert (response.status_code, response.json()["reason"]) == (403, "CROSS_SITE_REQUEST")
     assert not console.services.asked
+
+
+async def test_no_form_takes_a_field_that_it_does_not_name(console: Shop) -> None:
+    headers = {**await console.signed_in(*StaffRole), "Sec-Fetch-Site": "same-origin"}
+    before = await console.parts.staff.members.list()
+    for name, page in FORMS.items():
+        sent = {"_form": name.partition("#")[2], "owner_of_all": "me"}
+        response = await console.client.post(_address(page), data=sent, headers=headers)
+        if page.roles:  # a page whose thing the fakes do not have is not found when it is to be shown again
+            assert response.status_code in {HTTPStatus.UNPROCESSABLE_ENTITY, HTTPStatus.NOT_FOUND}, name
+        assert "set-cookie" not in response.headers, name
+    assert not {name for name, _ in console.services.asked if not name.startswith(_READS)}
+    assert await console.parts.staff.members.list() == before
+
+
+async def test_a_link_does_nothing(console: Shop) -> None:
+    """A page of another site may lead anybody here: what GET and HEAD ask of services reads alone."""
+    headers = {**await console.signed_in(*StaffRole), "Sec-Fetch-Site": "cross-site"}
+    before = await console.parts.staff.members.list()
+    for name, page in FORMS.items():
+        sent = {"_form": name.partition("#")[2], "_submit": "s" * 20, "confirm": "erase", "granted": "yes", "name": "x"}
+        for method in ("GET", "HEAD"):
+            response = await console.client.request(method, _address(page), params=sent, headers=headers)
+            assert response.status_code < HTTPStatus.INTERNAL_SERVER_ERROR, name
+    assert not {name for name, _ in console.services.asked if not name.startswith(_READS)}
+    assert await console.parts.staff.members.list() == before
+    account = await console.client.get(f"{ROOT}/account", headers=headers)
+    assert account.status_code == HTTPStatus.OK, "nobody was signed out"
+
+
+@pytest.mark.parametrize("role", [StaffRole.ADMIN, None])
+async def test_no_page_leads_out_of_the_console(console: Shop, role: StaffRole | None) -> None:
+    headers = await console.signed_in(role) if role else {}
+    for wanted in ("https://evil.example/", "//evil.example", "/\\evil.example", "/console\\@evil.example", "/shop"):
+        for path in [_address(PAGES[path]) for path in RULED] + [f"{ROOT}/{wanted}", f"{ROOT}{wanted}"]:
+            params = dict.fromkeys(("next", "back", "url", "redirect", "return_to"), wanted)
+            response = await console.client.get(path, params=params, headers=headers)
+            location = response.headers.get("location", ROOT)
+            assert location == ROOT or location.startswith((f"{ROOT}/", f"{ROOT}?")), (path, wanted)
+            assert not location.startswith((f"{ROOT}//", f"{ROOT}/\\")), (path, wanted)
 
 
 class _Operator:

@@ -6,13 +6,28 @@ from typing import Any
 import pytest
 
 from gateway.openapi import FILE
-from gateway.principals import Role
+from gateway.principals import Principal, Role
+from tests.fakes.gateway_desk import CASE_ID
+from tests.fakes.gateway_privacy import EXPORT_ID
 from tests.fakes.gateway_services import ORDER_ID
 from tests.fakes.gateway_shop import OTHER_VISITOR, Shop, problem_of
 
 DOCUMENT: dict[str, Any] = json.loads(FILE.read_text(encoding="utf-8"))
 VALUES = {"{id}": "p-1", "{placement}": "popular", "{purpose}": "marketing"}
 BROWSERS = (Role.PUBLISHABLE, Role.SHOPPER)
+STRANGER = "login:stranger"
+# What of a shopper's own is reached by an id that somebody else may learn, with what a service is asked for it.
+OWN = {
+    "GET /v1/orders/{id}": (ORDER_ID, "GetOrder"),
+    "GET /v1/orders/{id}/stream": (ORDER_ID, "GetOrder"),
+    "GET /v1/me/cases/{id}": (CASE_ID, "GetCase"),
+    "POST /v1/me/cases/{id}:write": (CASE_ID, "WriteCase"),
+    "GET /v1/me/exports/{id}": (EXPORT_ID, "GetExport"),
+    "GET /v1/me/exports/{id}/archive": (EXPORT_ID, "GetExport"),
+}
+EVERYBODYS = {"GET /v1/products/{id}", "GET /v1/products/{id}/promise"}
+# Batches, whose events are judged one by one by their owner, and what carriers write in their own forms.
+OPEN_BODIES = {"POST /v1/events", "POST /v1/orders/events", "POST /v1/mentions", "POST /v1/carriers/{carrier}/webhook"}
 
 
 def _routes_with(parameter: str) -> list[tuple[str, str]]:
@@ -26,7 +41,7 @@ def _routes_with(parameter: str) -> list[tuple[str, str]]:
 
 
 def _filled(path: str) -> str:
-    for name, value in VALUES.items():
+    for name, value in {**VALUES, "{service}": "orders" if "webhooks" in path else "search"}.items():
         path = path.replace(name, value)
     return path
 
@@ -51,6 +66,57 @@ async def test_a_shoppers_order_is_asked_for_as_theirs_alone(shop: Shop) -> None
     for role in (Role.SHOP, Role.STAFF):
         await shop.get(f"/v1/orders/{ORDER_ID}", role)
         assert not list(shop.services.last("GetOrder").only_identifiers)
+
+
+def test_every_route_to_something_of_a_shoppers_own_is_tried() -> None:
+    with_an_id = {
+        f"{method.upper()} {path}"
+        for path, methods in DOCUMENT["paths"].items()
+        for method, operation in methods.items()
+        if "{id}" in path and Role.SHOPPER.value in operation["x-principals"]
+    }
+    assert with_an_id == set(OWN) | EVERYBODYS
+
+
+@pytest.mark.parametrize("route", OWN)
+async def test_what_is_another_shoppers_is_refused_as_if_it_were_not_there(shop: Shop, route: str) -> None:
+    method, _, path = route.partition(" ")
+    thing, asked = OWN[route]
+    arguments: dict[str, Any] = {"json": {"text": "mine?"}} if method == "POST" else {}
+    response = await shop.send(
+        method, path.replace("{id}", thing), headers={"Authorization": f"Bearer {_token(shop, STRANGER)}"}, **arguments
+    )
+    assert response.json()["reason"] in {"ORDER_NOT_YOURS", "CASE_NOT_FOUND", "NOT_FOUND", "EXPORT_NOT_FOUND"}
+    assert response.status_code in {403, 404}
+    assert [name for name, _ in shop.services.asked] == [asked], "the refusal is the last of it"
+    request: Any = shop.services.last(asked)
+    request = getattr(request, "deed", request)
+    named = getattr(request, "only_customers", None) or request.only_identifiers
+    assert list(named) == [STRANGER], "whose it must be stands in the token alone"
+
+
+async def test_a_shoppers_lists_and_writes_are_about_themselves_alone(shop: Shop) -> None:
+    headers = {"Authorization": f"Bearer {_token(shop, STRANGER)}"}
+    problem_of(await shop.client.get("/v1/me/cases?customer=login:u42", headers=headers), 400, "PARAMETER_UNKNOWN")
+    await shop.client.get("/v1/me/cases", headers=headers)
+    assert list(shop.services.last("ListCases").only_customers) == [STRANGER]
+    problem_of(await shop.client.get("/v1/me?id=login:u42", headers=headers), 400, "PARAMETER_UNKNOWN")
+    await shop.client.get("/v1/me", headers=headers)
+    assert shop.services.last("GetCustomer").id == STRANGER
+    shop.services.asked.clear()
+    for method, path, body in (
+        ("POST", "/v1/me/cases", {"kind": "question", "title": "a", "text": "b", "customer": "login:u42"}),
+        ("POST", "/v1/me:export", {"id": "login:u42"}),
+        ("POST", "/v1/me:erase", {"confirm": "erase", "id": "login:u42"}),
+        ("PUT", "/v1/me/consents/marketing", {"granted": True, "id": "login:u42"}),
+    ):
+        problem_of(await shop.client.request(method, path, headers=headers, json=body), 400, "INVALID_ARGUMENT")
+    assert not shop.services.asked
+
+
+def _token(shop: Shop, *identifiers: str) -> str:
+    backend = Principal(Role.SHOP, name="test-shop", owner="owner-shop", shop="main")
+    return shop.parts.tokens.mint(backend, "test-shop.1", identifiers, life_s=60)
 
 
 @pytest.mark.parametrize("path", ["/v1/orders/{id}", "/v1/orders/{id}/stream"])
@@ -88,3 +154,22 @@ async def test_a_body_with_a_field_that_the_form_lacks_is_refused(shop: Shop, ex
 async def test_an_account_is_made_of_nothing_but_its_form(shop: Shop, extra: str) -> None:
     body = {"id": "li.na", "name": "Li Na", "roles": ["desk"], extra: "x"}
     problem_of(await shop.post("/v1/staff", Role.OPERATOR, json=body), 400, "INVALID_ARGUMENT")
+
+
+def _json_routes() -> list[str]:
+    return [
+        f"{method.upper()} {path}"
+        for path, methods in DOCUMENT["paths"].items()
+        for method, operation in methods.items()
+        if "application/json" in operation.get("requestBody", {}).get("content", {})
+    ]
+
+
+@pytest.mark.parametrize("route", sorted(set(_json_routes()) - OPEN_BODIES))
+async def test_no_form_of_the_api_takes_a_field_that_it_does_not_name(shop: Shop, route: str) -> None:
+    method, _, path = route.partition(" ")
+    role = DOCUMENT["paths"][path][method.lower()]["x-principals"][-1]
+    response = await shop.send(method, _filled(path), role, json={"owner_of_all": "me"})
+    problem = problem_of(response, 400, "INVALID_ARGUMENT")
+    assert "owner_of_all" in {each["field"] for each in problem["errors"]}, problem
+    assert not [name for name, _ in shop.services.asked if not name.startswith("Get")]

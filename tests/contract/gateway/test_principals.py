@@ -106,6 +106,7 @@ RULES: dict[str, set[Role] | frozenset[Role]] = {
     "GET /v1/alerts/{id}": DESK,
     "POST /v1/alerts/{id}:acknowledge": DESK,
     "POST /v1/alerts/{id}:mitigate": DESK,
+    "POST /v1/alerts/{id}:comment": DESK,
     "POST /v1/alerts/{id}:resolve": DESK,
     "POST /v1/alerts/{id}:close": DESK,
     "POST /v1/alerts/{id}:reopen": DESK,
@@ -224,6 +225,7 @@ BODIES: dict[str, dict[str, Any]] = {
     "PATCH /v1/sources/{id}": {"tier": 2},
     "PUT /v1/brands/{id}": {"kind": "own", "names": ["知客"]},
     **{f"POST /v1/alerts/{{id}}:{verb}": {} for verb in ("acknowledge", "mitigate", "resolve", "close", "reopen")},
+    "POST /v1/alerts/{id}:comment": {"comment": "a test"},
     "POST /v1/silences": {
         "matchers": [{"name": "brand", "value": "own"}],
         "reason": "a test",

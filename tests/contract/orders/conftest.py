@@ -26,8 +26,8 @@ from services.chassis.settings import ChassisSettings
 from services.orders.main import build
 from services.orders.settings import OrdersSettings
 
-TIMEOUT_S = 10.0
-START_LIMIT_S = 40.0
+TIMEOUT_S = 30.0
+START_LIMIT_S = 90.0
 WRITER = pb.Writer(owner="key", default_shop="main", default_channel="web")
 
 

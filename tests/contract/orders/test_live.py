@@ -9,7 +9,7 @@ import httpx
 
 from tests.contract.orders.conftest import Processes, fact, placing, streaming
 
-RESTART_LIMIT_S = 40.0
+RESTART_LIMIT_S = 90.0
 STOP_LIMIT_S = 6.0  # well below the grace that an open stream would hold the process for
 
 

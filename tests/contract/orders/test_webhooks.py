@@ -21,7 +21,7 @@ from services.orders.jobs.telling import WEBHOOK_TYPES
 from tests.contract.orders.conftest import Processes, fact, placing
 
 TARGETS = "/v1/webhooks/orders/targets"
-ARRIVAL_LIMIT_S = 20.0
+ARRIVAL_LIMIT_S = 60.0
 
 
 @pytest.fixture

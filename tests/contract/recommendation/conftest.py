@@ -26,8 +26,8 @@ from services.recommendation.jobs.trainer import Command
 from services.recommendation.main import build_with
 from services.recommendation.settings import RecommendationSettings
 
-TIMEOUT_S = 10.0
-PATIENCE_S = 30.0  # of a wait that ends when it holds; only a slow machine ever needs it
+TIMEOUT_S = 30.0
+PATIENCE_S = 60.0  # of a wait that ends when it holds; only a slow machine ever needs it
 
 
 async def soon(ask: Callable[[], Awaitable[Any]], holds: Callable[[Any], bool], *, limit_s: float = PATIENCE_S) -> Any:

@@ -24,7 +24,7 @@ from services.chassis.settings import ChassisSettings
 from services.reputation.main import build
 from services.reputation.settings import ReputationSettings
 
-TIMEOUT_S = 20.0
+TIMEOUT_S = 60.0
 SHOP = "main"
 
 

@@ -110,6 +110,17 @@ async def test_persons_take_it_through_its_life(reputation: Reputation) -> None:
     await stub.ResolveAlert(change, timeout=TIMEOUT_S)
     closed = await stub.CloseAlert(change, timeout=TIMEOUT_S)
     assert closed.state == alert_pb.ALERT_STATE_CLOSED
+    remark = pb.CommentAlertRequest(id=alert.id, actor="wang", comment="the paper took it back", request_id="r-1")
+    await stub.CommentAlert(remark, timeout=TIMEOUT_S)
+    said = await stub.CommentAlert(remark, timeout=TIMEOUT_S)
+    assert [entry.comment for entry in said.history if entry.kind == "commented"] == ["the paper took it back"]
+    assert said.state == alert_pb.ALERT_STATE_CLOSED
+    remark.comment = "another word"
+    with pytest.raises(grpc.aio.AioRpcError) as taken_id:
+        await stub.CommentAlert(remark, timeout=TIMEOUT_S)
+    assert error_from_rpc(taken_id.value, service="reputation").reason == "ALERT_COMMENT_TAKEN"
+    with pytest.raises(grpc.aio.AioRpcError):
+        await stub.CommentAlert(pb.CommentAlertRequest(id=alert.id, actor="li", comment="x"), timeout=TIMEOUT_S)
     assert await listed(reputation, live=True) == []
     reopened = await stub.ReopenAlert(change, timeout=TIMEOUT_S)
     assert (reopened.state, reopened.life, reopened.owner) == (alert_pb.ALERT_STATE_OPEN, 2, "")

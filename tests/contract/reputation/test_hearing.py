@@ -74,8 +74,10 @@ async def test_counts_say_what_was_said_when(reputation: Reputation) -> None:
     request = mentions_pb.CountMentionsRequest(shop=SHOP, brand="own", step="1h")
     request.start_time.FromDatetime(now - timedelta(hours=3))
     request.end_time.FromDatetime(now)
-    answer = await reputation.mentions.CountMentions(request, timeout=TIMEOUT_S)
-    assert [each.mentions for each in answer.counts] == [0, 1, 1, 1]
+    answer = await soon(  # a mention is listed a moment before it is counted
+        lambda: reputation.mentions.CountMentions(request, timeout=TIMEOUT_S),
+        lambda found: [each.mentions for each in found.counts] == [0, 1, 1, 1],
+    )
     assert dict(answer.counts[-1].by_tone) == {"unknown": 1}
 
 

@@ -1,7 +1,7 @@
 """Who watches an order is told of it: one subscription for all, nothing missed through breaks, everything bounded."""
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import ExitStack
 from random import Random
 
@@ -46,9 +46,16 @@ async def followed(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Followed]:
     await asyncio.wait({running})
 
 
+async def until(holds: Callable[[], bool]) -> None:
+    """Return when it holds."""
+    async with asyncio.timeout(30):
+        while not holds():  # noqa: ASYNC110 - nothing tells of it
+            await asyncio.sleep(0.001)
+
+
 async def told(watcher: Watcher, version: int) -> None:
     """Return when the watcher was told of a version."""
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         while watcher.newest is None or watcher.newest.version < version:
             watcher.woken.clear()
             if watcher.newest is None or watcher.newest.version < version:
@@ -149,6 +156,10 @@ async def test_a_reading_that_takes_long_holds_up_no_other(followed: Followed, m
         await asyncio.sleep(0.01)
         seq = await followed.moves(OTHER_ID)
         await told(other, seq)
+        for _ in range(order_streams.READINGS_AT_ONCE):
+            held = waiting
+            await followed.moves(ORDER_ID)
+            await until(lambda held=held: waiting > held or waiting == order_streams.READINGS_AT_ONCE)
         for _ in range(10):
             await followed.moves(ORDER_ID)
             await asyncio.sleep(0.001)
@@ -161,6 +172,7 @@ async def test_a_redrive_is_waited_for_by_nobody(followed: Followed) -> None:
         await asyncio.sleep(0.01)
         before = followed.services.count("BatchGetOrders")
         followed.services.order_log.append(ORDER_ID, redrive_of="k1")
+        await until(lambda: followed.services.count("BatchGetOrders") > before)
         await asyncio.sleep(0.02)
         assert followed.services.count("BatchGetOrders") - before == 1
 
@@ -218,7 +230,7 @@ async def test_memory_of_what_moved_is_bounded(followed: Followed, monkeypatch: 
     await asyncio.sleep(0.01)
     for number in range(5):
         followed.services.order_log.append(f"o-{number}")
-    await asyncio.sleep(0.01)
+    await until(lambda: "o-4" in followed.streams._recent)
     assert list(followed.streams._recent) == ["o-3", "o-4"]
 
 

@@ -12,7 +12,6 @@ from gateway.public_form import enum_word
 
 DESK: Final = frozenset({StaffRole.DESK})
 STAFF_PREFIX: Final = "staff:"
-KINDS: Final = ("complaint", "question", "suggestion")
 CAUSES: Final = ("expectation-gap", "product-quality", "staff-service")
 WAYS: Final = ("telephone", "email", "mail", "visit")
 OUTCOMES: Final = ("reached", "not-reached", "declined")

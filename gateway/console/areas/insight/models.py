@@ -80,6 +80,8 @@ async def show(visit: Visit) -> View:
         "gains": [_mean(model, "ndcg_at_10") for model in recent],
         "popular": [_mean(model, "popularity_ndcg_at_10") for model in recent],
         "mean": _mean,
+        "verdict": _verdict(visit, shown) if shown else "",
+        "reasons": {model.verdict: _verdict(visit, model) for model in found.models},
         "table": Table(
             TABLE, _columns(visit, in_force), found.models, found.next_page_token, empty="insight.no_models"
         ),
@@ -154,8 +156,13 @@ async def below_popularity(visit: Visit) -> Attention:
         visit.link("/models"),
         len(weak),
         "warn",
-        [(model.verdict, visit.link("/models")) for model in weak],
+        [(_verdict(visit, model), visit.link("/models")) for model in weak],
     )
+
+
+def _verdict(visit: Visit, model: pb.Model) -> str:
+    """Return what its windows say in the reader's language; of a version of before, what was written then."""
+    return model.verdict_words.by_language.get(visit.language) or model.verdict
 
 
 def _mean(model: pb.Model, field: str) -> float | None:
@@ -176,7 +183,7 @@ def _columns(visit: Visit, in_force: str) -> Sequence[Column]:
         return Act("promote", "insight.promote", {"version": model.version}, "", "insight.promote_sure")
 
     return (
-        Column("insight.version", lambda model: Stacked(model.version, model.verdict), wide=True),
+        Column("insight.version", lambda model: Stacked(model.version, _verdict(visit, model)), wide=True),
         Column("insight.trained", lambda model: Moment(model.create_time)),
         Column("insight.by", lambda model: model.actor or words("insight.schedule")),
         Column("insight.state", state),

@@ -4,7 +4,6 @@ import asyncio
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Annotated, Final
 
@@ -18,6 +17,7 @@ from gateway.console.staffing import StaffRole
 from gateway.console.standings import Standing, standings_of
 from gateway.console.visit import Visit
 from services.chassis.errors import NotFoundError
+from services.chassis.version import software_version
 
 ADMINS: Final = frozenset({StaffRole.ADMIN})
 HERE: Final = f"{ROOT}/system"
@@ -59,7 +59,7 @@ async def show(visit: Visit) -> View:
         "degraded": sum(len(status.degraded) for _, status in answering),
         "lag": sum(reader.lag_events for _, reader in readers),
         "letters": sum(reader.dead_letters for _, reader in readers),
-        "version": _version(),
+        "version": software_version(),
         "gateway": {
             "pid": os.getpid(),
             "start_time": visit.parts.start_time,
@@ -98,9 +98,16 @@ def _service_columns(visit: Visit) -> tuple[Column, ...]:
             return None
         return "; ".join(f"{part}: {cause}" for part, cause in sorted(row.status.degraded.items()))
 
+    def version(row: Standing) -> Cell:
+        """Return what it runs; one that runs another than the gateway stands out."""
+        if row.status is None or not row.status.version:
+            return None
+        return row.status.version if row.status.version == software_version() else Chip(row.status.version, "warn")
+
     return (
         Column("operations.system.service", lambda row: row.service),
         Column("operations.system.state", state),
+        Column("operations.system.version", version),
         Column("operations.system.troubles", troubles, wide=True),
         Column(
             "operations.system.since", lambda row: Moment(row.status.start_time) if row.status is not None else None
@@ -217,13 +224,6 @@ def _kind(below: tuple[str, ...], name: str) -> str:
     if below and below[0] in KINDS:
         return below[0]
     return "documents" if name.startswith("documents.") else "other"
-
-
-def _version() -> str:
-    try:
-        return version("zhike")
-    except PackageNotFoundError:
-        return ""
 
 
 PAGE: Final = Page(

@@ -13,6 +13,7 @@ from zhike.reputation.v1 import mention_service_pb2 as mentions_pb
 from gateway.alert_clients import (
     ACKNOWLEDGE_ALERT,
     CLOSE_ALERT,
+    COMMENT_ALERT,
     CREATE_SILENCE,
     GET_ALERT,
     MITIGATE_ALERT,
@@ -59,6 +60,7 @@ ENTRIES: Final = (
     "acknowledged",
     "handed-over",
     "mitigating",
+    "commented",
     "resolved",
     "closed",
     "notified",
@@ -82,7 +84,7 @@ class RemarkForm(FormModel):
 
 
 class ReasonForm(FormModel):
-    """A step that says why."""
+    """A step that says why, or a remark that stands alone."""
 
     comment: Needed
 
@@ -144,6 +146,19 @@ async def take(visit: Visit, form: TakeForm) -> Redirect:
 async def mitigate(visit: Visit, form: RemarkForm) -> Redirect:
     """Say that something is being done."""
     return await _step(visit, MITIGATE_ALERT, "mitigate", form.comment)
+
+
+async def comment(visit: Visit, form: ReasonForm) -> Redirect:
+    """Say something beside it."""
+    request = pb.CommentAlertRequest(
+        id=visit.path["id"],
+        actor=visit.staff.name,
+        comment=form.comment,
+        request_id=f"{visit.staff.actor}/{visit.submit_id}",
+    )
+    after = await visit.ask(COMMENT_ALERT, request)
+    await visit.record("alert.comment", "alert", after.id, after={"entries": len(after.history)})
+    return _back(visit, "pr.done.comment")
 
 
 async def resolve(visit: Visit, form: ReasonForm) -> Redirect:
@@ -210,6 +225,7 @@ def _declare(visit: Visit, alert: alert_pb2.Alert) -> None:
     visit.form("take", {"owner": alert.owner or visit.staff.name}, version=alert.version)
     for name in ("mitigate", "resolve", "close", "reopen"):
         visit.form(name, version=alert.version)
+    visit.form("comment")
     visit.form("silence", {"hours": DEFAULT_SILENCE_HOURS})
 
 
@@ -351,6 +367,7 @@ PAGE: Final = Page(
     forms=(
         Form("take", TakeForm, take, WRITERS),
         Form("mitigate", RemarkForm, mitigate, WRITERS),
+        Form("comment", ReasonForm, comment, WRITERS),
         Form("resolve", ReasonForm, resolve, WRITERS),
         Form("close", RemarkForm, close, WRITERS),
         Form("reopen", ReasonForm, reopen, WRITERS),

@@ -3,10 +3,13 @@
 import re
 
 import pytest
+from zhike.chassis.v1 import system_service_pb2
 
+from gateway.clients import SERVICES
 from gateway.console.areas.operations.shops import _without_password
 from gateway.console.staffing import StaffRole
 from gateway.staff.audit import AuditFilter
+from services.chassis.version import software_version
 from tests.fakes.console import ConsoleOnFakes
 from tests.fakes.gateway_webhooks import SECRET, TARGET
 
@@ -47,6 +50,18 @@ async def test_the_system_page_shows_who_is_away_and_spoils_nothing(console: Con
     assert "Not answering" in html
     assert "interactions" in html
     assert "4 / 5" in html
+
+
+async def test_the_system_page_shows_what_each_service_runs(
+    console: ConsoleOnFakes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answer = await console.get("/system?csv=services")
+    assert answer.text.splitlines()[0].split(",")[:3] == ["\ufeffService", "State", "Version"]
+    assert answer.text.count(",0.0.9,") == len(SERVICES)
+    assert '<span class="chip warn">0.0.9</span>' in await console.page("/system")
+    same = system_service_pb2.SystemStatus(ready=True, version=software_version())
+    monkeypatch.setattr(type(console.services), "_GetSystemStatus", lambda _self, _request: same)
+    assert "chip warn" not in await console.page("/system")
 
 
 async def test_a_rebuild_is_started_with_the_forms_own_id(console: ConsoleOnFakes) -> None:

@@ -133,6 +133,28 @@ async def test_each_step_stands_where_its_state_allows_it(
     assert answer.status_code == 303
 
 
+@pytest.mark.parametrize("language", ["en", "zh"])
+async def test_a_remark_stands_alone_in_any_state_and_in_what_happened(
+    console: ConsoleOnFakes, monkeypatch: pytest.MonkeyPatch, language: str
+) -> None:
+    console.language = language
+    said = alert_pb2.AlertEntry(number=2, kind="commented", actor="Wang", comment="call the paper <b>now</b>")
+    closed = alert(state=alert_pb2.ALERT_STATE_CLOSED, history=[*alert().history, said])
+    monkeypatch.setattr(type(console.services), "_GetAlert", lambda _self, _request: closed)
+    page = await console.page(f"/alerts/{ALERT_ID}")
+    assert {"en": "Wang remarked", "zh": "Wang 备注"}[language] in page
+    assert "call the paper &lt;b&gt;now&lt;/b&gt;" in page
+    own = {"submit": fields_of(page, "comment")["_submit"]}
+    assert (await console.post(f"/alerts/{ALERT_ID}", "comment", {}, **own)).status_code == 422
+    answer = await console.post(f"/alerts/{ALERT_ID}", "comment", {"comment": "it was taken back"}, **own)
+    assert answer.status_code == 303
+    request = console.services.last("CommentAlert")
+    assert (request.actor, request.comment) == ("Lin", "it was taken back")
+    assert request.request_id == f"staff:lin/{own['submit']}"
+    entry = (await console.shop.parts.staff.audit.page(AuditFilter(), size=20)).entries[0]
+    assert entry.action == "alert.comment" and "taken back" not in str(entry.after)
+
+
 async def test_a_silence_about_the_alert_names_its_labels_and_an_end(console: ConsoleOnFakes) -> None:
     fields = fields_of(await console.page(f"/alerts/{ALERT_ID}"), "silence")
     own = {"submit": fields["_submit"]}

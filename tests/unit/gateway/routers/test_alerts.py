@@ -89,6 +89,20 @@ async def test_a_step_that_the_state_does_not_allow_says_so(shop: Shop) -> None:
     problem_of(answer, HTTPStatus.PRECONDITION_FAILED, "ALERT_STATE")
 
 
+async def test_a_comment_is_said_once_however_often_the_request_comes(shop: Shop) -> None:
+    for _ in range(2):
+        body = {"comment": "the paper took it back"}
+        answer = await shop.post(f"{PATH}:comment", Role.STAFF, json=body, headers={"Idempotency-Key": "k1"})
+        assert (answer.status_code, answer.json()["history"][-1]["kind"]) == (200, "commented")
+    first, second = [request for name, request in shop.services.asked if name == "CommentAlert"]
+    assert first == second
+    assert first.actor and first.request_id
+    asked = len(shop.services.asked)
+    for wrong in ({}, {"comment": ""}, {"comment": "x" * 2_001}, {"comment": "x", "actor": "somebody else"}):
+        assert (await shop.post(f"{PATH}:comment", Role.STAFF, json=wrong)).status_code == 400
+    assert len(shop.services.asked) == asked
+
+
 @pytest.mark.parametrize("body", [{"comment": "x" * 2_001}, {"comment": 1}, {"actor": "somebody else"}])
 async def test_a_step_with_a_body_that_is_none_is_refused(shop: Shop, body: dict[str, Any]) -> None:
     answer = await shop.post(f"{PATH}:resolve", Role.STAFF, json=body)

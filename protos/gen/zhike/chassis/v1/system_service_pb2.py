@@ -26,7 +26,7 @@ from google.longrunning import operations_pb2 as google_dot_longrunning_dot_oper
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n%zhike/chassis/v1/system_service.proto\x12\x10zhike.chassis.v1\x1a#google/longrunning/operations.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x18\n\x16GetSystemStatusRequest\"\xa0\x03\n\x0cSystemStatus\x12\x0f\n\x07service\x18\x01 \x01(\t\x12\r\n\x05ready\x18\x02 \x01(\x08\x12/\n\x07readers\x18\x03 \x03(\x0b\x32\x1e.zhike.chassis.v1.ReaderStatus\x12)\n\x04jobs\x18\x04 \x03(\x0b\x32\x1b.zhike.chassis.v1.JobStatus\x12.\n\nstart_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0b\n\x03pid\x18\x06 \x01(\x05\x12\x38\n\x05\x66\x61\x63ts\x18\x07 \x03(\x0b\x32).zhike.chassis.v1.SystemStatus.FactsEntry\x12>\n\x08\x64\x65graded\x18\x08 \x03(\x0b\x32,.zhike.chassis.v1.SystemStatus.DegradedEntry\x1a,\n\nFactsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\x1a/\n\rDegradedEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"\x15\n\x13GetReadinessRequest\"\x8a\x01\n\tReadiness\x12\x0f\n\x07serving\x18\x01 \x01(\x08\x12;\n\x08\x64\x65graded\x18\x02 \x03(\x0b\x32).zhike.chassis.v1.Readiness.DegradedEntry\x1a/\n\rDegradedEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"\x7f\n\x0cReaderStatus\x12\x12\n\nprojection\x18\x01 \x01(\t\x12\x0b\n\x03log\x18\x02 \x01(\t\x12\x12\n\nlag_events\x18\x03 \x01(\x03\x12\x13\n\x0bstaleness_s\x18\x04 \x01(\x01\x12\x14\n\x0c\x64\x65\x61\x64_letters\x18\x05 \x01(\x03\x12\x0f\n\x07\x61pplied\x18\x06 \x01(\x03\"<\n\tJobStatus\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\r\n\x05state\x18\x02 \x01(\t\x12\x12\n\nlast_error\x18\x03 \x01(\t\"B\n\x18RebuildProjectionRequest\x12\x12\n\nprojection\x18\x01 \x01(\t\x12\x12\n\nrequest_id\x18\x02 \x01(\t\"i\n\x16ListDeadLettersRequest\x12\x12\n\nprojection\x18\x01 \x01(\t\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\x12\x14\n\x0cwith_message\x18\x04 \x01(\x08\"f\n\x17ListDeadLettersResponse\x12\x32\n\x0c\x64\x65\x61\x64_letters\x18\x01 \x03(\x0b\x32\x1c.zhike.chassis.v1.DeadLetter\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\xeb\x01\n\nDeadLetter\x12\n\n\x02id\x18\x01 \x01(\t\x12\x12\n\nprojection\x18\x02 \x01(\t\x12\x0b\n\x03log\x18\x03 \x01(\t\x12\x11\n\tlog_owner\x18\x04 \x01(\t\x12\x11\n\tpartition\x18\x05 \x01(\x05\x12\x0b\n\x03seq\x18\x06 \x01(\x03\x12\x0c\n\x04type\x18\x07 \x01(\t\x12\x0e\n\x06reason\x18\x08 \x01(\t\x12\r\n\x05tries\x18\t \x01(\x05\x12\x10\n\x08redrives\x18\n \x01(\x05\x12-\n\tfail_time\x18\x0b \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0f\n\x07message\x18\x0c \x01(\t\"P\n\x19RedriveDeadLettersRequest\x12\x12\n\nprojection\x18\x01 \x01(\t\x12\x0b\n\x03ids\x18\x02 \x03(\t\x12\x12\n\nrequest_id\x18\x03 \x01(\t\"%\n\x13ReadArtifactRequest\x12\x0e\n\x06\x64igest\x18\x01 \x01(\t\"%\n\x14ReadArtifactResponse\x12\r\n\x05\x63hunk\x18\x01 \x01(\x0c\x32\xcb\x04\n\rSystemService\x12[\n\x0fGetSystemStatus\x12(.zhike.chassis.v1.GetSystemStatusRequest\x1a\x1e.zhike.chassis.v1.SystemStatus\x12R\n\x0cGetReadiness\x12%.zhike.chassis.v1.GetReadinessRequest\x1a\x1b.zhike.chassis.v1.Readiness\x12^\n\x11RebuildProjection\x12*.zhike.chassis.v1.RebuildProjectionRequest\x1a\x1d.google.longrunning.Operation\x12\x66\n\x0fListDeadLetters\x12(.zhike.chassis.v1.ListDeadLettersRequest\x1a).zhike.chassis.v1.ListDeadLettersResponse\x12`\n\x12RedriveDeadLetters\x12+.zhike.chassis.v1.RedriveDeadLettersRequest\x1a\x1d.google.longrunning.Operation\x12_\n\x0cReadArtifact\x12%.zhike.chassis.v1.ReadArtifactRequest\x1a&.zhike.chassis.v1.ReadArtifactResponse0\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n%zhike/chassis/v1/system_service.proto\x12\x10zhike.chassis.v1\x1a#google/longrunning/operations.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x18\n\x16GetSystemStatusRequest\"\xb1\x03\n\x0cSystemStatus\x12\x0f\n\x07service\x18\x01 \x01(\t\x12\r\n\x05ready\x18\x02 \x01(\x08\x12/\n\x07readers\x18\x03 \x03(\x0b\x32\x1e.zhike.chassis.v1.ReaderStatus\x12)\n\x04jobs\x18\x04 \x03(\x0b\x32\x1b.zhike.chassis.v1.JobStatus\x12.\n\nstart_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0b\n\x03pid\x18\x06 \x01(\x05\x12\x38\n\x05\x66\x61\x63ts\x18\x07 \x03(\x0b\x32).zhike.chassis.v1.SystemStatus.FactsEntry\x12>\n\x08\x64\x65graded\x18\x08 \x03(\x0b\x32,.zhike.chassis.v1.SystemStatus.DegradedEntry\x12\x0f\n\x07version\x18\t \x01(\t\x1a,\n\nFactsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\x1a/\n\rDegradedEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"\x15\n\x13GetReadinessRequest\"\x8a\x01\n\tReadiness\x12\x0f\n\x07serving\x18\x01 \x01(\x08\x12;\n\x08\x64\x65graded\x18\x02 \x03(\x0b\x32).zhike.chassis.v1.Readiness.DegradedEntry\x1a/\n\rDegradedEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"\x7f\n\x0cReaderStatus\x12\x12\n\nprojection\x18\x01 \x01(\t\x12\x0b\n\x03log\x18\x02 \x01(\t\x12\x12\n\nlag_events\x18\x03 \x01(\x03\x12\x13\n\x0bstaleness_s\x18\x04 \x01(\x01\x12\x14\n\x0c\x64\x65\x61\x64_letters\x18\x05 \x01(\x03\x12\x0f\n\x07\x61pplied\x18\x06 \x01(\x03\"<\n\tJobStatus\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\r\n\x05state\x18\x02 \x01(\t\x12\x12\n\nlast_error\x18\x03 \x01(\t\"B\n\x18RebuildProjectionRequest\x12\x12\n\nprojection\x18\x01 \x01(\t\x12\x12\n\nrequest_id\x18\x02 \x01(\t\"i\n\x16ListDeadLettersRequest\x12\x12\n\nprojection\x18\x01 \x01(\t\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\x12\x14\n\x0cwith_message\x18\x04 \x01(\x08\"f\n\x17ListDeadLettersResponse\x12\x32\n\x0c\x64\x65\x61\x64_letters\x18\x01 \x03(\x0b\x32\x1c.zhike.chassis.v1.DeadLetter\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\xeb\x01\n\nDeadLetter\x12\n\n\x02id\x18\x01 \x01(\t\x12\x12\n\nprojection\x18\x02 \x01(\t\x12\x0b\n\x03log\x18\x03 \x01(\t\x12\x11\n\tlog_owner\x18\x04 \x01(\t\x12\x11\n\tpartition\x18\x05 \x01(\x05\x12\x0b\n\x03seq\x18\x06 \x01(\x03\x12\x0c\n\x04type\x18\x07 \x01(\t\x12\x0e\n\x06reason\x18\x08 \x01(\t\x12\r\n\x05tries\x18\t \x01(\x05\x12\x10\n\x08redrives\x18\n \x01(\x05\x12-\n\tfail_time\x18\x0b \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0f\n\x07message\x18\x0c \x01(\t\"P\n\x19RedriveDeadLettersRequest\x12\x12\n\nprojection\x18\x01 \x01(\t\x12\x0b\n\x03ids\x18\x02 \x03(\t\x12\x12\n\nrequest_id\x18\x03 \x01(\t\"%\n\x13ReadArtifactRequest\x12\x0e\n\x06\x64igest\x18\x01 \x01(\t\"%\n\x14ReadArtifactResponse\x12\r\n\x05\x63hunk\x18\x01 \x01(\x0c\x32\xcb\x04\n\rSystemService\x12[\n\x0fGetSystemStatus\x12(.zhike.chassis.v1.GetSystemStatusRequest\x1a\x1e.zhike.chassis.v1.SystemStatus\x12R\n\x0cGetReadiness\x12%.zhike.chassis.v1.GetReadinessRequest\x1a\x1b.zhike.chassis.v1.Readiness\x12^\n\x11RebuildProjection\x12*.zhike.chassis.v1.RebuildProjectionRequest\x1a\x1d.google.longrunning.Operation\x12\x66\n\x0fListDeadLetters\x12(.zhike.chassis.v1.ListDeadLettersRequest\x1a).zhike.chassis.v1.ListDeadLettersResponse\x12`\n\x12RedriveDeadLetters\x12+.zhike.chassis.v1.RedriveDeadLettersRequest\x1a\x1d.google.longrunning.Operation\x12_\n\x0cReadArtifact\x12%.zhike.chassis.v1.ReadArtifactRequest\x1a&.zhike.chassis.v1.ReadArtifactResponse0\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -42,35 +42,35 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_GETSYSTEMSTATUSREQUEST']._serialized_start=129
   _globals['_GETSYSTEMSTATUSREQUEST']._serialized_end=153
   _globals['_SYSTEMSTATUS']._serialized_start=156
-  _globals['_SYSTEMSTATUS']._serialized_end=572
-  _globals['_SYSTEMSTATUS_FACTSENTRY']._serialized_start=479
-  _globals['_SYSTEMSTATUS_FACTSENTRY']._serialized_end=523
-  _globals['_SYSTEMSTATUS_DEGRADEDENTRY']._serialized_start=525
-  _globals['_SYSTEMSTATUS_DEGRADEDENTRY']._serialized_end=572
-  _globals['_GETREADINESSREQUEST']._serialized_start=574
-  _globals['_GETREADINESSREQUEST']._serialized_end=595
-  _globals['_READINESS']._serialized_start=598
-  _globals['_READINESS']._serialized_end=736
-  _globals['_READINESS_DEGRADEDENTRY']._serialized_start=525
-  _globals['_READINESS_DEGRADEDENTRY']._serialized_end=572
-  _globals['_READERSTATUS']._serialized_start=738
-  _globals['_READERSTATUS']._serialized_end=865
-  _globals['_JOBSTATUS']._serialized_start=867
-  _globals['_JOBSTATUS']._serialized_end=927
-  _globals['_REBUILDPROJECTIONREQUEST']._serialized_start=929
-  _globals['_REBUILDPROJECTIONREQUEST']._serialized_end=995
-  _globals['_LISTDEADLETTERSREQUEST']._serialized_start=997
-  _globals['_LISTDEADLETTERSREQUEST']._serialized_end=1102
-  _globals['_LISTDEADLETTERSRESPONSE']._serialized_start=1104
-  _globals['_LISTDEADLETTERSRESPONSE']._serialized_end=1206
-  _globals['_DEADLETTER']._serialized_start=1209
-  _globals['_DEADLETTER']._serialized_end=1444
-  _globals['_REDRIVEDEADLETTERSREQUEST']._serialized_start=1446
-  _globals['_REDRIVEDEADLETTERSREQUEST']._serialized_end=1526
-  _globals['_READARTIFACTREQUEST']._serialized_start=1528
-  _globals['_READARTIFACTREQUEST']._serialized_end=1565
-  _globals['_READARTIFACTRESPONSE']._serialized_start=1567
-  _globals['_READARTIFACTRESPONSE']._serialized_end=1604
-  _globals['_SYSTEMSERVICE']._serialized_start=1607
-  _globals['_SYSTEMSERVICE']._serialized_end=2194
+  _globals['_SYSTEMSTATUS']._serialized_end=589
+  _globals['_SYSTEMSTATUS_FACTSENTRY']._serialized_start=496
+  _globals['_SYSTEMSTATUS_FACTSENTRY']._serialized_end=540
+  _globals['_SYSTEMSTATUS_DEGRADEDENTRY']._serialized_start=542
+  _globals['_SYSTEMSTATUS_DEGRADEDENTRY']._serialized_end=589
+  _globals['_GETREADINESSREQUEST']._serialized_start=591
+  _globals['_GETREADINESSREQUEST']._serialized_end=612
+  _globals['_READINESS']._serialized_start=615
+  _globals['_READINESS']._serialized_end=753
+  _globals['_READINESS_DEGRADEDENTRY']._serialized_start=542
+  _globals['_READINESS_DEGRADEDENTRY']._serialized_end=589
+  _globals['_READERSTATUS']._serialized_start=755
+  _globals['_READERSTATUS']._serialized_end=882
+  _globals['_JOBSTATUS']._serialized_start=884
+  _globals['_JOBSTATUS']._serialized_end=944
+  _globals['_REBUILDPROJECTIONREQUEST']._serialized_start=946
+  _globals['_REBUILDPROJECTIONREQUEST']._serialized_end=1012
+  _globals['_LISTDEADLETTERSREQUEST']._serialized_start=1014
+  _globals['_LISTDEADLETTERSREQUEST']._serialized_end=1119
+  _globals['_LISTDEADLETTERSRESPONSE']._serialized_start=1121
+  _globals['_LISTDEADLETTERSRESPONSE']._serialized_end=1223
+  _globals['_DEADLETTER']._serialized_start=1226
+  _globals['_DEADLETTER']._serialized_end=1461
+  _globals['_REDRIVEDEADLETTERSREQUEST']._serialized_start=1463
+  _globals['_REDRIVEDEADLETTERSREQUEST']._serialized_end=1543
+  _globals['_READARTIFACTREQUEST']._serialized_start=1545
+  _globals['_READARTIFACTREQUEST']._serialized_end=1582
+  _globals['_READARTIFACTRESPONSE']._serialized_start=1584
+  _globals['_READARTIFACTRESPONSE']._serialized_end=1621
+  _globals['_SYSTEMSERVICE']._serialized_start=1624
+  _globals['_SYSTEMSERVICE']._serialized_end=2211
 # @@protoc_insertion_point(module_scope)

@@ -90,12 +90,15 @@ class SystemStatus(_message.Message):
     PID_FIELD_NUMBER: _builtins.int
     FACTS_FIELD_NUMBER: _builtins.int
     DEGRADED_FIELD_NUMBER: _builtins.int
+    VERSION_FIELD_NUMBER: _builtins.int
     service: _builtins.str
     """The service."""
     ready: _builtins.bool
     """True when it serves."""
     pid: _builtins.int
     """The process."""
+    version: _builtins.str
+    """The version of the software that the process runs, for example 0.6.0."""
     @_builtins.property
     def readers(self) -> _containers.RepeatedCompositeFieldContainer[Global___ReaderStatus]:
         """Its readers."""
@@ -127,10 +130,11 @@ class SystemStatus(_message.Message):
         pid: _builtins.int = ...,
         facts: _abc.Mapping[_builtins.str, _builtins.str] | None = ...,
         degraded: _abc.Mapping[_builtins.str, _builtins.str] | None = ...,
+        version: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["start_time", b"start_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["degraded", b"degraded", "facts", b"facts", "jobs", b"jobs", "pid", b"pid", "readers", b"readers", "ready", b"ready", "service", b"service", "start_time", b"start_time"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["degraded", b"degraded", "facts", b"facts", "jobs", b"jobs", "pid", b"pid", "readers", b"readers", "ready", b"ready", "service", b"service", "start_time", b"start_time", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

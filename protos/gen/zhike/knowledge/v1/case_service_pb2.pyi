@@ -180,6 +180,7 @@ class ListCasesRequest(_message.Message):
     PAGE_TOKEN_FIELD_NUMBER: _builtins.int
     ONLY_CUSTOMERS_FIELD_NUMBER: _builtins.int
     ONLY_SHOP_FIELD_NUMBER: _builtins.int
+    KIND_FIELD_NUMBER: _builtins.int
     state: _case_pb2.CaseState.ValueType
     """In this state; open ones come by due time, others latest first."""
     owner: _builtins.str
@@ -194,6 +195,8 @@ class ListCasesRequest(_message.Message):
     """From the previous page."""
     only_shop: _builtins.str
     """Only cases of this shop; empty means any."""
+    kind: _case_pb2.CaseKind.ValueType
+    """Of this kind; a page may then hold fewer than asked for, or none, before the end."""
     @_builtins.property
     def only_customers(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Only cases that came with one of these identifiers."""
@@ -209,10 +212,11 @@ class ListCasesRequest(_message.Message):
         page_token: _builtins.str = ...,
         only_customers: _abc.Iterable[_builtins.str] | None = ...,
         only_shop: _builtins.str = ...,
+        kind: _case_pb2.CaseKind.ValueType = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["customer", b"customer", "only_customers", b"only_customers", "only_shop", b"only_shop", "order_number", b"order_number", "owner", b"owner", "page_size", b"page_size", "page_token", b"page_token", "state", b"state"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["customer", b"customer", "kind", b"kind", "only_customers", b"only_customers", "only_shop", b"only_shop", "order_number", b"order_number", "owner", b"owner", "page_size", b"page_size", "page_token", b"page_token", "state", b"state"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

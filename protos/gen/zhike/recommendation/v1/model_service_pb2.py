@@ -24,9 +24,10 @@ _sym_db = _symbol_database.Default()
 
 from google.longrunning import operations_pb2 as google_dot_longrunning_dot_operations__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
+from zhike.type.v1 import localized_text_pb2 as zhike_dot_type_dot_v1_dot_localized__text__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n+zhike/recommendation/v1/model_service.proto\x12\x17zhike.recommendation.v1\x1a#google/longrunning/operations.proto\x1a\x1fgoogle/protobuf/timestamp.proto\":\n\x11ListModelsRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\"\xa7\x01\n\x12ListModelsResponse\x12.\n\x06models\x18\x01 \x03(\x0b\x32\x1e.zhike.recommendation.v1.Model\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\x12\x36\n\npromotions\x18\x03 \x03(\x0b\x32\".zhike.recommendation.v1.Promotion\x12\x10\n\x08training\x18\x04 \x01(\t\"\x85\x01\n\tPromotion\x12\x0e\n\x06number\x18\x01 \x01(\x03\x12\x0f\n\x07version\x18\x02 \x01(\t\x12\x0e\n\x06ranker\x18\x03 \x01(\t\x12\x0e\n\x06reason\x18\x04 \x01(\t\x12\r\n\x05\x61\x63tor\x18\x05 \x01(\t\x12(\n\x04time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\xb6\x04\n\x05Model\x12\x0f\n\x07version\x18\x01 \x01(\t\x12\x10\n\x08promoted\x18\x02 \x01(\x08\x12\x0f\n\x07verdict\x18\x03 \x01(\t\x12\x36\n\x07windows\x18\x04 \x03(\x0b\x32%.zhike.recommendation.v1.WindowResult\x12K\n\x0ftrained_through\x18\x05 \x03(\x0b\x32\x32.zhike.recommendation.v1.Model.TrainedThroughEntry\x12\x42\n\nparameters\x18\x06 \x03(\x0b\x32..zhike.recommendation.v1.Model.ParametersEntry\x12\x0e\n\x06\x65ngine\x18\x07 \x01(\t\x12/\n\x0b\x63reate_time\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x38\n\x05\x62lobs\x18\t \x03(\x0b\x32).zhike.recommendation.v1.Model.BlobsEntry\x12\r\n\x05\x61\x63tor\x18\n \x01(\t\x12\x0e\n\x06\x65\x61rned\x18\x0b \x01(\x08\x1a\x35\n\x13TrainedThroughEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x03:\x02\x38\x01\x1a\x31\n\x0fParametersEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x01:\x02\x38\x01\x1a,\n\nBlobsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"\xca\x01\n\x0cWindowResult\x12.\n\nstart_time\x18\x01 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x12\n\nndcg_at_10\x18\x02 \x01(\x01\x12\x1d\n\x15popularity_ndcg_at_10\x18\x03 \x01(\x01\x12\x11\n\tcustomers\x18\x04 \x01(\x03\x12\x10\n\x08gain_low\x18\x05 \x01(\x01\x12\x11\n\tgain_high\x18\x06 \x01(\x01\x12\x1f\n\x17item_to_item_ndcg_at_10\x18\x07 \x01(\x01\"f\n\x11TrainModelRequest\x12\x0e\n\x06\x65ngine\x18\x01 \x01(\t\x12\r\n\x05sweep\x18\x02 \x01(\x08\x12\x12\n\nrequest_id\x18\x03 \x01(\t\x12\x0f\n\x07\x64ry_run\x18\x04 \x01(\x08\x12\r\n\x05\x61\x63tor\x18\x05 \x01(\t\"J\n\x15ScoreCustomersRequest\x12\x0e\n\x06\x65ngine\x18\x01 \x01(\t\x12\r\n\x05\x63ount\x18\x02 \x01(\x05\x12\x12\n\nrequest_id\x18\x03 \x01(\t\"^\n\x13PromoteModelRequest\x12\x0f\n\x07version\x18\x01 \x01(\t\x12\x0e\n\x06reason\x18\x02 \x01(\t\x12\r\n\x05\x61\x63tor\x18\x03 \x01(\t\x12\x17\n\x0f\x65xpected_number\x18\x04 \x01(\x03\x32\x8d\x03\n\x0cModelService\x12\x65\n\nListModels\x12*.zhike.recommendation.v1.ListModelsRequest\x1a+.zhike.recommendation.v1.ListModelsResponse\x12W\n\nTrainModel\x12*.zhike.recommendation.v1.TrainModelRequest\x1a\x1d.google.longrunning.Operation\x12_\n\x0eScoreCustomers\x12..zhike.recommendation.v1.ScoreCustomersRequest\x1a\x1d.google.longrunning.Operation\x12\\\n\x0cPromoteModel\x12,.zhike.recommendation.v1.PromoteModelRequest\x1a\x1e.zhike.recommendation.v1.Modelb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n+zhike/recommendation/v1/model_service.proto\x12\x17zhike.recommendation.v1\x1a#google/longrunning/operations.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\"zhike/type/v1/localized_text.proto\":\n\x11ListModelsRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\"\xa7\x01\n\x12ListModelsResponse\x12.\n\x06models\x18\x01 \x03(\x0b\x32\x1e.zhike.recommendation.v1.Model\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\x12\x36\n\npromotions\x18\x03 \x03(\x0b\x32\".zhike.recommendation.v1.Promotion\x12\x10\n\x08training\x18\x04 \x01(\t\"\x85\x01\n\tPromotion\x12\x0e\n\x06number\x18\x01 \x01(\x03\x12\x0f\n\x07version\x18\x02 \x01(\t\x12\x0e\n\x06ranker\x18\x03 \x01(\t\x12\x0e\n\x06reason\x18\x04 \x01(\t\x12\r\n\x05\x61\x63tor\x18\x05 \x01(\t\x12(\n\x04time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\xeb\x04\n\x05Model\x12\x0f\n\x07version\x18\x01 \x01(\t\x12\x10\n\x08promoted\x18\x02 \x01(\x08\x12\x0f\n\x07verdict\x18\x03 \x01(\t\x12\x36\n\x07windows\x18\x04 \x03(\x0b\x32%.zhike.recommendation.v1.WindowResult\x12K\n\x0ftrained_through\x18\x05 \x03(\x0b\x32\x32.zhike.recommendation.v1.Model.TrainedThroughEntry\x12\x42\n\nparameters\x18\x06 \x03(\x0b\x32..zhike.recommendation.v1.Model.ParametersEntry\x12\x0e\n\x06\x65ngine\x18\x07 \x01(\t\x12/\n\x0b\x63reate_time\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x38\n\x05\x62lobs\x18\t \x03(\x0b\x32).zhike.recommendation.v1.Model.BlobsEntry\x12\r\n\x05\x61\x63tor\x18\n \x01(\t\x12\x0e\n\x06\x65\x61rned\x18\x0b \x01(\x08\x12\x33\n\rverdict_words\x18\x0c \x01(\x0b\x32\x1c.zhike.type.v1.LocalizedText\x1a\x35\n\x13TrainedThroughEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x03:\x02\x38\x01\x1a\x31\n\x0fParametersEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x01:\x02\x38\x01\x1a,\n\nBlobsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"\xca\x01\n\x0cWindowResult\x12.\n\nstart_time\x18\x01 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x12\n\nndcg_at_10\x18\x02 \x01(\x01\x12\x1d\n\x15popularity_ndcg_at_10\x18\x03 \x01(\x01\x12\x11\n\tcustomers\x18\x04 \x01(\x03\x12\x10\n\x08gain_low\x18\x05 \x01(\x01\x12\x11\n\tgain_high\x18\x06 \x01(\x01\x12\x1f\n\x17item_to_item_ndcg_at_10\x18\x07 \x01(\x01\"f\n\x11TrainModelRequest\x12\x0e\n\x06\x65ngine\x18\x01 \x01(\t\x12\r\n\x05sweep\x18\x02 \x01(\x08\x12\x12\n\nrequest_id\x18\x03 \x01(\t\x12\x0f\n\x07\x64ry_run\x18\x04 \x01(\x08\x12\r\n\x05\x61\x63tor\x18\x05 \x01(\t\"J\n\x15ScoreCustomersRequest\x12\x0e\n\x06\x65ngine\x18\x01 \x01(\t\x12\r\n\x05\x63ount\x18\x02 \x01(\x05\x12\x12\n\nrequest_id\x18\x03 \x01(\t\"^\n\x13PromoteModelRequest\x12\x0f\n\x07version\x18\x01 \x01(\t\x12\x0e\n\x06reason\x18\x02 \x01(\t\x12\r\n\x05\x61\x63tor\x18\x03 \x01(\t\x12\x17\n\x0f\x65xpected_number\x18\x04 \x01(\x03\x32\x8d\x03\n\x0cModelService\x12\x65\n\nListModels\x12*.zhike.recommendation.v1.ListModelsRequest\x1a+.zhike.recommendation.v1.ListModelsResponse\x12W\n\nTrainModel\x12*.zhike.recommendation.v1.TrainModelRequest\x1a\x1d.google.longrunning.Operation\x12_\n\x0eScoreCustomers\x12..zhike.recommendation.v1.ScoreCustomersRequest\x1a\x1d.google.longrunning.Operation\x12\\\n\x0cPromoteModel\x12,.zhike.recommendation.v1.PromoteModelRequest\x1a\x1e.zhike.recommendation.v1.Modelb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -39,28 +40,28 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_MODEL_PARAMETERSENTRY']._serialized_options = b'8\001'
   _globals['_MODEL_BLOBSENTRY']._loaded_options = None
   _globals['_MODEL_BLOBSENTRY']._serialized_options = b'8\001'
-  _globals['_LISTMODELSREQUEST']._serialized_start=142
-  _globals['_LISTMODELSREQUEST']._serialized_end=200
-  _globals['_LISTMODELSRESPONSE']._serialized_start=203
-  _globals['_LISTMODELSRESPONSE']._serialized_end=370
-  _globals['_PROMOTION']._serialized_start=373
-  _globals['_PROMOTION']._serialized_end=506
-  _globals['_MODEL']._serialized_start=509
-  _globals['_MODEL']._serialized_end=1075
-  _globals['_MODEL_TRAINEDTHROUGHENTRY']._serialized_start=925
-  _globals['_MODEL_TRAINEDTHROUGHENTRY']._serialized_end=978
-  _globals['_MODEL_PARAMETERSENTRY']._serialized_start=980
-  _globals['_MODEL_PARAMETERSENTRY']._serialized_end=1029
-  _globals['_MODEL_BLOBSENTRY']._serialized_start=1031
-  _globals['_MODEL_BLOBSENTRY']._serialized_end=1075
-  _globals['_WINDOWRESULT']._serialized_start=1078
-  _globals['_WINDOWRESULT']._serialized_end=1280
-  _globals['_TRAINMODELREQUEST']._serialized_start=1282
-  _globals['_TRAINMODELREQUEST']._serialized_end=1384
-  _globals['_SCORECUSTOMERSREQUEST']._serialized_start=1386
-  _globals['_SCORECUSTOMERSREQUEST']._serialized_end=1460
-  _globals['_PROMOTEMODELREQUEST']._serialized_start=1462
-  _globals['_PROMOTEMODELREQUEST']._serialized_end=1556
-  _globals['_MODELSERVICE']._serialized_start=1559
-  _globals['_MODELSERVICE']._serialized_end=1956
+  _globals['_LISTMODELSREQUEST']._serialized_start=178
+  _globals['_LISTMODELSREQUEST']._serialized_end=236
+  _globals['_LISTMODELSRESPONSE']._serialized_start=239
+  _globals['_LISTMODELSRESPONSE']._serialized_end=406
+  _globals['_PROMOTION']._serialized_start=409
+  _globals['_PROMOTION']._serialized_end=542
+  _globals['_MODEL']._serialized_start=545
+  _globals['_MODEL']._serialized_end=1164
+  _globals['_MODEL_TRAINEDTHROUGHENTRY']._serialized_start=1014
+  _globals['_MODEL_TRAINEDTHROUGHENTRY']._serialized_end=1067
+  _globals['_MODEL_PARAMETERSENTRY']._serialized_start=1069
+  _globals['_MODEL_PARAMETERSENTRY']._serialized_end=1118
+  _globals['_MODEL_BLOBSENTRY']._serialized_start=1120
+  _globals['_MODEL_BLOBSENTRY']._serialized_end=1164
+  _globals['_WINDOWRESULT']._serialized_start=1167
+  _globals['_WINDOWRESULT']._serialized_end=1369
+  _globals['_TRAINMODELREQUEST']._serialized_start=1371
+  _globals['_TRAINMODELREQUEST']._serialized_end=1473
+  _globals['_SCORECUSTOMERSREQUEST']._serialized_start=1475
+  _globals['_SCORECUSTOMERSREQUEST']._serialized_end=1549
+  _globals['_PROMOTEMODELREQUEST']._serialized_start=1551
+  _globals['_PROMOTEMODELREQUEST']._serialized_end=1645
+  _globals['_MODELSERVICE']._serialized_start=1648
+  _globals['_MODELSERVICE']._serialized_end=2045
 # @@protoc_insertion_point(module_scope)

@@ -8,6 +8,7 @@ from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
+from zhike.type.v1 import localized_text_pb2 as _localized_text_pb2
 import builtins as _builtins
 import sys
 import typing as _typing
@@ -204,6 +205,7 @@ class Model(_message.Message):
     BLOBS_FIELD_NUMBER: _builtins.int
     ACTOR_FIELD_NUMBER: _builtins.int
     EARNED_FIELD_NUMBER: _builtins.int
+    VERDICT_WORDS_FIELD_NUMBER: _builtins.int
     version: _builtins.str
     """"m-…"."""
     promoted: _builtins.bool
@@ -236,6 +238,10 @@ class Model(_message.Message):
     def blobs(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:
         """Blobs by name."""
 
+    @_builtins.property
+    def verdict_words(self) -> _localized_text_pb2.LocalizedText:
+        """What the held-out windows say, in words."""
+
     def __init__(
         self,
         *,
@@ -250,10 +256,11 @@ class Model(_message.Message):
         blobs: _abc.Mapping[_builtins.str, _builtins.str] | None = ...,
         actor: _builtins.str = ...,
         earned: _builtins.bool = ...,
+        verdict_words: _localized_text_pb2.LocalizedText | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "verdict_words", b"verdict_words"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["actor", b"actor", "blobs", b"blobs", "create_time", b"create_time", "earned", b"earned", "engine", b"engine", "parameters", b"parameters", "promoted", b"promoted", "trained_through", b"trained_through", "verdict", b"verdict", "version", b"version", "windows", b"windows"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["actor", b"actor", "blobs", b"blobs", "create_time", b"create_time", "earned", b"earned", "engine", b"engine", "parameters", b"parameters", "promoted", b"promoted", "trained_through", b"trained_through", "verdict", b"verdict", "verdict_words", b"verdict_words", "version", b"version", "windows", b"windows"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -549,7 +549,9 @@ class AlertEntry(_message.Message):
     number: _builtins.int
     """From 1."""
     kind: _builtins.str
-    """raised, reopened, level-raised, recurred, acknowledged, handed-over, mitigating, resolved, closed, notified, withheld."""
+    """raised, reopened, level-raised, recurred, acknowledged, handed-over, mitigating, commented, resolved, closed,
+    notified, withheld.
+    """
     actor: _builtins.str
     """By whom; "system" for the clock and the judging."""
     comment: _builtins.str

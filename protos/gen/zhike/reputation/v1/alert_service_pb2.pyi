@@ -181,6 +181,40 @@ class ChangeAlertRequest(_message.Message):
 Global___ChangeAlertRequest: _TypeAlias = ChangeAlertRequest  # noqa: Y015
 
 @_typing.final
+class CommentAlertRequest(_message.Message):
+    """Somebody says something about an alert."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ID_FIELD_NUMBER: _builtins.int
+    ACTOR_FIELD_NUMBER: _builtins.int
+    COMMENT_FIELD_NUMBER: _builtins.int
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    id: _builtins.str
+    """The alert."""
+    actor: _builtins.str
+    """Who says so."""
+    comment: _builtins.str
+    """What, in plain text."""
+    request_id: _builtins.str
+    """What repeats of the request have in common."""
+    def __init__(
+        self,
+        *,
+        id: _builtins.str = ...,
+        actor: _builtins.str = ...,
+        comment: _builtins.str = ...,
+        request_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["actor", b"actor", "comment", b"comment", "id", b"id", "request_id", b"request_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CommentAlertRequest: _TypeAlias = CommentAlertRequest  # noqa: Y015
+
+@_typing.final
 class CreateSilenceRequest(_message.Message):
     """A silence to set."""
 

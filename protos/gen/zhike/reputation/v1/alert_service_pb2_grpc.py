@@ -71,6 +71,11 @@ class AlertServiceStub:
                 request_serializer=zhike_dot_reputation_dot_v1_dot_alert__service__pb2.ChangeAlertRequest.SerializeToString,
                 response_deserializer=zhike_dot_reputation_dot_v1_dot_alert__pb2.Alert.FromString,
                 _registered_method=True)
+        self.CommentAlert = channel.unary_unary(
+                '/zhike.reputation.v1.AlertService/CommentAlert',
+                request_serializer=zhike_dot_reputation_dot_v1_dot_alert__service__pb2.CommentAlertRequest.SerializeToString,
+                response_deserializer=zhike_dot_reputation_dot_v1_dot_alert__pb2.Alert.FromString,
+                _registered_method=True)
         self.CreateSilence = channel.unary_unary(
                 '/zhike.reputation.v1.AlertService/CreateSilence',
                 request_serializer=zhike_dot_reputation_dot_v1_dot_alert__service__pb2.CreateSilenceRequest.SerializeToString,
@@ -146,6 +151,13 @@ class AlertServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def CommentAlert(self, request, context):
+        """Says something beside it, in any state: the alert stays as it is.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def CreateSilence(self, request, context):
         """Keeps pages back for a time.
         """
@@ -210,6 +222,11 @@ def add_AlertServiceServicer_to_server(servicer, server):
             'ReopenAlert': grpc.unary_unary_rpc_method_handler(
                     servicer.ReopenAlert,
                     request_deserializer=zhike_dot_reputation_dot_v1_dot_alert__service__pb2.ChangeAlertRequest.FromString,
+                    response_serializer=zhike_dot_reputation_dot_v1_dot_alert__pb2.Alert.SerializeToString,
+            ),
+            'CommentAlert': grpc.unary_unary_rpc_method_handler(
+                    servicer.CommentAlert,
+                    request_deserializer=zhike_dot_reputation_dot_v1_dot_alert__service__pb2.CommentAlertRequest.FromString,
                     response_serializer=zhike_dot_reputation_dot_v1_dot_alert__pb2.Alert.SerializeToString,
             ),
             'CreateSilence': grpc.unary_unary_rpc_method_handler(
@@ -422,6 +439,33 @@ class AlertService:
             target,
             '/zhike.reputation.v1.AlertService/ReopenAlert',
             zhike_dot_reputation_dot_v1_dot_alert__service__pb2.ChangeAlertRequest.SerializeToString,
+            zhike_dot_reputation_dot_v1_dot_alert__pb2.Alert.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def CommentAlert(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/zhike.reputation.v1.AlertService/CommentAlert',
+            zhike_dot_reputation_dot_v1_dot_alert__service__pb2.CommentAlertRequest.SerializeToString,
             zhike_dot_reputation_dot_v1_dot_alert__pb2.Alert.FromString,
             options,
             channel_credentials,

@@ -48,6 +48,8 @@ class AlertServiceStub:
     """Puts a resolved alert away."""
     ReopenAlert: _grpc.UnaryUnaryMultiCallable[_alert_service_pb2.ChangeAlertRequest, _alert_pb2.Alert]
     """Begins a new life of a resolved or closed alert."""
+    CommentAlert: _grpc.UnaryUnaryMultiCallable[_alert_service_pb2.CommentAlertRequest, _alert_pb2.Alert]
+    """Says something beside it, in any state: the alert stays as it is."""
     CreateSilence: _grpc.UnaryUnaryMultiCallable[_alert_service_pb2.CreateSilenceRequest, _alert_pb2.Silence]
     """Keeps pages back for a time."""
     GetSilence: _grpc.UnaryUnaryMultiCallable[_alert_service_pb2.GetSilenceRequest, _alert_pb2.Silence]
@@ -76,6 +78,8 @@ class AlertServiceAsyncStub(AlertServiceStub):
     """Puts a resolved alert away."""
     ReopenAlert: _aio.UnaryUnaryMultiCallable[_alert_service_pb2.ChangeAlertRequest, _alert_pb2.Alert]  # type: ignore[assignment]
     """Begins a new life of a resolved or closed alert."""
+    CommentAlert: _aio.UnaryUnaryMultiCallable[_alert_service_pb2.CommentAlertRequest, _alert_pb2.Alert]  # type: ignore[assignment]
+    """Says something beside it, in any state: the alert stays as it is."""
     CreateSilence: _aio.UnaryUnaryMultiCallable[_alert_service_pb2.CreateSilenceRequest, _alert_pb2.Silence]  # type: ignore[assignment]
     """Keeps pages back for a time."""
     GetSilence: _aio.UnaryUnaryMultiCallable[_alert_service_pb2.GetSilenceRequest, _alert_pb2.Silence]  # type: ignore[assignment]
@@ -143,6 +147,14 @@ class AlertServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_alert_pb2.Alert, _abc.Awaitable[_alert_pb2.Alert]]:
         """Begins a new life of a resolved or closed alert."""
+
+    @_abc_1.abstractmethod
+    def CommentAlert(
+        self,
+        request: _alert_service_pb2.CommentAlertRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_alert_pb2.Alert, _abc.Awaitable[_alert_pb2.Alert]]:
+        """Says something beside it, in any state: the alert stays as it is."""
 
     @_abc_1.abstractmethod
     def CreateSilence(

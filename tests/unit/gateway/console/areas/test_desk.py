@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator
 
 import pytest
+from zhike.knowledge.v1 import case_pb2, case_service_pb2
 
 from gateway.console.areas.desk.attention import read_cases
 from gateway.console.staffing import StaffRole
@@ -61,6 +62,27 @@ async def test_a_case_is_taken_down_once(console: ConsoleOnFakes) -> None:
     assert answer.status_code == 303 and answer.headers["location"].endswith(CASE)
     asked = console.services.last("CreateCase")
     assert asked.actor == "staff:lin" and asked.request_id.startswith("staff:lin/") and asked.text == "牛奶坏了"
+
+
+async def test_cases_of_a_kind_are_a_link_that_can_be_kept(console: ConsoleOnFakes) -> None:
+    page = await console.page("/cases?kind=question&cases.after=old&view=mine")
+    asked = console.services.last("ListCases")
+    assert (asked.kind, asked.owner) == (case_pb2.CASE_KIND_QUESTION, "staff:lin")
+    assert '<option value="question" selected>' in page
+    assert 'name="view" value="mine"' in page
+    # Another view shows the same kind from its beginning: the place belonged to the former one.
+    assert 'href="/console/cases?kind=question&amp;view=closed"' in page
+    assert 'href="/console/cases?kind=question&amp;view=mine&amp;cases.after=next"' in page
+    await console.page("/cases?kind=nonsense")
+    assert console.services.last("ListCases").kind == case_pb2.CASE_KIND_UNSPECIFIED
+
+
+async def test_a_page_without_rows_leads_on_where_more_may_come(
+    console: ConsoleOnFakes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    empty = case_service_pb2.ListCasesResponse(next_page_token="on")
+    monkeypatch.setattr(type(console.services), "_ListCases", lambda _self, _request: empty)
+    assert "cases.after=on" in await console.page("/cases?kind=suggestion")
 
 
 async def test_what_is_wrong_stays_in_its_field(console: ConsoleOnFakes) -> None:

@@ -14,7 +14,9 @@ def person(number: int, identifiers: int = 1) -> pb.ErasureSubject:
     return pb.ErasureSubject(erasure_id=f"r-{number}", identifiers=names, customer_ids=names)
 
 
-def request(*subjects: pb.ErasureSubject, step: pb.ErasureStep = pb.ERASURE_STEP_LOGS) -> pb.EraseSubjectsRequest:
+def request(
+    *subjects: pb.ErasureSubject, step: pb.ErasureStep.ValueType = pb.ERASURE_STEP_LOGS
+) -> pb.EraseSubjectsRequest:
     return pb.EraseSubjectsRequest(round_id="round", step=step, subjects=subjects)
 
 

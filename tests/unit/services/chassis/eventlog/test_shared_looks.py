@@ -49,7 +49,7 @@ async def until(source: AsyncGenerator[Batch, None], seq: int) -> None:
 
 
 async def test_an_append_is_read_once_for_all_who_stand_at_the_head(documents: CountingDocuments) -> None:
-    log = await opened(documents, poll_interval_s=5.0)
+    log = await opened(documents, poll_interval_s=60.0)
     sources = [log.subscribe(generation="", after={}) for _ in range(SUBSCRIPTIONS)]
     for each in sources:
         await anext(each)  # the first mark: everyone stands at the head
@@ -57,7 +57,7 @@ async def test_an_append_is_read_once_for_all_who_stand_at_the_head(documents: C
     await asyncio.sleep(0.01)
     before = documents.finds
     await log.append([new_event(1)])
-    async with asyncio.timeout(2):
+    async with asyncio.timeout(30):
         await asyncio.gather(*readers)
     # The writer looks for itself; the subscriptions share theirs.
     assert documents.finds - before < SUBSCRIPTIONS / 2
@@ -68,7 +68,7 @@ async def test_another_replicas_append_is_seen_all_the_same(documents: CountingD
     readers = [asyncio.ensure_future(until(log.subscribe(generation="", after={}), 1)) for _ in range(SUBSCRIPTIONS)]
     await asyncio.sleep(0.01)
     await other.append([new_event(1)])
-    async with asyncio.timeout(2):
+    async with asyncio.timeout(30):
         await asyncio.gather(*readers)
 
 
@@ -79,7 +79,7 @@ async def test_who_goes_away_takes_the_reading_from_nobody(documents: CountingDo
     await asyncio.sleep(0.005)
     leaving.cancel()
     await log.append([new_event(1)])
-    async with asyncio.timeout(2):
+    async with asyncio.timeout(30):
         await staying
 
 

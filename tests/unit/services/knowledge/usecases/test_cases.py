@@ -2,18 +2,20 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
 from services.chassis.errors import InvalidArgumentError
-from services.knowledge.domain.cases import CaseState, Cause, What
+from services.knowledge.domain.cases import CaseKind, CaseState, Cause, What
 from services.knowledge.domain.errors import (
     CaseNotFoundError,
     DeskVersionMismatchError,
     RequestIdReusedError,
 )
 from services.knowledge.usecases.cases import (
+    LOOKS_LIMIT,
     CaseQuery,
     Deed,
     Scope,
@@ -140,6 +142,44 @@ async def test_lists_by_state_and_by_owner(desk: DeskWorld) -> None:
     nobody, _ = await list_cases(desk.desk, CaseQuery(owner=""), after=None, limit=9)
     assert ([case.id for case in waiting], [case.id for case in of_li]) == ([first.id], [second.id])
     assert [case.id for case in nobody] == [first.id]
+
+
+async def asked_of(desk: DeskWorld, kind: CaseKind, number: int) -> None:
+    asked = replace(opening(text=f"case {number}"), kind=kind)
+    await create_case(desk.desk, asked, actor="customer", request_id=f"r-{number}")
+    desk.world.clock.advance(60)
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        CaseQuery(kind=CaseKind.QUESTION),
+        CaseQuery(CaseState.OPEN, owner="", kind=CaseKind.QUESTION),
+        CaseQuery(CaseState.OPEN, customer="login:u42", kind=CaseKind.QUESTION),
+    ],
+)
+async def test_a_list_of_one_kind_is_whole_over_its_pages(desk: DeskWorld, query: CaseQuery) -> None:
+    for number in range(12):
+        await asked_of(desk, CaseKind.COMPLAINT if number % 4 else CaseKind.QUESTION, number)
+    seen: list[str] = []
+    after: object = None
+    while True:
+        page, after = await list_cases(desk.desk, query, after=after, limit=2)
+        assert len(page) <= 2
+        seen += [case.text for case in page]
+        if after is None:
+            break
+    assert sorted(seen) == ["case 0", "case 4", "case 8"]
+
+
+async def test_a_page_of_a_kind_looks_only_so_far_and_the_next_goes_on(desk: DeskWorld) -> None:
+    for number in range(LOOKS_LIMIT + 1):
+        await asked_of(desk, CaseKind.QUESTION if number == 0 else CaseKind.COMPLAINT, number)
+    query = CaseQuery(kind=CaseKind.QUESTION)  # the latest first: the one question comes last
+    page, after = await list_cases(desk.desk, query, after=None, limit=1)
+    assert page == () and after is not None
+    page, _ = await list_cases(desk.desk, query, after=after, limit=1)
+    assert [case.text for case in page] == ["case 0"]
 
 
 async def test_a_case_that_is_taken_over_keeps_its_times(desk: DeskWorld) -> None:

@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from services.recommendation.domain.model import WindowResult, judge
+from services.recommendation.domain.model import WindowResult, judge, verdict_words
 
 
 def windows(*pairs: tuple[float, float]) -> list[WindowResult]:
@@ -41,3 +41,14 @@ def test_too_little_history_cannot_earn_it(count: int) -> None:
 
 def test_only_the_last_three_windows_count() -> None:
     assert judge(windows((0.01, 0.05), (0.06, 0.05), (0.06, 0.05), (0.06, 0.05))).earned
+
+
+@pytest.mark.parametrize(
+    "pairs",
+    [[], [(0.9, 0.1)] * 2, [(0.06, 0.05)] * 3, [(0.05, 0.05)] * 3, [(0.09, 0.05), (0.09, 0.05), (0.0499, 0.05)]],
+)
+def test_the_words_are_there_in_both_languages_and_the_english_ones_are_kept(pairs: list[tuple[float, float]]) -> None:
+    words = verdict_words(windows(*pairs))
+    assert set(words) == {"zh", "en"}
+    assert judge(windows(*pairs)).words == words["en"]
+    assert words["zh"] != words["en"]

@@ -6,8 +6,17 @@ from typing import Any
 import pytest
 
 from services.reputation.domain import alert_steps as limits
-from services.reputation.domain.alert_steps import acknowledge, close, mitigate, reopen, resolve, resolve_by_itself
+from services.reputation.domain.alert_steps import (
+    acknowledge,
+    close,
+    comment_on,
+    mitigate,
+    reopen,
+    resolve,
+    resolve_by_itself,
+)
 from services.reputation.domain.alerts import (
+    COMMENTS_LIMIT,
     HISTORY_LIMIT,
     HISTORY_RESERVE,
     Alert,
@@ -16,7 +25,7 @@ from services.reputation.domain.alerts import (
     CauseKind,
     EntryKind,
 )
-from services.reputation.domain.errors import AlertCommandError, AlertFullError, AlertStateError
+from services.reputation.domain.errors import AlertCommandError, AlertCommentTakenError, AlertFullError, AlertStateError
 from services.reputation.domain.escalation import Suppression, unsuppressed
 from tests.unit.services.reputation.domain.alert_builders import after, raised
 
@@ -32,6 +41,11 @@ def resolved(alert: Alert) -> Alert:
 def reopened(alert: Alert, **said: Any) -> Alert:
     fields: dict[str, Any] = {"actor": "wang", "comment": "it goes on", "is_newest": True, "suppress": unsuppressed}
     return reopen(alert, now=after(90), **{**fields, **said})
+
+
+def commented(alert: Alert, **said: Any) -> Alert:
+    fields: dict[str, Any] = {"actor": "li", "comment": "a word", "request": "r-1"}
+    return comment_on(alert, now=after(4), **{**fields, **said})
 
 
 STEPS: dict[str, Callable[[Alert], Alert]] = {
@@ -163,6 +177,32 @@ def test_a_comment_has_a_bound_and_no_tricks() -> None:
             resolve(raised(), actor="li", comment=comment, now=after(1))
     family = "👨\u200d👩\u200d👧 thanks\r\nall"
     assert "\u200d" in resolve(raised(), actor="li", comment=family, now=after(1)).history[-2].comment
+
+
+@pytest.mark.parametrize("state", IN_STATE)
+def test_a_comment_stands_in_the_history_and_leaves_the_alert_as_it_is(state: str) -> None:
+    alert = IN_STATE[state]()
+    said = commented(alert)
+    assert said.life == alert.life
+    assert (said.history[-1].kind, said.history[-1].actor, said.history[-1].comment) == ("commented", "li", "a word")
+    assert commented(said) is said  # the same request again
+    with pytest.raises(AlertCommentTakenError):
+        commented(said, comment="another word")
+    with pytest.raises(AlertCommentTakenError):
+        commented(said, actor="wang")
+    assert len(commented(said, request="r-2").history) == len(said.history) + 1
+    with pytest.raises(AlertCommandError):
+        commented(alert, comment=" ")
+
+
+def test_an_alert_takes_so_many_comments_and_goes_on_without_more() -> None:
+    alert = raised()
+    for number in range(COMMENTS_LIMIT):
+        alert = commented(alert, request=f"r-{number}")
+    with pytest.raises(AlertFullError):
+        commented(alert, request="one more")
+    assert commented(alert, request="r-7") is alert
+    assert taken(alert).life.owner == "li"
 
 
 def test_a_full_history_can_still_be_ended() -> None:

@@ -48,7 +48,7 @@ def test_every_term_is_kept_with_its_step_and_words() -> None:
     volume = found.term("volume")
     assert (volume.value, volume.points, volume.step) == (6.0, 2, 5.0)
     assert volume.explanation == {
-        "zh": "声量:6 倍于平时,不低于 5,计 2 分",
+        "zh": "声量：6 倍于平时，不低于 5，计 2 分",
         "en": "volume: 6 times the usual, at least 5, 2 points",
     }
     assert found.term("negative-share").explanation["en"] == "negative share: 0.05, short of 0.3, 0 points"
@@ -69,7 +69,7 @@ def test_the_better_the_source_the_graver(tier: int | None, points: int) -> None
 def test_too_few_toned_mentions_are_no_mood() -> None:
     few = assess(replace(CALM, toned=TONED_NEEDED - 1, negative=TONED_NEEDED - 1)).term("negative-share")
     assert (few.value, few.points) == (None, 0)
-    assert few.explanation["zh"] == "负面占比:未知,不计分"
+    assert few.explanation["zh"] == "负面占比：未知，不计分"
     enough = assess(replace(CALM, toned=TONED_NEEDED, negative=TONED_NEEDED)).term("negative-share")
     assert enough.points == 3
 

@@ -87,12 +87,12 @@ def test_a_mail_says_everything_in_both_languages() -> None:
     mail = mail_of(last_notice(raised(Level.III)), {"m1": "蛋糕里有异物 1"}, external_url=URL)
     assert mail.subject == "[III] 新舆情警报 / new alert: acme"
     for text in (
-        "三级(较大)",
+        "三级（较大）",
         "Level III (considerable)",
-        "声量:6 倍于平时",
+        "声量：6 倍于平时",
         "volume: 6 times the usual",
         "蛋糕里有异物 1 (weibo) https://example.com/1",
-        "状态:未处理;负责人:无",
+        "状态：未处理；负责人：无",
         "State: open; owner: nobody",
         f"{URL}/console/alerts/{raised().id}",
     ):

@@ -26,6 +26,7 @@ from services.reputation.usecases.alerts import (
     Deed,
     acknowledge_alert,
     close_alert,
+    comment_alert,
     create_silence,
     expire_silence,
     get_alert,
@@ -116,6 +117,22 @@ async def test_a_step_on_what_was_not_read_is_refused(world: AlertWorld) -> None
     )
     with pytest.raises(AlertNotFoundError):
         await mitigate_alert(desk, Deed("", "li"))
+
+
+async def test_comments_of_many_at_once_are_all_kept_and_each_once(world: AlertWorld) -> None:
+    desk = world.desk()
+    alert = await raised(desk)
+    await asyncio.gather(
+        *(
+            comment_alert(world.desk(), Deed(alert.id, f"p{place % 3}", "seen"), request=f"r{place % 3}")
+            for place in range(6)
+        )
+    )
+    kept = await get_alert(desk, alert.id)
+    said = [entry for entry in kept.history if entry.kind is EntryKind.COMMENTED]
+    assert sorted((entry.actor, entry.request) for entry in said) == [("p0", "r0"), ("p1", "r1"), ("p2", "r2")]
+    assert kept.life == alert.life
+    assert [event.type for event in await world.relayed()].count("alert-commented") == 3
 
 
 async def test_the_clock_escalates_and_a_hand_stops_it(world: AlertWorld) -> None:
@@ -221,6 +238,8 @@ async def take(desk: AlertDesk, world: AlertWorld, step: Step) -> None:
             try:
                 if step.step == "acknowledge":
                     await acknowledge_alert(desk, deed, owner=step.owner)
+                elif step.step == "comment":
+                    await comment_alert(desk, deed, request=f"{world.clock.now()} {step.owner}")
                 else:
                     await do[step.step](desk, deed)
             except (AlertStateError, AlertNotFoundError):
