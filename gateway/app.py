@@ -17,6 +17,7 @@ from gateway.middleware.body_limit import BodyLimitMiddleware
 from gateway.middleware.cors import CorsPolicy
 from gateway.middleware.edge import EdgeMiddleware, validation_error
 from gateway.middleware.record import record_of
+from gateway.middleware.restored import RestoredMiddleware
 from gateway.openapi import openapi_document
 from gateway.routes import all_endpoints
 from gateway.staff.same_origin import SameOriginMiddleware
@@ -41,7 +42,9 @@ def build_app(parts: Parts, metrics: Metrics, *, pages: Sequence[BaseRoute] = ()
         limit_bytes=settings.body_limit_bytes,
         import_limit_bytes=settings.import_limit_bytes,
     )
-    return EdgeMiddleware(limited, metrics=metrics, cors=CorsPolicy(settings.cors_origins))
+    return EdgeMiddleware(
+        RestoredMiddleware(limited, parts.restored), metrics=metrics, cors=CorsPolicy(settings.cors_origins)
+    )
 
 
 async def _answer_error(request: Request, error: Exception) -> Response:

@@ -36,6 +36,7 @@ from gateway.order_access import OrderTokens
 from gateway.order_streams import OrderStreams
 from gateway.parameters import NO_QUERY, Query, language_of
 from gateway.principals import Principal, Role, acting_identifiers
+from gateway.restored_erasures import RestoredErasures
 from gateway.settings import GatewaySettings
 from gateway.staff.office import Staff
 from gateway.tokens import ShopperTokens
@@ -65,6 +66,7 @@ class Parts:
     alert_streams: AlertStreams
     readiness: Readiness
     staff: Staff
+    restored: RestoredErasures
 
 
 class Answer:

@@ -33,12 +33,14 @@ from gateway.metrics import GATEWAY_METRICS
 from gateway.order_access import OrderTokens
 from gateway.order_streams import OrderStreams
 from gateway.parameters import LANGUAGES
+from gateway.restored_erasures import RestoredErasures
 from gateway.settings import GatewaySettings
 from gateway.staff.demo import open_demo_accounts
 from gateway.staff.demo_file import DEMO_STAFF_FILE
 from gateway.staff.office import open_staff
 from gateway.tokens import OPERATOR_FILE, SECRET_FILE, OperatorToken, ShopperTokens, load_operator_token, load_secrets
 from services.chassis.adapters import open_adapters
+from services.chassis.backup.marks import refuse_half_restored
 from services.chassis.clients import Clients
 from services.chassis.clock import SystemClock
 from services.chassis.documents.measured import STORE_METRICS, MeasuredDocuments
@@ -79,6 +81,7 @@ async def built(settings: GatewaySettings) -> AsyncIterator[Gateway]:
         collect_traces(stack, settings, SERVICE, metrics)
         adapters = await open_adapters(settings, SERVICE)
         stack.push_async_callback(adapters.close)
+        await refuse_half_restored(settings, SERVICE, adapters.documents)
         clients = Clients(settings, metrics, chance=Random())
         stack.push_async_callback(clients.close)
         standings = Standings(metrics)
@@ -97,6 +100,7 @@ async def built(settings: GatewaySettings) -> AsyncIterator[Gateway]:
         authenticator = Authenticator(
             keys, tokens, operator, limiter, orders=order_tokens, clock=clock, settings=settings
         )
+        erased_names = ErasedNames(documents, clients)
         parts = Parts(
             settings=settings,
             caller=clients,
@@ -111,7 +115,9 @@ async def built(settings: GatewaySettings) -> AsyncIterator[Gateway]:
             alert_streams=AlertStreams(RemoteSource(clients, "reputation", ALERTS_LOG), clients, metrics),
             readiness=readiness,
             staff=await open_staff(documents, clock, limiter, settings),
+            restored=RestoredErasures(documents, clients, scrub=erased_names.look),
         )
+        await parts.restored.open()
         for language in LANGUAGES:
             parts.fallbacks.popular.want(settings.default_shop, language)
         console = Console(parts, parts.staff.sessions)
@@ -122,8 +128,9 @@ async def built(settings: GatewaySettings) -> AsyncIterator[Gateway]:
             await shop.open()
             pages += tuple(shop.routes())
             await open_demo_accounts(parts.staff, data / DEMO_STAFF_FILE)
-        erased = asyncio.create_task(ErasedNames(documents, clients).run(), name="erased names")
+        erased = asyncio.create_task(erased_names.run(), name="erased names")
         stack.callback(erased.cancel)
+        stack.callback(asyncio.create_task(parts.restored.run(), name="restored erasures").cancel)
         metrics.gauge("zhike_rate_limit_buckets").set_function(lambda: len(limiter))
         yield Gateway(build_app(parts, metrics, pages=pages), parts, console, metrics)
 

@@ -16,6 +16,7 @@ from infra.local.log_output import LINE_LIMIT_BYTES, LogOutput
 from infra.local.plan import Plan, Process, refuse_taken_port
 from infra.local.restarts import CrashHistory
 from infra.local.run_file import RunFile, own_start_time, remove_run_file, write_run_file
+from services.chassis.backup.marks import refuse_half_restored_files
 from services.chassis.documents.lock import StoreInUseError, StoreLock
 from services.chassis.errors import ErrorKind, ZhikeError
 
@@ -67,7 +68,7 @@ class Supervisor:
     async def start(self) -> None:
         """Start everything in order and return when all of it is ready.
 
-        Raises AlreadySupervisedError, PortTakenError, StartFailedError.
+        Raises AlreadySupervisedError, RestoreUnfinishedError, PortTakenError, StartFailedError.
         """
         # This process asks over gRPC how others stand while it starts more of them; gRPC's fork handlers would crash
         # such a child before its exec. The variable is read when gRPC first starts.
@@ -78,6 +79,7 @@ class Supervisor:
             self._lock = StoreLock.acquire(data / LOCK_FILE)
         except StoreInUseError as error:
             raise AlreadySupervisedError(f"another supervisor runs in {data}: {error.message}") from error
+        refuse_half_restored_files(data)
         refuse_taken_port(self._plan.bind, self._plan.http_port)
         self._write_run_file()
         try:

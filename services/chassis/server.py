@@ -69,6 +69,7 @@ from zhike.chassis.v1 import (
 from services.chassis.adapters import Adapters, open_adapters
 from services.chassis.artifacts.manifest import Manifests
 from services.chassis.artifacts.port import ArtifactStore
+from services.chassis.backup.marks import refuse_half_restored
 from services.chassis.callstream.servicer import CallStreamServicer, StreamedMethods
 from services.chassis.clients import TRANSPORT_OPTIONS, Clients
 from services.chassis.clock import Clock, SystemClock
@@ -269,6 +270,7 @@ async def running(
         collect_traces(stack, settings, name, metrics)
         adapters = await open_adapters(settings, name)
         stack.push_async_callback(adapters.close)
+        await refuse_half_restored(settings, name, adapters.documents)
         runtime = _runtime(name, settings, adapters, metrics, clock=clock or SystemClock(), chance=chance or Random())
         stack.push_async_callback(runtime.clients.close)
         for each in (

@@ -20,6 +20,7 @@ from gateway.metrics import GATEWAY_METRICS
 from gateway.order_access import OrderTokens
 from gateway.order_streams import OrderStreams
 from gateway.principals import Principal, Role
+from gateway.restored_erasures import RestoredErasures
 from gateway.settings import GatewaySettings
 from gateway.staff.accounts import NewAccount, Where
 from gateway.staff.audit import NamedActor
@@ -88,6 +89,10 @@ class Shop:
         return await self.send("POST", path, role, **arguments)
 
 
+async def _nothing() -> None:
+    """The gateway keeps no names of the erased."""
+
+
 async def open_shop(**settings: Any) -> Shop:
     """Build a gateway with a key of every role."""
     clock, services = ManualClock(), FakeServices()
@@ -115,6 +120,7 @@ async def open_shop(**settings: Any) -> Shop:
         alert_streams=AlertStreams(services.alert_log, services, metrics, rng=Random(7)),
         readiness=Readiness(None, metrics, standings, clock),
         staff=await open_staff(documents, clock, limiter, configured, hashing=CHEAPEST),
+        restored=RestoredErasures(documents, services, scrub=_nothing),
     )
     await parts.readiness.become_ready()
     keys = {Role.OPERATOR: OPERATOR}

@@ -19,10 +19,11 @@ from infra.cli.deployment import data_directory
 from infra.cli.screen import output, people, progress_bar
 from infra.local.plan import GATEWAY, SERVICES
 from infra.local.profile import Profile, profile_environment
-from infra.local.restoring import Restore, restore
+from infra.local.restoring import Restore, Restored, restore
 from services.chassis.artifacts.local import LocalArtifacts
 from services.chassis.artifacts.port import ArtifactStore
 from services.chassis.backup.archive import BackupExpiredError, Manifest, Show, read_manifest
+from services.chassis.backup.marks import refuse_half_restored_files
 from services.chassis.backup.taking import DEFAULT_KEEP, Wanted, take_embedded, take_through_ports
 from services.chassis.backup.verifying import verify as verify_archive
 from services.chassis.clock import SystemClock
@@ -79,13 +80,22 @@ def restore_backup(
         verify_archive(folder, show)
         settings = {each.service: _settings(each.service, data) for each in manifest.services}
         wanted = Restore(folder, manifest, data, settings, force=force)
-        asyncio.run(restore(wanted, clock=SystemClock(), rng=SystemRandom(), show=show))
+        restored = asyncio.run(restore(wanted, clock=SystemClock(), rng=SystemRandom(), show=show))
     _print("restored", data, manifest, json=False)
+    _tell_of_erased(restored, manifest)
     people.print(t("backup.then"), style="dim")
+
+
+def _tell_of_erased(restored: Restored, manifest: Manifest) -> None:
+    if restored.erased_again:
+        people.print(t("backup.erased_again", count=restored.erased_again), style="yellow", soft_wrap=True)
+    if not restored.erased_known:
+        people.print(t("backup.erased_unknown", time=_local(manifest.created_time)), style="yellow", soft_wrap=True)
 
 
 async def _take(wanted: Wanted, profile: Profile, show: Show) -> Manifest:
     data, clock = data_directory(), SystemClock()
+    refuse_half_restored_files(data)
     if profile is Profile.EMBEDDED:
         return await take_embedded(wanted, data, ALL_SERVICES, clock, show)
     from services.chassis.documents.mongo import MongoDocuments  # a driver that most calls of the command do without

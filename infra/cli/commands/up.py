@@ -24,6 +24,7 @@ from infra.local.plan import DEFAULT_HTTP_PORT, Plan, plan_deployment, refuse_ta
 from infra.local.profile import Profile, profile_environment
 from infra.local.run_file import read_run_file
 from infra.local.supervisor import StartFailedError, Supervisor
+from services.chassis.backup.marks import refuse_half_restored_files
 from services.chassis.errors import ErrorKind, ZhikeError
 
 DETACHED_START_LIMIT_S = 150.0
@@ -70,6 +71,7 @@ def up(
     data = data_directory()
     _refuse_second_start(data)
     _make_directory(data)
+    refuse_half_restored_files(data)
     refuse_taken_port(_bind(), port)
     if detach:
         _start_detached(data, port=port, demo=demo, profile=chosen)

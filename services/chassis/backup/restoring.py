@@ -15,8 +15,8 @@ from typing import Any, Final
 
 from services.chassis.artifacts.port import ArtifactStore
 from services.chassis.backup.archive import BackupDamagedError, ServiceCopy, Show, path_in
+from services.chassis.backup.marks import RESTORES
 from services.chassis.backup.sqlite_archived import ArchivedDocuments
-from services.chassis.clock import Clock
 from services.chassis.documents.port import (
     BATCH_LIMIT,
     Body,
@@ -25,11 +25,10 @@ from services.chassis.documents.port import (
     DocumentStore,
 )
 from services.chassis.eventlog.documents_log import GENERATION_BITS
-from services.chassis.eventlog.record import EVENTS, LOGS, micros_from_time, partition_of
+from services.chassis.eventlog.record import EVENTS, LOGS, partition_of
 
 BATCH_BYTES: Final = 4 * 1024 * 1024
-NOT_RESTORED: Final = frozenset({"leases"})
-RESTORES: Final = Collection("restores")  # one document for each restore of this store, the first write into it
+NOT_RESTORED: Final = frozenset({"leases", RESTORES.name})
 
 
 @dataclass(slots=True)
@@ -78,15 +77,6 @@ async def begin_anew(store: DocumentStore, rng: Random) -> None:
     for document in (await store.scan(LOGS, limit=1_000)).documents:
         body = {**document.body, "generation": new_generation(rng)}
         await store.replace(LOGS, document.key, body, expected_revision=document.revision)
-
-
-async def note_restore(store: DocumentStore, created_time: str, clock: Clock) -> None:
-    """Leave word in the store that it was restored, and from when: who serves from it replays erasures first."""
-    await store.declare(RESTORES)
-    restored_time_us = micros_from_time(clock.now())
-    await store.insert(
-        RESTORES, str(restored_time_us), {"created_time": created_time, "restored_time_us": restored_time_us}
-    )
 
 
 async def restore_blobs(folder: Path, copy: ServiceCopy, artifacts: ArtifactStore, show: Show) -> None:

@@ -30,6 +30,11 @@ def keyed_hash(key: bytes, text: str) -> str:
     return blake2b(text.encode("utf-8", "surrogatepass"), key=key, digest_size=DIGEST_BYTES).hexdigest()
 
 
+def names_inside(text: str) -> list[str]:
+    """Return what looks like a name within a longer text."""
+    return _NAMED_INSIDE.findall(text) if _MAY_NAME.search(text) else []
+
+
 def is_erased_name(text: str) -> bool:
     """Tell whether the text stands where a name was."""
     return text.startswith(ERASED_PREFIX)

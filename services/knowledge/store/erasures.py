@@ -58,8 +58,7 @@ class ErasureStore:
 
     async def insert(self, erasure: Erasure) -> Erasure:
         """Store a new one; one of the same id that is there already is returned as it stands."""
-        with suppress(KeyTakenError):
-            await self._documents.insert(ERASURES, erasure.id, _body(erasure))
+        await self._inserted(erasure)
         stored = await self.get(erasure.id)
         assert stored is not None
         return stored
@@ -67,7 +66,7 @@ class ErasureStore:
     async def get(self, erasure_id: str) -> Erasure | None:
         """Return it or None."""
         document = await self._documents.get(ERASURES, erasure_id)
-        return None if document is None else _erasure(document)
+        return None if document is None else erasure_of(document)
 
     async def save(self, erasure: Erasure) -> Erasure | None:
         """Replace what has this revision; None when another was faster."""
@@ -78,10 +77,34 @@ class ErasureStore:
             return replace(erasure, revision=document.revision)
         return None
 
+    async def put(self, erasure: Erasure) -> None:
+        """Store it in the place of whatever has its id: before anybody serves from the store."""
+        if not await self._inserted(erasure):
+            stored = await self.get(erasure.id)
+            assert stored is not None
+            await self.save(replace(erasure, revision=stored.revision))
+
+    async def everything(self) -> list[Erasure]:
+        """Return all of them."""
+        found: list[Erasure] = []
+        after: str | None = None
+        while True:
+            page = await self._documents.scan(ERASURES, after=after, limit=ROUND_LIMIT)
+            found.extend(map(erasure_of, page.documents))
+            after = page.next_after
+            if after is None:
+                return found
+
     async def of_state(self, state: ErasureState) -> list[Erasure]:
         """Return those of a state, oldest first, at most ROUND_LIMIT."""
         page = await self._documents.find(ERASURES, BY_STATE, {"state": state.value}, limit=ROUND_LIMIT)
-        return [_erasure(document) for document in page.documents]
+        return [erasure_of(document) for document in page.documents]
+
+    async def _inserted(self, erasure: Erasure) -> bool:
+        with suppress(KeyTakenError):
+            await self._documents.insert(ERASURES, erasure.id, _body(erasure))
+            return True
+        return False
 
     async def every_of_state(self, state: ErasureState) -> list[Erasure]:
         """Return all of a state, oldest first: for what was begun, where a part would not do."""
@@ -90,7 +113,7 @@ class ErasureStore:
         while True:
             equals = {"state": state.value}
             page = await self._documents.find(ERASURES, BY_STATE, equals, after=after, limit=ROUND_LIMIT)
-            found.extend(_erasure(document) for document in page.documents)
+            found.extend(map(erasure_of, page.documents))
             after = page.next_after
             if after is None:
                 return found
@@ -102,7 +125,7 @@ class ErasureStore:
     async def latest(self, *, after: str | None, limit: int) -> tuple[list[Erasure], str | None]:
         """Return a page, latest first, and where the next begins."""
         page = await self._documents.find(ERASURES, BY_TIME, {"all": _ALL}, after=after, limit=limit, descending=True)
-        return [_erasure(document) for document in page.documents], page.next_after
+        return [erasure_of(document) for document in page.documents], page.next_after
 
 
 def _body(erasure: Erasure) -> dict[str, Any]:
@@ -128,7 +151,8 @@ def _step_body(done: StepDone) -> list[Any]:
     return [done.time_us, dict(done.counts), done.proof]
 
 
-def _erasure(document: Document) -> Erasure:
+def erasure_of(document: Document) -> Erasure:
+    """Return an erasure as it is stored."""
     body = document.body
     return Erasure(
         id=document.key,

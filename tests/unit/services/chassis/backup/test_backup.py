@@ -21,7 +21,7 @@ from services.chassis.backup.archive import (
     RestoreTargetError,
     read_manifest,
 )
-from services.chassis.backup.restoring import RESTORES
+from services.chassis.backup.marks import RESTORES
 from services.chassis.backup.taking import Wanted, take_embedded, take_through_ports
 from services.chassis.backup.verifying import verify
 from services.chassis.clock import SystemClock
@@ -213,7 +213,12 @@ async def test_other_counts_than_stated_and_missing_blobs_are_found(data: Path, 
     path = tmp_path / "b" / MANIFEST
     said = orjson.loads(path.read_bytes())
     (own,) = said["services"]
-    for change in ({"collections": {**own["collections"], "people": 24}}, {"blobs": {}}, {"logs": []}):
+    changes: list[dict[str, object]] = [
+        {"collections": {**own["collections"], "people": 24}},
+        {"blobs": {}},
+        {"logs": []},
+    ]
+    for change in changes:
         path.write_bytes(orjson.dumps({**said, "services": [{**own, **change}]}))
         with pytest.raises(BackupDamagedError):
             verify(tmp_path / "b", show)
