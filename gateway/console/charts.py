@@ -14,7 +14,7 @@ from unicodedata import east_asian_width
 
 TICKS: Final = 5
 LABELS_LIMIT: Final = 8
-NAMES_ROOM: Final = 96  # letters below a plot of half a page; a Chinese character takes two
+NAMES_ROOM: Final = 120  # letters below a plot; a Chinese character takes two
 NAME_SHORTEST: Final = 8
 HEAT_LEVELS: Final = 5
 NARROW: Final = 1e-9  # a span below it, absolutely or of its values, is none

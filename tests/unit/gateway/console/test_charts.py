@@ -98,8 +98,9 @@ def test_what_is_counted_has_no_step_of_a_fraction() -> None:
     ("name", "names", "shown"),
     [
         ("knowledge", 8, "knowledge"),
-        ("recommendation/interactions", 8, "recommendat…"),
-        ("即食大块料浓汤", 8, "即食大块料…"),
+        ("recommendation/interactions", 8, "recommendation…"),
+        ("即食大块料浓汤奶酪", 8, "即食大块料浓…"),
+        ("11月29日 14:00", 8, "11月29日 14:00"),
         ("recommendation/interactions", 3, "recommendation/interactions"),
         ("even among very many", 400, "even am…"),
     ],
