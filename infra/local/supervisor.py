@@ -1,4 +1,4 @@
-"""Runs a plan: readiness-gated start, restart after a crash out of a warm standby, clean stop, no orphans."""
+"""Runs a plan: readiness-gated start, restart after a crash, clean stop, no orphans."""
 
 import asyncio
 import contextlib
@@ -7,11 +7,10 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from infra.local import standby
 from infra.local.health import wait_until_ready
 from infra.local.log_output import LINE_LIMIT_BYTES, LogOutput
 from infra.local.plan import Plan, Process, refuse_taken_port
@@ -65,8 +64,6 @@ class Supervisor:
         self._guards: list[asyncio.Task[None]] = []
         self._ready = False
         self._lock: StoreLock | None = None
-        self._standby: asyncio.subprocess.Process | None = None
-        self._all_ready = asyncio.Event()
 
     async def start(self) -> None:
         """Start everything in order and return when all of it is ready.
@@ -94,17 +91,10 @@ class Supervisor:
             ) from None
         self._ready = True
         self._write_run_file()
-        self._guards.append(asyncio.create_task(self._keep_standby(), name="keep a standby"))
 
     async def run_until_stopped(self) -> None:
         """Keep the processes up until ``request_stop``."""
         await self._stopping.wait()
-
-    @property
-    def standby(self) -> int | None:
-        """The pid of the process that stands by."""
-        running = self._standby
-        return None if running is None or running.returncode is not None else running.pid
 
     def request_stop(self) -> None:
         """Ask for the stop; a signal handler may call this."""
@@ -120,8 +110,6 @@ class Supervisor:
         services = [child for child in self._children.values() if not child.process.after]
         for wave in (gateways, services):
             await asyncio.gather(*(self._end(child) for child in wave))
-        if self._standby is not None:
-            await _kill(self._standby)
         if self._lock is not None:  # without it run.json is another's
             remove_run_file(self._plan.data)
             self._lock.release()
@@ -177,38 +165,22 @@ class Supervisor:
         if not child.is_ready:
             await wait_until_ready(child.process, self._plan.host)
         child.is_ready = True
-        if all(each.is_ready for each in self._children.values()):
-            self._all_ready.set()
 
     async def _spawn(self, child: _Child) -> None:
         await _ended_soon(child.output)  # one that goes on keeps what the children of the process still say
         process, child.is_ready = child.process, False
-        child.running = self._called(process) or await _run(process.command, process.environment)
+        child.running = await asyncio.create_subprocess_exec(
+            *process.command,
+            env=dict(process.environment),
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.STDOUT,
+            limit=LINE_LIMIT_BYTES,
+            start_new_session=True,  # Ctrl-C reaches the supervisor alone, which then drains in order
+            preexec_fn=_end_with_parent(),
+        )
         assert child.running.stdout is not None
         child.output = asyncio.create_task(self._output.follow(process.name, child.running.stdout))
-
-    async def _keep_standby(self) -> None:
-        """Have a process stand by whenever all are ready: before, it would take their time."""
-        processes = [child.process for child in self._children.values()]
-        modules = [process.command[2] for process in processes if process.command[1] == "-m"]
-        while modules:
-            await self._all_ready.wait()
-            self._all_ready.clear()
-            if self.standby is None:
-                command = (sys.executable, "-m", standby.MODULE, *modules)
-                self._standby = await _run(command, processes[0].environment, stdin=asyncio.subprocess.PIPE)
-
-    def _called(self, process: Process) -> asyncio.subprocess.Process | None:
-        """Return the standby, which becomes the process; None without one."""
-        call = standby.call_of(process.command, process.environment)
-        running = self._standby
-        if call is None or running is None or self.standby is None:
-            return None
-        assert running.stdin is not None
-        running.stdin.write(call)
-        running.stdin.close()
-        self._standby = None
-        return running
 
     async def _end(self, child: _Child) -> None:
         running = child.running
@@ -221,7 +193,8 @@ class Supervisor:
                 await asyncio.wait_for(running.wait(), STOP_LIMIT_S)
             except TimeoutError:
                 self._output.say(f"{child.process.name} did not stop in {STOP_LIMIT_S:.0f} s; killed", style="bold red")
-                await _kill(running)
+                running.kill()
+                await running.wait()
         if child.output is not None and not await _ended_soon(child.output):
             child.output.cancel()
 
@@ -241,27 +214,6 @@ class Supervisor:
             receiver=self._plan.receiver,
         )
         write_run_file(self._plan.data, run)
-
-
-async def _run(
-    command: Sequence[str], environment: Mapping[str, str], *, stdin: int = asyncio.subprocess.DEVNULL
-) -> asyncio.subprocess.Process:
-    return await asyncio.create_subprocess_exec(
-        *command,
-        env=dict(environment),
-        stdin=stdin,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.STDOUT,
-        limit=LINE_LIMIT_BYTES,
-        start_new_session=True,  # Ctrl-C reaches the supervisor alone, which then drains in order
-        preexec_fn=_end_with_parent(),
-    )
-
-
-async def _kill(running: asyncio.subprocess.Process) -> None:
-    if running.returncode is None:
-        running.kill()
-    await running.wait()
 
 
 async def _ended_soon(output: asyncio.Task[None] | None) -> bool:
