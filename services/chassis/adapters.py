@@ -1,7 +1,7 @@
 """Opens the ports that the settings name. The only place that knows which adapter stands behind which setting.
 
-The adapters of the distributed profile are imported where they are chosen: their drivers cost a process 0.9 s of CPU at
-every start, more than all the rest of it, and most processes never use them.
+The adapters of the distributed profile, and the embedded index, are imported where they are chosen: their drivers cost
+a process 0.9 s of CPU at every start, more than all the rest of it, and most processes never use them.
 """
 
 import asyncio
@@ -17,7 +17,6 @@ from services.chassis.documents.memory import MemoryDocuments
 from services.chassis.documents.port import DocumentFormError, DocumentStore
 from services.chassis.documents.sqlite import SqliteDocuments
 from services.chassis.searchindex.port import SearchIndex
-from services.chassis.searchindex.tantivy import TantivySearchIndex
 from services.chassis.settings import ChassisSettings, SettingsError, variable
 
 
@@ -94,6 +93,8 @@ def open_search_index(settings: ChassisSettings, folder: Path, service: str, clo
     Elasticsearch is reached with the first operation. Raises SettingsError.
     """
     if settings.search_index == "tantivy":
+        from services.chassis.searchindex.tantivy import TantivySearchIndex
+
         return TantivySearchIndex(folder, clock=clock)
     from services.chassis.searchindex.elastic import ElasticSearchIndex, Server
 
