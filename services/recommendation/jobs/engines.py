@@ -32,6 +32,7 @@ RAY_ENVIRONMENT = {
 OWN_RAY_ENVIRONMENT = {"RAY_AUTH_MODE": "disabled"}  # one machine, loopback only; a cluster has its own way
 NOT_INSTALLED = ("ModuleNotFoundError", "Can't get attribute")
 RETRIES_LIMIT = 3  # of a task whose worker or node died
+JOIN_ATTEMPTS = 3  # a cluster that is busy starts its side of a client slower than Ray waits for it
 
 OnDone = Callable[[int], None]
 
@@ -119,14 +120,19 @@ class RayEngine:
                 "object_store_memory": OBJECT_STORE_BYTES,
                 "_node_ip_address": "127.0.0.1",
             }
-        try:
-            ray.init(**options)
-        except (ConnectionError, RuntimeError, ValueError) as error:
-            if not self._address:
-                raise
-            said = str(error).splitlines()[0] if str(error) else type(error).__name__
-            message = f"the Ray cluster at {self._address} cannot be joined: {said}"
-            raise ClusterUnreachableError(message, address=self._address) from error
+        for attempt in range(1, JOIN_ATTEMPTS + 1):
+            try:
+                ray.init(**options)
+            except (ConnectionError, RuntimeError, ValueError) as error:
+                if not self._address:
+                    raise
+                ray.shutdown()
+                if attempt < JOIN_ATTEMPTS and isinstance(error, ConnectionError):
+                    continue
+                said = str(error).splitlines()[0] if str(error) else type(error).__name__
+                message = f"the Ray cluster at {self._address} cannot be joined: {said}"
+                raise ClusterUnreachableError(message, address=self._address) from error
+            break
         return self
 
     def __exit__(

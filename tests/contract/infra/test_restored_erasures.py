@@ -156,7 +156,7 @@ def show(what: str, done: int, total: int) -> None:
     assert done <= total, what
 
 
-@pytest.fixture(params=["sqlite", "mongodb"])
+@pytest.fixture(params=["sqlite", pytest.param("mongodb", marks=pytest.mark.real)])
 async def deployment(request: pytest.FixtureRequest, tmp_path: Path) -> Deployment:
     address = request.getfixturevalue("mongodb_deployment") if request.param == "mongodb" else ""
     made = Deployment(tmp_path / "data", address)
@@ -245,6 +245,7 @@ async def test_a_restore_that_breaks_off_is_refused_by_all_and_knows_the_erased_
     await deployment.starts()
 
 
+@pytest.mark.real
 async def test_servers_that_are_half_restored_are_refused_from_another_machine(
     mongodb_deployment: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -288,6 +289,7 @@ async def test_another_deployments_key_finds_its_persons_all_the_same(tmp_path: 
     assert (receipt.state, receipt.identifiers) == (ErasureState.LOGS, (CARD,))
 
 
+@pytest.mark.real
 async def test_local_blobs_beside_servers_are_restored(mongodb_deployment: str, tmp_path: Path) -> None:
     deployment = Deployment(tmp_path / "data", mongodb_deployment)
     await deployment.fill()

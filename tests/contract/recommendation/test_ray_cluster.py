@@ -63,8 +63,9 @@ def test_a_cluster_trains_the_same_model_bit_for_bit_for_a_node_and_for_a_client
             env={**os.environ, **ONE_THREAD},
             capture_output=True,
             timeout=LIMIT_S,
-            check=True,
+            check=False,
         )
+        assert done.returncode == 0, done.stderr.decode()[-2_000:]
         results.append(orjson.loads(done.stdout.splitlines()[-1])["result"])
         digests.add(hashlib.sha256((out / MODEL_FILE).read_bytes()).hexdigest())
     assert len(digests) == 1
