@@ -274,9 +274,9 @@ class Console:
     async def _acted(self, visit: Visit, form: Form, model: Any, sent: Sent) -> _Outcome:
         """Act; a second click of the same member that sent the very same gets the first one's outcome.
 
-        Nothing is folded where nobody needs to be signed in: there a session would go to whoever repeats a submit id.
+        Nothing is folded where nobody is signed in: there a session would go to whoever repeats a submit id.
         """
-        if visit.member is None or not visit.page.roles:
+        if visit.member is None:
             return await _handled(form, visit, model)
         key = (visit.member.id, visit.request.url.path, form.name, visit.submit_id, sent.digest)
         return await self._submits.once(key, lambda: _handled(form, visit, model))

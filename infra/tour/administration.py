@@ -57,6 +57,7 @@ async def admin_makes_and_disables_an_account(visit: Visit) -> None:
         await seat.send(f"/staff/{NEWCOMER}", "enable")
     else:
         await seat.send("/staff", "new", {"id": NEWCOMER, "name": "Tour: newcomer", "roles": "analyst"})
+    visit.tidying.append(("POST", f"/v1/staff/{NEWCOMER}:disable", "operator"))
     check(await _state(visit) != "disabled", "the account is disabled from the first")
     await seat.send(f"/staff/{NEWCOMER}", "disable")
     check(await _state(visit) == "disabled", f"the account is {await _state(visit)}")
@@ -69,6 +70,7 @@ async def admin_makes_a_key_and_takes_it_back(visit: Visit) -> None:
         await seat.send("/api-keys", "revoke", {"id": former})
     await seat.send("/api-keys", "new", {"name": KEY, "kind": "shop"})
     keys, secret = await _made(seat)
+    visit.tidying += [("DELETE", f"/v1/keys/{each}", "operator") for each in keys]
     check(len(keys) == 1 and secret, f"{len(keys)} keys were made, and none shown")
     await visit.get("/v1/cart", key=secret, identifier=f"login:tour-{visit.number}")
     check(visit.last_status == 200, f"the new key was answered {visit.last_status}")

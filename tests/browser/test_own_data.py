@@ -60,7 +60,9 @@ def test_a_shopper_sees_takes_along_and_erases_their_own_data(page: Page, guest:
     personal.check()
     expect(page.get_by_text(KEPT[language])).to_be_visible()
     expect(personal).to_be_checked()
-    personal.uncheck()
+    with page.expect_response(lambda told: "/consents/" in told.url and told.request.method == "PUT") as told:
+        personal.uncheck()
+    assert told.value.ok, told.value.status
     expect(personal).not_to_be_checked()
 
     page.locator("section.my button").first.click()

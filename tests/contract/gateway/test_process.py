@@ -13,6 +13,8 @@ import pytest
 
 from infra.local.plan import SERVICES, free_ports
 
+pytestmark = pytest.mark.timeout(400)  # real processes start, and a busy machine takes its time
+
 START_LIMIT_S = 90.0
 STOP_LIMIT_S = 60.0
 

@@ -105,7 +105,7 @@ async def test_a_process_that_is_struck_ends(sleeper: psutil.Popen, kind: FaultK
 
 
 async def test_a_paused_process_stands_still_and_goes_on(sleeper: psutil.Popen) -> None:
-    fault = asyncio.create_task(Injector(lambda _: sleeper.pid).strike(Fault(FaultKind.PAUSE, "search", 0, 2.0)))
+    fault = asyncio.create_task(Injector(lambda _: sleeper.pid).strike(Fault(FaultKind.PAUSE, "search", 0, 10.0)))
     async with asyncio.timeout(30):
         while sleeper.status() != psutil.STATUS_STOPPED:  # noqa: ASYNC110 - another process
             await asyncio.sleep(0.01)
