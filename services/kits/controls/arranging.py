@@ -8,6 +8,7 @@ room there, though, so that the others of its cap keep to what is left.
 from collections.abc import Callable, Iterable, Sequence
 from enum import StrEnum
 from typing import Final, NamedTuple
+from weakref import ref
 
 from services.kits.controls.plan import Effect, PinRule, Plan, Verdict
 
@@ -63,7 +64,7 @@ def arrange(
     pinned = pinned_places(plan, count, may_pin)
     if kept is None:
         return _arranged(plan, ranked, fill, count, pinned)
-    made_from = (plan, plan.stamp, count, pinned, ranked)
+    made_from = (ref(plan), plan.stamp, count, pinned, ranked)  # a plan of before is not held by what it placed
     if kept.made_from != made_from:
         kept.placed = _arranged(plan, ranked, fill, count, pinned)
         kept.made_from = made_from

@@ -209,16 +209,15 @@ class Plan:
     ) -> "_Listed":
         """Return a list of products as it is now: most changes of a catalogue bring none in and take none out.
 
-        Of a catalogue that does not tell what changed, the list follows after some changes; what is shown of it is
-        judged by itself anyway.
+        Where the catalogue does not tell what changed (it began anew), the list is made anew.
         """
         position = self._catalogue.position
         if known is not None and 0 <= position - known.position < LISTED_ANEW:
             changed = self._catalogue.follow(known.position)
-            if changed is None:
-                return known
             full, members = len(known.product_ids) == limit, known.members
-            if all(belongs(each) if each in members else full or not belongs(each) for each in changed):
+            if changed is not None and all(
+                belongs(each) if each in members else full or not belongs(each) for each in changed
+            ):
                 return known._replace(position=position)
         found = tuple(islice((each for each in among or self._catalogue.ids() if belongs(each)), limit))
         return _Listed(position, found, frozenset(found))

@@ -15,9 +15,9 @@ import numpy.typing as npt
 
 from services.chassis.documents.port import Collection, Document, DocumentStore, KeyTakenError
 from services.chassis.eventlog.record import micros_from_time, time_from_micros
-from services.recommendation.domain.interactions import Bools, Floats, Ints, Seconds
+from services.recommendation.domain.interactions import Bools, Floats, Ints, Kind, Seconds
 from services.recommendation.domain.model import Ranker
-from services.recommendation.store.ledger import SECOND_US, History, LedgerSnapshot, says_something
+from services.recommendation.store.ledger import SECOND_US, History, LedgerSnapshot
 from services.recommendation.store.numbering import in_text_order, numbers_of
 from services.recommendation.store.packing import pack, unpack
 
@@ -97,7 +97,7 @@ def scoring_rows(
     arrays = snapshot.arrays
     actor, place = arrays["actor"], of_ledger[arrays["item"]]
     person = np.where(actor >= 0, persons[np.maximum(actor, 0)], -1) if len(persons) else np.full(len(actor), -1)
-    kept = np.flatnonzero((person >= 0) & (place >= 0) & says_something(arrays["kind"]))
+    kept = np.flatnonzero((person >= 0) & (place >= 0) & (arrays["kind"] != Kind.VOID))
     named = numbers_of(in_text_order(actor[kept], snapshot.actor_ids), len(snapshot.actor_ids))
     kept = kept[np.lexsort((named[actor[kept]], arrays["time_us"][kept], person[kept]))]  # as Ledger.history gives them
     known, counts = np.unique(person[kept], return_counts=True)
