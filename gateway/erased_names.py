@@ -75,6 +75,11 @@ class ErasedNames:
             self._known = total
         return found.scrubbed
 
+    async def is_clean(self) -> bool:
+        """Look, and tell whether nothing more is to be looked for."""
+        await self.look()
+        return self._known == self._begun
+
     async def _scrub(self, collection: Collection, found: _Found) -> None:
         after: str | None = None
         while True:

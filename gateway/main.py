@@ -115,7 +115,7 @@ async def built(settings: GatewaySettings) -> AsyncIterator[Gateway]:
             alert_streams=AlertStreams(RemoteSource(clients, "reputation", ALERTS_LOG), clients, metrics),
             readiness=readiness,
             staff=await open_staff(documents, clock, limiter, settings),
-            restored=RestoredErasures(documents, clients, scrub=erased_names.look),
+            restored=RestoredErasures(documents, clients, scrub=erased_names.is_clean),
         )
         await parts.restored.open()
         for language in LANGUAGES:

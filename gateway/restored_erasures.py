@@ -40,10 +40,10 @@ class RestoredErasuresOpenError(UnavailableError):
 class RestoredErasures:
     """The receipts that are waited for. ``await open()`` before the first request.
 
-    ``scrub``: takes the names of the erased out of what the gateway itself keeps.
+    ``scrub``: takes the names of the erased out of what the gateway itself keeps; tells whether none is left there.
     """
 
-    def __init__(self, documents: DocumentStore, caller: Caller, scrub: Callable[[], Awaitable[object]]) -> None:
+    def __init__(self, documents: DocumentStore, caller: Caller, scrub: Callable[[], Awaitable[bool]]) -> None:
         self._documents, self._caller, self._scrub = documents, caller, scrub
         self._left: set[str] = set()
 
@@ -80,7 +80,8 @@ class RestoredErasures:
         for erasure_id in sorted(self._left):
             if not await self._is_done(erasure_id):
                 return  # they go together: the others are asked after at the next look
-        await self._scrub()
+        if not await self._scrub():
+            return
         for erasure_id in sorted(self._left):
             await self._documents.delete(AWAITED, erasure_id)
         self._left.clear()

@@ -31,7 +31,7 @@ from services.chassis.documents.port import (
 from services.chassis.erasure.files import erase_files
 from services.chassis.erasure.log_walk import erase_from_log, exported_from_log
 from services.chassis.erasure.policies import DocumentPolicy, ErasureParts, LogPolicy, scrub
-from services.chassis.erasure.subjects import Subject, Subjects
+from services.chassis.erasure.subjects import EVERY_LOG, Subject, Subjects
 from services.chassis.erasure.suppression import ERASURE_KEYS, SUPPRESSED, Suppression
 from services.chassis.errors import UnavailableError
 from services.chassis.eventlog.dead_letters import DEAD_LETTERS
@@ -133,7 +133,8 @@ class ErasureOwner:
     async def erase_copies(self, round_id: str, subjects: Subjects, touched_logs: Sequence[str]) -> None:
         """Rewrite everything that was made of the logs, and everything else that names them."""
         owned, counts = self._owned, _Counts(subjects)
-        touched = [name for name, logs in self._parts.projections.items() if set(logs) & set(touched_logs)]
+        every, known = EVERY_LOG in touched_logs, set(touched_logs)
+        touched = [name for name, logs in self._parts.projections.items() if every or set(logs) & known]
         # Side by side: most of a rebuild's time is the wait for those who still read the generation before.
         request_ids = [f"{round_id}/{subjects.token}/{projection}" for projection in touched]
         await asyncio.gather(*map(self._rebuild, touched, request_ids))

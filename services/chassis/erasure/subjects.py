@@ -11,6 +11,7 @@ from hashlib import blake2b
 from typing import Any, Final
 
 ERASED_PREFIX: Final = "erased:"
+EVERY_LOG: Final = "*"  # among touched logs: which were rewritten is not known, so all count as touched
 REFUSED_AS_ERASED: Final = "SUBJECT_ERASED"  # the reason, wherever something of an erased person is refused
 DIGEST_BYTES: Final = 16
 KEY_BYTES: Final = 32

@@ -22,7 +22,7 @@ from services.chassis.clock import SystemClock
 from services.chassis.documents.mongo import MongoDocuments
 from services.chassis.documents.port import Collection, DocumentStore
 from services.chassis.documents.sqlite import SqliteDocuments
-from services.chassis.erasure.subjects import Subject, Subjects
+from services.chassis.erasure.subjects import EVERY_LOG, Subject, Subjects
 from services.chassis.erasure.suppression import Suppression
 from services.chassis.metrics import Metrics
 from services.chassis.settings import ChassisSettings
@@ -210,6 +210,7 @@ async def test_one_that_stood_in_the_backup_half_done_is_begun_again_as_a_whole(
     assert (await new.restore(tmp_path / "b", force=False)).erased_again == 1
     half = (await new.receipts())["half"]
     assert (half.state, half.identifiers, half.services) == (ErasureState.LOGS, (CARD,), {})
+    assert half.touched_logs == (EVERY_LOG,), "its logs were rewritten before the backup, the copies were not"
 
 
 async def test_a_restore_that_breaks_off_is_refused_by_all_and_knows_the_erased_when_it_is_begun_again(

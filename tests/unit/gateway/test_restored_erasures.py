@@ -28,10 +28,10 @@ class Knowledge:
 
 
 async def restored(
-    knowledge: Knowledge, *ids: str, scrub: Callable[[], Awaitable[object]] | None = None
+    knowledge: Knowledge, *ids: str, scrub: Callable[[], Awaitable[bool]] | None = None
 ) -> tuple[RestoredErasures, MemoryDocuments]:
-    async def nothing() -> None:
-        return None
+    async def nothing() -> bool:
+        return True
 
     documents = MemoryDocuments()
     await documents.declare(AWAITED)
@@ -45,8 +45,9 @@ async def restored(
 async def test_all_receipts_are_waited_for_and_then_forgotten() -> None:
     scrubbed: list[int] = []
 
-    async def scrub() -> None:
+    async def scrub() -> bool:
         scrubbed.append(len(waited))
+        return len(scrubbed) > 1
 
     knowledge = Knowledge(a="done", b="copies")
     waited, documents = await restored(knowledge, "a", "b", scrub=scrub)
@@ -55,8 +56,11 @@ async def test_all_receipts_are_waited_for_and_then_forgotten() -> None:
         waited.check()
     knowledge.states["b"] = "done"
     await waited.look()
+    with pytest.raises(RestoredErasuresOpenError):
+        waited.check()
+    await waited.look()
     waited.check()
-    assert scrubbed == [2], "the gateway's own documents are scrubbed before anybody is let in"
+    assert scrubbed == [2, 2], "the gateway's own documents are scrubbed before anybody is let in"
     assert await documents.count(AWAITED) == 0
     await waited.run()
 

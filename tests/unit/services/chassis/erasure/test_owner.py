@@ -7,6 +7,7 @@ import pytest
 from services.chassis.documents.memory import MemoryDocuments
 from services.chassis.documents.port import StoreUnavailableError
 from services.chassis.erasure.policies import ErasureParts, delete
+from services.chassis.erasure.subjects import EVERY_LOG
 from services.chassis.eventlog.port import VerdictStatus
 from services.chassis.eventlog.tombstones import ERASED, SUBJECT_ERASED
 from services.chassis.idempotency import IDEMPOTENT_CREATES
@@ -115,6 +116,8 @@ async def test_projections_are_rebuilt_when_a_log_of_theirs_was_rewritten_and_no
     await world.fill()
     await world.erase(ANNA)
     assert [kind for kind, _ in world.operations.started] == ["rebuild-people"]
+    await world.owner.erase_copies("r2", world.owner.subjects([ANNA]), [EVERY_LOG])
+    assert [kind for kind, _ in world.operations.started[1:]] == ["rebuild-people", "rebuild-others"]
 
 
 async def test_a_policy_of_the_service_decides_over_a_collection() -> None:

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from itertools import count
 
 from services.chassis.documents.memory import MemoryDocuments
+from services.chassis.erasure.subjects import EVERY_LOG
 from services.knowledge.domain.erasure import BY_DESK, ErasureState, ServiceDone
 from services.knowledge.domain.identifiers import own_customer_id
 from services.knowledge.store.erasures import ROUND_LIMIT, Erasure, ErasureStore
@@ -51,6 +52,7 @@ async def test_an_intent_has_the_names_that_were_found_and_nothing_of_it_is_done
     assert {own_customer_id("phone:+8613912345678"), "c-" + "a" * 20} <= set(since.customer_ids)
     assert "+8613912345678" not in since.customer_ids
     assert (since.state, since.round_id, since.services, since.proof) == (ErasureState.LOGS, "round", {}, "")
+    assert since.touched_logs == (EVERY_LOG,), "its copies are made anew though no log of the backup names them"
     assert (absent.state, absent.proof, asked.state) == (ErasureState.DONE, "p", ErasureState.REQUESTED)
 
 
