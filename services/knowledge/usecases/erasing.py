@@ -13,7 +13,7 @@ from typing import Final, Protocol
 from services.chassis.clock import Clock
 from services.chassis.erasure.subjects import ERASED_PREFIX, Subject, Subjects
 from services.chassis.erasure.suppression import Suppression
-from services.chassis.errors import ZhikeError
+from services.chassis.errors import UnavailableError, ZhikeError
 from services.chassis.eventlog.record import micros_from_time
 from services.chassis.logs import get_log
 from services.knowledge.domain.erasure import (
@@ -35,7 +35,9 @@ from services.knowledge.usecases.customers import identifier_named
 from services.knowledge.usecases.statements import MAX_REQUEST_ID_CHARACTERS, Request
 
 RESOLVE_ROUNDS: Final = 5  # looks for members that came while the first were being refused
-ASK_AGAIN_S: Final = 0.2
+ASK_AGAIN_S: Final = 0.2  # doubled from one asking to the next, up to:
+ASK_AGAIN_MOST_S: Final = 5.0
+ASKED_MOST: Final = 30  # in one pass; a step goes on in its service meanwhile, and the other rounds have their turn
 ROUND_IDENTIFIERS_LIMIT: Final = 10_000  # of all who go together, so that a call can carry them
 GATHER_US: Final = 2_000_000  # the first of a round waits so long for others: a round costs the same for many
 
@@ -134,7 +136,7 @@ async def carry_out_erasures(erasing: Erasing) -> None:
         try:
             await _finish(erasing, round_id, erasures)
         except ZhikeError as error:
-            log.warning("erasure round will be tried again", round=round_id, reason=error.reason)
+            log.warning("erasure round will be tried again", round=round_id, reason=error.reason, where=error.metadata)
             failures.append(error)
     waiting = await erasing.erasures.of_state(ErasureState.REQUESTED)
     if waiting and micros_from_time(erasing.clock.now()) - waiting[0].request_us >= GATHER_US:
@@ -222,12 +224,13 @@ async def _step(erasing: Erasing, round_id: str, step: str, erasures: Sequence[E
     before = tuple(sorted({name for each in erasures for name in each.touched_logs}))
 
     async def ask(service: str) -> tuple[str, ...]:
-        while True:
+        for asked in range(ASKED_MOST):
             report = await erasing.services.erase(service, round_id, step, subjects, before)
             if report.done:
                 await _note(erasing, erasures, service, step, report)
                 return report.touched_logs
-            await erasing.sleep(ASK_AGAIN_S)
+            await erasing.sleep(min(ASK_AGAIN_S * 2**asked, ASK_AGAIN_MOST_S))
+        raise UnavailableError("a step of an erasure is not done yet", service=service, step=step)
 
     left = [service for service in SERVICES if step == LOGS or not _is_noted(erasures, service, step)]
     answers = await asyncio.gather(*map(ask, left), return_exceptions=True)  # nobody is still asked after a failure

@@ -9,7 +9,7 @@ import pytest
 from services.chassis.documents.port import StoreUnavailableError
 from services.chassis.erasure.subjects import Subject
 from services.chassis.erasure.suppression import SubjectErasedError, Suppression
-from services.chassis.errors import InvalidArgumentError
+from services.chassis.errors import InvalidArgumentError, UnavailableError
 from services.chassis.metrics import Metrics
 from services.knowledge.domain.erasure import BY_DESK, BY_SHOPPER, COPIES, LOGS, SERVICES, ErasureState
 from services.knowledge.domain.errors import CustomerNotFoundError, ErasureNotFoundError, RequestIdReusedError
@@ -17,6 +17,7 @@ from services.knowledge.domain.user_events import IntakeRules
 from services.knowledge.store.collections import USER_EVENTS
 from services.knowledge.store.erasures import ERASURES, ErasureStore
 from services.knowledge.usecases.erasing import (
+    ASKED_MOST,
     GATHER_US,
     Erasing,
     StepReport,
@@ -43,6 +44,7 @@ class Services:
         self.asked: list[tuple[str, str, str]] = []
         self.touched: dict[str, Sequence[str]] = {}
         self.refusing: set[str] = set()
+        self.stuck: set[str] = set()
 
     async def erase(
         self, service: str, round_id: str, step: str, subjects: Sequence[Subject], touched_logs: Sequence[str]
@@ -50,6 +52,8 @@ class Services:
         self.asked.append((service, round_id, step))
         if service in self.refusing and BIG in subjects[0].identifiers:
             raise InvalidArgumentError("too many names of one person")
+        if service in self.stuck and BIG in subjects[0].identifiers:
+            return StepReport(False, {}, (), None, "")
         known = self.done.setdefault((service, round_id, step), list(subjects))
         assert {each.erasure_id for each in known} == {each.erasure_id for each in subjects}, "a round goes together"
         if step == COPIES:
@@ -145,6 +149,32 @@ async def test_a_round_that_is_refused_holds_up_no_other() -> None:
     services.refusing = set()
     await carry_out_erasures(erasing)
     assert (await get_erasure(erasing, refused.id)).state is ErasureState.DONE
+
+
+async def test_a_round_that_a_service_cannot_end_holds_up_no_other() -> None:
+    world, services = await known_world(), Services()
+    slept: list[float] = []
+
+    async def sleep(seconds: float) -> None:
+        slept.append(seconds)
+
+    erasing = replace(await erasing_of(world, services), sleep=sleep)
+    services.stuck = {"orders"}
+    stuck = await request_erasure(erasing, BIG, Request("key", "r"), requested_by=BY_SHOPPER)
+    world.clock.advance(GATHER.total_seconds())
+    with pytest.raises(UnavailableError) as held:
+        await carry_out_erasures(erasing)
+    assert held.value.metadata == {"service": "orders", "step": LOGS}
+    assert len(slept) == ASKED_MOST
+    assert slept == sorted(slept), "asked ever more rarely"
+    other = await request_erasure(erasing, CARD, Request("key", "s"), requested_by=BY_SHOPPER)
+    world.clock.advance(GATHER.total_seconds())
+    with pytest.raises(UnavailableError):
+        await carry_out_erasures(erasing)
+    assert (await get_erasure(erasing, other.id)).state is ErasureState.DONE
+    services.stuck = set()
+    await carry_out_erasures(erasing)
+    assert (await get_erasure(erasing, stuck.id)).state is ErasureState.DONE
 
 
 async def test_a_round_takes_no_more_names_than_a_call_carries() -> None:
