@@ -22,8 +22,21 @@ async def is_ready(process: Process, host: str) -> bool:
     """Ask once; a process that nobody can ask is ready when it runs."""
     if not process.health:
         return True
+    if not await _listens(host, process.port):
+        return False
     probe = _grpc_ready if process.health == "grpc" else _http_ready
     return await probe(host, process.port)
+
+
+async def _listens(host: str, port: int) -> bool:
+    """Whoever waits for a start asks often, and a client costs the processor that the start needs."""
+    try:
+        async with asyncio.timeout(PROBE_TIMEOUT_S):
+            _, writer = await asyncio.open_connection(host, port)
+    except OSError:  # of which TimeoutError is one
+        return False
+    writer.close()
+    return True
 
 
 async def _grpc_ready(host: str, port: int) -> bool:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from infra.local.profile import Profile
+from infra.local.profile import ADAPTERS, Profile
 from services.chassis.errors import ErrorKind, ZhikeError
 
 SERVICES = ("knowledge", "search", "recommendation", "orders", "reputation")
@@ -49,6 +49,12 @@ class Plan:
     def host(self) -> str:
         """Return the host under which everything is reached from this machine."""
         return _connect_host(self.bind)
+
+    @property
+    def modules(self) -> tuple[str, ...]:
+        """Return what the processes import: their own modules, and the adapters that their profile chooses."""
+        own = [each.command[2] for each in self.processes if each.command[1] == "-m"]
+        return (*own, *ADAPTERS[self.profile])
 
     @property
     def url(self) -> str:

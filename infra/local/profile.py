@@ -20,6 +20,17 @@ class Profile(StrEnum):
     DISTRIBUTED = "distributed"
 
 
+# Imported where a setting chooses them, which therefore stand beside what the processes name themselves.
+ADAPTERS: Mapping[Profile, tuple[str, ...]] = {
+    Profile.EMBEDDED: ("services.chassis.searchindex.tantivy",),
+    Profile.DISTRIBUTED: (
+        "services.chassis.documents.mongo",
+        "services.chassis.searchindex.elastic",
+        "services.chassis.artifacts.gridfs",
+    ),
+}
+
+
 class ProfileError(ZhikeError):
     """The environment does not fit the profile; metadata ``variables`` names what is missing or contradicts it."""
 

@@ -2,17 +2,14 @@
 
 import asyncio
 import contextlib
-import ctypes
 import os
 import signal
-import sys
 import time
-from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
 
 from infra.local.health import wait_until_ready
-from infra.local.log_output import LINE_LIMIT_BYTES, LogOutput
+from infra.local.launcher import Launcher, Running
+from infra.local.log_output import LogOutput
 from infra.local.plan import Plan, Process, refuse_taken_port
 from infra.local.restarts import CrashHistory
 from infra.local.run_file import RunFile, own_start_time, remove_run_file, write_run_file
@@ -24,7 +21,6 @@ LOCK_FILE = "supervisor.lock"
 READY_LIMIT_S = 120.0
 STOP_LIMIT_S = 15.0
 LAST_LINES_LIMIT_S = 1.0
-_PR_SET_PDEATHSIG = 1
 
 
 class StartFailedError(ZhikeError):
@@ -46,7 +42,7 @@ class _Child:
     """A process of the plan while it runs."""
 
     process: Process
-    running: asyncio.subprocess.Process | None = None
+    running: Running | None = None
     output: asyncio.Task[None] | None = None
     history: CrashHistory = field(default_factory=CrashHistory)
     ever_ready: bool = False
@@ -60,6 +56,7 @@ class Supervisor:
         self._plan = plan
         self._output = output
         self._children = {each.name: _Child(each) for each in plan.processes}
+        self._launcher = Launcher(plan.modules, plan.processes[0].environment if plan.processes else {})
         self._stopping = asyncio.Event()
         self._guards: list[asyncio.Task[None]] = []
         self._ready = False
@@ -110,6 +107,7 @@ class Supervisor:
         services = [child for child in self._children.values() if not child.process.after]
         for wave in (gateways, services):
             await asyncio.gather(*(self._end(child) for child in wave))
+        await self._launcher.close()
         if self._lock is not None:  # without it run.json is another's
             remove_run_file(self._plan.data)
             self._lock.release()
@@ -169,16 +167,7 @@ class Supervisor:
     async def _spawn(self, child: _Child) -> None:
         await _ended_soon(child.output)  # one that goes on keeps what the children of the process still say
         process, child.is_ready = child.process, False
-        child.running = await asyncio.create_subprocess_exec(
-            *process.command,
-            env=dict(process.environment),
-            stdin=asyncio.subprocess.DEVNULL,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.STDOUT,
-            limit=LINE_LIMIT_BYTES,
-            start_new_session=True,  # Ctrl-C reaches the supervisor alone, which then drains in order
-            preexec_fn=_end_with_parent(),
-        )
+        child.running = await self._launcher.start(process.command, process.environment)
         assert child.running.stdout is not None
         child.output = asyncio.create_task(self._output.follow(process.name, child.running.stdout))
 
@@ -193,7 +182,7 @@ class Supervisor:
                 await asyncio.wait_for(running.wait(), STOP_LIMIT_S)
             except TimeoutError:
                 self._output.say(f"{child.process.name} did not stop in {STOP_LIMIT_S:.0f} s; killed", style="bold red")
-                running.kill()
+                running.send_signal(signal.SIGKILL)
                 await running.wait()
         if child.output is not None and not await _ended_soon(child.output):
             child.output.cancel()
@@ -222,11 +211,3 @@ async def _ended_soon(output: asyncio.Task[None] | None) -> bool:
         return True
     done, _ = await asyncio.wait({output}, timeout=LAST_LINES_LIMIT_S)
     return bool(done)
-
-
-def _end_with_parent() -> Callable[[], Any] | None:
-    """On Linux a child gets SIGTERM when the supervisor dies, even by kill -9, so that no orphan stays."""
-    if not sys.platform.startswith("linux"):
-        return None
-    libc = ctypes.CDLL(None, use_errno=True)
-    return lambda: libc.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)

@@ -1,8 +1,10 @@
 """The plan names every process, its ports and what it must wait for."""
 
+from importlib.util import find_spec
 from pathlib import Path
 
 from infra.local.plan import GATEWAY, REPLICA_LIMIT, SERVICES, WORKSHOP, plan_deployment, replica_of
+from infra.local.profile import ADAPTERS, Profile
 
 
 def _plan(**changes: object):  # type: ignore[no-untyped-def]
@@ -78,3 +80,10 @@ def test_the_demo_lets_webhooks_go_to_one_port_of_its_own_beside_the_operators()
     assert int(plan.receiver.rpartition(":")[2]) not in taken
     assert _plan().receiver == ""
     assert "ZHIKE_WEBHOOK_ALLOWED_HOSTS" not in _plan().processes[0].environment
+
+
+def test_the_plan_names_what_its_processes_import() -> None:
+    own = [*(f"services.{name}.main" for name in SERVICES), "gateway.main", "infra.demo.workshop"]
+    assert _plan(demo=True).modules == (*own, *ADAPTERS[Profile.EMBEDDED])
+    assert _plan(profile=Profile.DISTRIBUTED).modules == (*own[:-1], *ADAPTERS[Profile.DISTRIBUTED])
+    assert all(find_spec(module) for profile in Profile for module in ADAPTERS[profile])
