@@ -2,7 +2,8 @@
 
 The order's own arithmetic in short (services/orders keeps the long one): facts take their pieces by when they happened,
 a parcel and a cancellation each what is open then. So what had been sent is not cancelled any more, unless its parcel
-came back, was lost or cancelled; a parcel that was handed over holds against all of these. What a correction names is
+came back, was lost or cancelled; a parcel that was handed over holds against all of these. One that is told again is
+not sent again. What a correction names is
 void. Facts that name a parcel alone, whose order was not known when they came, move nothing here. Charges are not sent
 with a parcel, nor cancelled with the rest: they go with the goods, unless they are cancelled by name.
 """
@@ -15,11 +16,14 @@ from hashlib import blake2b
 from typing import Any, Final, NamedTuple
 
 from services.kits.purchases import CHARGE, MAX_ORDER_LINES, tells_of_purchase
+from services.kits.times import DAY_US
 
 NAME_BYTES: Final = 8  # of a fact's name are kept
 PORTIONS_LIMIT: Final = MAX_ORDER_LINES  # of one fact; orders takes no more
 STEPS_LIMIT: Final = 256  # facts of one order that move its pieces
 ORDER_CANCELLED: Final = "order-cancelled"
+DAY_MARK: Final = "@"  # between a parcel's number and its day
+CLOCK_TOLERANCE_US: Final = DAY_US  # a fact dated this long before its parcel was packed may still be of it
 
 
 class Move(StrEnum):
@@ -64,8 +68,9 @@ class Portion(NamedTuple):
 class Step:
     """What one fact does to an order's pieces. ``name``: what corrections call it; no ``portions``: all that is open.
 
-    ``key``: the event's own, which it keeps when it is redriven under another number; "" where nobody asks for it, for
-    the name tells an order's facts apart as well.
+    ``parcel``: its number, and the day on which it was packed where the fact says so. ``key``: the event's own, which
+    it keeps when it is redriven under another number; "" where nobody asks for it, for the name tells an order's facts
+    apart as well.
     """
 
     key: str
@@ -112,7 +117,7 @@ def step_of(event_type: str, payload: Mapping[str, Any], *, time_us: int, key: s
         name=_name(source, payload.get("source_event_id", "")),
         move=MOVES.get(event_type, Move.CORRECT),
         time_us=time_us,
-        parcel=_name(shipment.get("carrier", ""), shipment.get("tracking_number", "")) if shipment else "",
+        parcel=_parcel(shipment) if shipment else "",
         portions=() if event_type == ORDER_CANCELLED else _portions(payload),
         voids=tuple(_name(each.get("source", source), each["id"]) for each in payload.get("corrects") or ()),
     )
@@ -155,13 +160,14 @@ def cancelled_pieces(lines: Sequence[Line], steps: Iterable[Step]) -> dict[int, 
         return {}
     void = {name for step in told for name in step.voids if name != step.name}
     live = sorted((step for step in told if step.name not in void), key=_when)
-    delivered = {step.parcel for step in live if step.move is Move.DELIVER}
-    reopened = {step.parcel for step in live if step.move is Move.OPEN} - delivered
+    packed = _packed(live)
+    delivered = {_parcel_of(step, packed) for step in live if step.move is Move.DELIVER}
+    reopened = {_parcel_of(step, packed) for step in live if step.move is Move.OPEN} - delivered
     still_open = {line.number: line.pieces for line in lines}
     everything = [Portion(line.number) for line in lines if not line.is_charge]
     cancelled: Counter[int] = Counter()
     for step in live:
-        ships = step.move is Move.SHIP and step.parcel not in reopened
+        ships = packed.get(step.parcel) is step and step.parcel not in reopened
         if not ships and step.move is not Move.CANCEL:
             continue
         for number, pieces in step.portions or everything:
@@ -176,6 +182,32 @@ def cancelled_pieces(lines: Sequence[Line], steps: Iterable[Step]) -> dict[int, 
 
 def _when(step: Step) -> tuple[int, bool, str]:
     return step.time_us, step.move is Move.CANCEL, step.name
+
+
+def _packed(live: Iterable[Step]) -> dict[str, Step]:
+    """Return the first telling of each parcel: one that is told again is not sent again."""
+    packed: dict[str, Step] = {}
+    for step in live:
+        if step.move is Move.SHIP:
+            packed.setdefault(step.parcel, step)
+    return packed
+
+
+def _parcel_of(step: Step, packed: Mapping[str, Step]) -> str:
+    """Return which parcel a fact is of: without a day the last of its number that was packed before it."""
+    if step.parcel in packed:
+        return step.parcel
+    number, _, day = step.parcel.partition(DAY_MARK)
+    if day:  # of a packing kept without its day, by an earlier version
+        return number
+    known = [each for each in packed.values() if each.parcel.partition(DAY_MARK)[0] == number]
+    before = [each for each in known if each.time_us <= step.time_us + CLOCK_TOLERANCE_US]
+    return before[-1].parcel if before else known[0].parcel if known else step.parcel
+
+
+def _parcel(shipment: Mapping[str, Any]) -> str:
+    number, day = _name(shipment.get("carrier", ""), shipment.get("tracking_number", "")), shipment.get("ship_date", "")
+    return f"{number}{DAY_MARK}{day}" if day else number
 
 
 def _portions(payload: Mapping[str, Any]) -> tuple[Portion, ...]:

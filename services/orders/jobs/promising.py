@@ -133,7 +133,10 @@ class PromiseKeeper:
         for each in due:
             look = await self._look(each.order)
             await self._late.settle(each.order, look.late, known.get(each.order.id))
-            await self._looks.set_next(each, micros(look.next_time) if look.next_time is not None else None)
+            next_us = micros(look.next_time) if look.next_time is not None else None
+            if not await self._looks.set_next(each, next_us):
+                # Marked meanwhile, or looked at by another holder, whose facts may have been newer: once more.
+                await self._looks.mark([Mark(each.order, look=True)], now_us=micros(self._clock.now()))
             self._versions.inc(look.versions)
             if look.notice is not None:
                 self._notices.labels("late" if look.notice.is_late else "in-time").inc()

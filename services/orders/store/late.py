@@ -1,7 +1,7 @@
 """The late orders, by the promise that was broken first: a list that the promise job keeps, and no projection.
 
 An order's entry depends on its facts and on the time alone, and is written before the order's next look is set: where
-the job ends in between, the order is looked at again.
+the job ends in between, or another holder looked at the order meanwhile, the order is looked at again.
 """
 
 from collections.abc import Mapping, Sequence
@@ -42,15 +42,14 @@ class LateStore:
 
     async def settle(self, order: OrderRef, late: LateOrder | None, known: Document | None) -> None:
         """Have the list say this of an order. Where another holder of the job wrote meanwhile, that stays."""
-        if late is None:
-            if known is not None:
-                await self._documents.delete(LATE_ORDERS, order.id)
-            return
-        body = _body(late)
-        if known is not None and known.body == body:
+        body = None if late is None else _body(late)
+        if body == (None if known is None else known.body):
             return
         with suppress(KeyTakenError, RevisionMismatchError):
-            if known is None:
+            if body is None:
+                assert known is not None
+                await self._documents.delete(LATE_ORDERS, order.id, expected_revision=known.revision)
+            elif known is None:
                 await self._documents.insert(LATE_ORDERS, order.id, body)
             else:
                 await self._documents.replace(LATE_ORDERS, order.id, body, expected_revision=known.revision)

@@ -67,15 +67,19 @@ class LookStore:
         page = await self._documents.find(LOOKS, DUE, {}, range_=Range(at_least=0, below=now_us + 1), limit=limit)
         return [DueLook(ref_from_body(each.body["order"]), each) for each in page.documents]
 
-    async def set_next(self, look: DueLook, look_us: int | None) -> None:
-        """Set an order's next look, none for one of which nothing more is expected; a mark since then stays."""
+    async def set_next(self, look: DueLook, look_us: int | None) -> bool:
+        """Set an order's next look, none for one of which nothing more is expected.
+
+        Return False where somebody wrote since then: a mark, which stays, or another look.
+        """
         body = {name: value for name, value in look.document.body.items() if name != "look_us"}
         if look_us is not None:
             body["look_us"] = look_us
         try:
             await self._documents.replace(LOOKS, look.document.key, body, expected_revision=look.document.revision)
         except RevisionMismatchError:
-            return
+            return False
+        return True
 
     async def taught(self, *, after_us: int, newest: int) -> list[tuple[OrderRef, int]]:
         """Return the orders that taught something since then, oldest first; at most the ``newest`` of them."""
@@ -119,10 +123,15 @@ class LookStore:
 
 
 def _marked(mark: Mark, body: Mapping[str, Any] | None, now_us: int) -> dict[str, Any]:
-    """Return the body with a mark; an order that is due already keeps its place."""
+    """Return the body with a mark; an order that is due already keeps its place.
+
+    It is another body all the same, so that whoever looks at the order now, and may not have seen what was told, finds
+    that it was marked meanwhile.
+    """
     marked: dict[str, Any] = dict(body) if body is not None else {"order": ref_body(mark.order)}
     if mark.look:
         marked["look_us"] = min(marked.get("look_us", now_us), now_us)
+        marked["marks"] = marked.get("marks", 0) + 1
     if mark.taught_us is not None:
         marked["taught_us"] = max(marked.get("taught_us", 0), mark.taught_us)
     return marked

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from services.kits.pieces import (
     MOVES,
+    ORDER_CANCELLED,
     STEPS_LIMIT,
     Line,
     Move,
@@ -29,6 +30,7 @@ from services.orders.domain.payloads import fact_of
 
 PRODUCTS = ({"id": "a", "quantity": 2}, {"id": "fee", "kind": "charge"}, {"id": "b"}, {"id": "a"})
 WANTED = ("a", "b")
+HALF_A_DAY_US = 43_200_000_000
 
 
 def said(number: int, **rest: Any) -> dict[str, Any]:
@@ -41,7 +43,6 @@ def facts(draw: st.DrawFn) -> list[tuple[str, dict[str, Any], int]]:
     """(type, payload, time): no two of one time, for equal ones go by hashes of the orders' own."""
     kinds = draw(st.lists(st.sampled_from([*sorted(MOVES), "shipment-in-transit"]), max_size=8))
     times = draw(st.permutations(range(1, len(kinds) + 1)))
-    packed: set[str] = set()
     found = []
     for number, kind in enumerate(kinds):
         payload: dict[str, Any] = said(number)
@@ -56,17 +57,15 @@ def facts(draw: st.DrawFn) -> list[tuple[str, dict[str, Any], int]]:
             unique_by=lambda portion: portion["line"],
         )
         if kind.startswith("shipment-"):
-            parcel = draw(st.sampled_from("xyz"))
-            payload["shipment"] = {"carrier": "sf", "tracking_number": parcel, "ship_date": "2026-11-23"}
-            if kind == "shipment-created":
-                if parcel in packed:  # a parcel is packed once; orders keeps the second telling as a remark
-                    continue
-                packed.add(parcel)
+            days = ["2026-11-23", "2026-11-24"]
+            day = draw(st.sampled_from(days if kind == "shipment-created" else [*days, None]))
+            payload["shipment"] = {"carrier": "sf", "tracking_number": draw(st.sampled_from("xy"))}
+            payload["shipment"] |= {"ship_date": day} if day else {}
         if kind == "line-cancelled" or (kind == "shipment-created" and draw(st.booleans())):
             payload["items"] = draw(portions)
         if kind in ("correction", "shipment-in-transit", "shipment-returned"):
             payload["corrects"] = [{"id": f"e{draw(st.integers(0, 8))}"}]
-        found.append((kind, payload, times[number] * 1_000_000))
+        found.append((kind, payload, times[number] * HALF_A_DAY_US))
     return found
 
 
@@ -84,6 +83,16 @@ def test_it_agrees_with_the_fold_of_orders_in_any_order_of_arrival(
     known, lines = [step for step in steps if step is not None], lines_of(placing, WANTED)
     assert cancelled_pieces(lines, known) == {each.line.number: each.cancelled for each in goods if each.cancelled}
     assert cancelled_lines(lines, known) == {each.line.number for each in goods if each.cancelled == each.line.quantity}
+
+
+def test_a_parcel_that_was_kept_without_its_day_is_that_of_every_fact_of_its_number() -> None:
+    parcel, lines = {"carrier": "sf", "tracking_number": "x"}, [Line(1, 0, 2)]
+    told = [
+        step_of("shipment-created", said(1, shipment=parcel, items=[{"line": 1}]), time_us=1),
+        step_of("shipment-lost", said(2, shipment={**parcel, "ship_date": "2026-11-23"}), time_us=2),
+        step_of(ORDER_CANCELLED, said(3), time_us=3),
+    ]
+    assert cancelled_pieces(lines, [step for step in told if step is not None]) == {1: 2}
 
 
 def test_a_scan_that_corrects_another_takes_it_back() -> None:

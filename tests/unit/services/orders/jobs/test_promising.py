@@ -8,7 +8,6 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from services.chassis.documents.port import RevisionMismatchError
 from services.chassis.errors import InvalidArgumentError
 from services.chassis.eventlog.port import Event
 from services.chassis.metrics import Metrics
@@ -242,9 +241,35 @@ async def test_what_is_told_while_an_order_is_looked_at_has_it_looked_at_again(k
     await keeping.world.write(placing(keeping.world, minutes=0))
     (due,) = await keeping.looks.due(now_us=micros(keeping.world.clock.now()), limit=10)
     keeping.world.clock.advance(1)
-    await keeping.looks.mark([Mark(OrderRef(SHOP, "7"), True, 5)], now_us=micros(keeping.world.clock.now()))
-    await keeping.looks.set_next(due, None)
+    await keeping.looks.mark([Mark(OrderRef(SHOP, "7"), look=True)], now_us=micros(keeping.world.clock.now()))
+    assert not await keeping.looks.set_next(due, None)
     assert len(await keeping.looks.due(now_us=micros(keeping.world.clock.now()), limit=10)) == 1
+
+
+async def test_a_keeper_that_another_was_faster_than_has_the_order_looked_at_once_more(
+    keeping: Keeping, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await keeping.world.write(placing(keeping.world, minutes=0))
+    looking, other = (
+        keeping.promises.look,
+        PromiseKeeper(keeping.looks, keeping.late, keeping.promises, keeping.world.clock, keeping.metrics),
+    )
+
+    async def look_while_another_does(order: OrderRef) -> Look:
+        monkeypatch.setattr(keeping.promises, "look", looking)
+        found = await looking(order)
+        await other.run()
+        assert not await due()
+        return found
+
+    async def due() -> int:
+        return len(await keeping.looks.due(now_us=micros(keeping.world.clock.now()), limit=10))
+
+    monkeypatch.setattr(keeping.promises, "look", look_while_another_does)
+    await keeping.keep()
+    assert await due() == 1
+    await keeping.keep()
+    assert await due() == 0
 
 
 async def test_versions_have_a_bound_and_a_slip_beyond_it_is_still_told(
@@ -431,13 +456,10 @@ def test_what_is_sold_out_is_not_sold_and_what_is_made_to_order_is() -> None:
     assert not facts(available_quantity=3).has(4)
 
 
-async def test_a_look_that_lost_against_a_mark_is_silent(keeping: Keeping) -> None:
+async def test_a_look_that_lost_says_so(keeping: Keeping) -> None:
     await keeping.world.write(placing(keeping.world, minutes=0))
     (due,) = await keeping.looks.due(now_us=micros(keeping.world.clock.now()), limit=10)
-    await keeping.looks.set_next(due, 5)
-    try:
-        await keeping.looks.set_next(due, 9)
-    except RevisionMismatchError:  # pragma: no cover
-        pytest.fail("a lost look is no failure")
+    assert await keeping.looks.set_next(due, 5)
+    assert not await keeping.looks.set_next(due, 9)
     (still,) = await keeping.looks.due(now_us=5, limit=10)
     assert still.document.body["look_us"] == 5

@@ -53,6 +53,8 @@ async def test_another_holder_s_entry_stays_and_what_is_there_leaves() -> None:
     await store.settle(LATE.order, replace(LATE, slips=9), None)
     assert (await store.page(after=None, limit=9))[0] == [newer]
     await store.settle(LATE.order, None, known)
+    assert await store.count() == 1
+    await store.settle(LATE.order, None, (await store.known([LATE.order]))[LATE.order.id])
     assert await store.count() == 0
 
 
