@@ -39,10 +39,10 @@ def erase(deployment: Deployment, erased: list[Person]) -> float:
     raise SystemExit(f"{len(receipts)} erasures did not end")
 
 
-def measure(customers: int, erased_count: int) -> dict[str, Any]:
-    """Measure."""
+def measure(customers: int, erased_count: int, kept_in: Path | None = None) -> dict[str, Any]:
+    """Measure, in a directory that is kept where one is named."""
     with tempfile.TemporaryDirectory(prefix="zhike-bench-") as folder:
-        data = Path(folder) / "data"
+        data = kept_in or Path(folder) / "data"
         people = make_people(customers)
         step = max(1, customers // erased_count)
         erased = people[::step][:erased_count]
@@ -93,8 +93,9 @@ def main() -> int:
     parser.add_argument("--json", action="store_true", help="print one JSON object as the last line")
     parser.add_argument("--customers", type=int, default=CUSTOMERS)
     parser.add_argument("--erased", type=int, default=ERASED)
+    parser.add_argument("--data", type=Path, help="keep the data directory in this new one")
     arguments = parser.parse_args()
-    result = measure(arguments.customers, arguments.erased)
+    result = measure(arguments.customers, arguments.erased, arguments.data)
     for name, value in result.items():
         print(f"{name:<20} {value}")
     if arguments.json:

@@ -8,6 +8,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from itertools import accumulate
 from typing import Final, Protocol
 
 from services.chassis.clock import Clock
@@ -157,8 +158,7 @@ async def _rounds(erasing: Erasing) -> dict[str, list[Erasure]]:
 async def _begin(erasing: Erasing, waiting: Sequence[Erasure]) -> None:
     """Refuse those who wait, learn who else they are by now, and give them their round, as many as it carries."""
     round_id, names, begun = erasing.new_id(), 0, list[Erasure]()
-    for erasure in waiting:
-        whole = await _whole_person(erasing, erasure)
+    for whole in await _whole_persons(erasing, _carried(waiting, erasing.round_identifiers)):
         names += len(whole.identifiers)
         if begun and names > erasing.round_identifiers:
             break
@@ -169,19 +169,33 @@ async def _begin(erasing: Erasing, waiting: Sequence[Erasure]) -> None:
         await _finish(erasing, round_id, begun)
 
 
-async def _whole_person(erasing: Erasing, erasure: Erasure) -> Erasure:
-    """Refuse all identifiers of the person, also those that came in until the refusal held."""
-    members = set(erasure.identifiers)
+def _carried(waiting: Sequence[Erasure], round_identifiers: int) -> Sequence[Erasure]:
+    """Return the first of those who wait, as many as a round carries by what is known of them, and always one."""
+    names = accumulate(len(each.identifiers) for each in waiting)
+    return waiting[: max(1, sum(each <= round_identifiers for each in names))]
+
+
+async def _whole_persons(erasing: Erasing, erasures: Sequence[Erasure]) -> list[Erasure]:
+    """Refuse all identifiers of these persons, also those that came in until the refusal held."""
+    members = {each.id: set(each.identifiers) for each in erasures}
+    growing = list(erasures)
     for _ in range(RESOLVE_ROUNDS):
-        refused = Subject(erasure.id, tuple(sorted(members)), _ids(members))
-        await erasing.suppression.add(Subjects([refused], erasing.suppression.digest))
+        refused = [Subject(each.id, tuple(sorted(members[each.id])), _ids(members[each.id])) for each in growing]
+        await erasing.suppression.add(Subjects(refused, erasing.suppression.digest))
         await erasing.read_back()
-        closure = await erasing.customers.closure(sorted(members))
-        found = members | {each for name in members for each in closure.people[name].identifiers}
-        if found == members:
+        asked = sorted(set().union(*(members[each.id] for each in growing)))
+        people = (await erasing.customers.closure(asked)).people
+        before = {each.id: len(members[each.id]) for each in growing}
+        for each in growing:
+            members[each.id].update(*(people[name].identifiers for name in tuple(members[each.id])))
+        growing = [each for each in growing if len(members[each.id]) > before[each.id]]
+        if not growing:
             break
-        members = found
-    ordered = (*erasure.identifiers, *sorted(members - set(erasure.identifiers)))
+    return [_with_names(each, members[each.id]) for each in erasures]
+
+
+def _with_names(erasure: Erasure, names: set[str]) -> Erasure:
+    ordered = (*erasure.identifiers, *sorted(names - set(erasure.identifiers)))
     return replace(erasure, identifiers=ordered, customer_ids=_ids(ordered))
 
 
