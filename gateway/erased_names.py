@@ -70,7 +70,7 @@ class ErasedNames:
         for collection in COLLECTIONS:
             if collection.name in declared:
                 await self._scrub(collection, found)
-        await self._documents.truncate_wal()
+        await self._documents.leave_no_trace()
         if not (is_first or found.scrubbed or found.missed):
             self._known = total
         return found.scrubbed

@@ -5,6 +5,7 @@ a process 0.9 s of CPU at every start, more than all the rest of it, and most pr
 """
 
 import asyncio
+import os
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -78,6 +79,8 @@ def _open_documents(settings: ChassisSettings, folder: Path, service: str) -> Do
     if settings.documents == "memory":
         return MemoryDocuments()
     if settings.embedded:
+        # Where SQLite puts the copy that it makes of a store: /tmp may be small, or cannot be written.
+        os.environ.setdefault("SQLITE_TMPDIR", str(folder))
         return SqliteDocuments.open(folder / "documents.sqlite")
     from services.chassis.documents.mongo import MongoDocuments
 

@@ -388,7 +388,10 @@ class Operations:
         self._ended.labels(stored["kind"], state.value).inc()
         if REFUSED_AS_ERASED in progress.rejected_by_reason:
             await self._forget_uploads(stored["arguments"])
-        log.info("operation ended", operation=operation_id, kind=stored["kind"], state=state.value, rows=progress.rows)
+        why = {} if error is None else {"reason": error.reason}
+        say = log.warning if state is OperationState.FAILED else log.info
+        kind, rows = stored["kind"], progress.rows
+        say("operation ended", operation=operation_id, kind=kind, state=state.value, rows=rows, **why)
 
     async def _forget_uploads(self, arguments: Mapping[str, Any]) -> None:
         """Delete the files that an operation was given: they hold persons of whom nothing is kept."""

@@ -65,7 +65,7 @@ from services.knowledge.store.erasures import ERASURES, ErasureStore
 from services.knowledge.store.exports import EXPORTS, ExportStore
 from services.knowledge.store.names import NAMES, NameStore, name_generations, names_projection
 from services.knowledge.store.resolutions import ResolutionStore
-from services.knowledge.usecases.announcing import Announcer, announce_by_new_rules, announce_everyone
+from services.knowledge.usecases.announcing import Announcer, announce_by_new_rules
 from services.knowledge.usecases.cases import exported_cases
 from services.knowledge.usecases.customers import CustomerReading
 from services.knowledge.usecases.erasing import Erasing, carry_out_erasures
@@ -117,10 +117,6 @@ class Parts:
         await self.resolutions.declare()
         await self.classes.declare()
 
-    async def announce_everyone(self) -> None:
-        """Tell of everyone whose person a rebuild changed."""
-        await announce_everyone(self.customers, self.announcer)
-
 
 async def build(runtime: Runtime[KnowledgeSettings]) -> Service:
     """Compose the service."""
@@ -168,8 +164,8 @@ async def build(runtime: Runtime[KnowledgeSettings]) -> Service:
         ready=[parts.claims.caught_up],
         readers=lambda: [log for projection in parts.followed for log in projection.logs],
         rebuilds={
-            parts.events.name: _then(parts.events, parts.announce_everyone),
-            parts.claims.name: _then(parts.claims, parts.announce_everyone),
+            parts.events.name: _then(parts.events, parts.announcer.announce_everyone),
+            parts.claims.name: _then(parts.claims, parts.announcer.announce_everyone),
             parts.products.name: parts.products.rebuild,
             parts.called.name: parts.called.rebuild,
         },
@@ -283,7 +279,7 @@ def jobs_of(runtime: Runtime[KnowledgeSettings], parts: Parts) -> list[Job]:
 
     async def announce_by_rules() -> None:
         await asyncio.gather(parts.claims.caught_up(), parts.events.caught_up())
-        await announce_by_new_rules(parts.customers, parts.resolutions, parts.announcer, identity_rules(settings))
+        await announce_by_new_rules(parts.resolutions, parts.announcer, identity_rules(settings))
 
     return [
         *(Job(f"follow-{projection.name}", projection.run) for projection in parts.followed),
@@ -334,8 +330,7 @@ def _then(projection: RebuildableProjection, announce: Callable[[], Awaitable[No
     """Return a rebuild that tells of what it changed."""
 
     async def rebuild(run: OperationRun) -> None:
-        await projection.rebuild(run)
-        await announce()
+        await projection.rebuild(run, then=announce)
 
     return rebuild
 

@@ -133,8 +133,8 @@ class CrashingDocuments:
         self._check()
         return await self.inner.collections()
 
-    async def truncate_wal(self) -> None:
-        await self._write(self.inner.truncate_wal)
+    async def leave_no_trace(self) -> None:
+        await self._write(self.inner.leave_no_trace)
 
     async def ping(self) -> None:
         self._check()

@@ -28,17 +28,19 @@ class RestoreUnfinishedError(ZhikeError):
     kind = ErrorKind.PRECONDITION
     reason = "RESTORE_UNFINISHED"
 
-    def __init__(self, where: str) -> None:
+    def __init__(self, where: str, otherwise: str = "") -> None:
         super().__init__(
             f"a restore into {where} was broken off, and what is there is half of it: "
-            "run zhike restore FOLDER --force again"
+            f"run zhike restore FOLDER --force again{otherwise}"
         )
 
 
 def refuse_half_restored_files(data: Path) -> None:
     """Raise RestoreUnfinishedError when a restore into the data directory was broken off."""
     if (data / MARKER).exists():
-        raise RestoreUnfinishedError(str(data))
+        # Only a person knows whether what servers hold was restored since then, from another machine.
+        otherwise = f"; if its servers were restored from another machine since, remove {data / MARKER} instead"
+        raise RestoreUnfinishedError(str(data), otherwise)
 
 
 async def refuse_half_restored(settings: ChassisSettings, service: str, documents: DocumentStore) -> None:

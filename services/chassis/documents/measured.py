@@ -108,8 +108,8 @@ class MeasuredDocuments:
     async def collections(self) -> tuple[Collection, ...]:
         return await self._documents.collections()
 
-    async def truncate_wal(self) -> None:
-        await self._documents.truncate_wal()
+    async def leave_no_trace(self) -> None:
+        await self._documents.leave_no_trace()
 
     async def ping(self) -> None:
         await self._documents.ping()

@@ -228,7 +228,7 @@ class MemoryDocuments:
         await self.ping()
         return tuple(self._tables[name].collection for name in sorted(self._tables))
 
-    async def truncate_wal(self) -> None:
+    async def leave_no_trace(self) -> None:
         await self.ping()
 
     async def ping(self) -> None:

@@ -293,7 +293,7 @@ class MongoDocuments:
         async with self._operation():
             return await mongo_catalog.standing(self._database)
 
-    async def truncate_wal(self) -> None:
+    async def leave_no_trace(self) -> None:
         """Nothing that this process could empty: the journal and the oplog turn over by themselves (ADR 0009)."""
         await self.ping()
 

@@ -191,8 +191,11 @@ class DocumentStore(Protocol):
         For a walk over the whole store (a backup); to read them, declare what was returned.
         """
 
-    async def truncate_wal(self) -> None:
-        """Return when no side file holds deleted or replaced content any more (erasure); nothing to do without one."""
+    async def leave_no_trace(self) -> None:
+        """Return when no file of the store holds deleted or replaced content any more (erasure).
+
+        An embedded store is copied whole, meanwhile writes wait; nothing to do where a server keeps the files.
+        """
 
     async def ping(self) -> None:
         """Return when the store can answer; raises StoreUnavailableError."""

@@ -211,8 +211,8 @@ class SqliteDocuments:
         found: list[Collection] = await self._writer.submit(stored_collections)
         return tuple(found)
 
-    async def truncate_wal(self) -> None:
-        await self._writer.submit(_truncate_wal, alone=True)
+    async def leave_no_trace(self) -> None:
+        await self._writer.submit(_leave_no_trace, alone=True)
 
     async def ping(self) -> None:
         await self._writer.submit(lambda connection: connection.execute("SELECT 1 FROM collections").fetchone())
@@ -403,7 +403,9 @@ def _drop(connection: sqlite3.Connection, name: str) -> None:
     connection.execute("COMMIT")
 
 
-def _truncate_wal(connection: sqlite3.Connection) -> None:
+def _leave_no_trace(connection: sqlite3.Connection) -> None:
+    """Write every page anew: secure_delete leaves pieces of cells in the free space of pages that were balanced."""
+    connection.execute("VACUUM")
     (busy, _, _) = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
     if busy:
         raise StoreUnavailableError("a long read keeps the write-ahead log; try again")

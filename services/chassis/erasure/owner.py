@@ -127,7 +127,6 @@ class ErasureOwner:
             counts.add("events", rewritten)
             for subject in subjects.all:
                 await log.append([_subject_erased(subject, subjects, owned.clock.now())])
-        await owned.documents.truncate_wal()
         await self._note(name, counts)
 
     async def erase_copies(self, round_id: str, subjects: Subjects, touched_logs: Sequence[str]) -> None:
@@ -148,7 +147,7 @@ class ErasureOwner:
                     counts.add_to_all("snapshots")
         counts.add("documents", await self._erase_documents(subjects))
         counts.add("files", await erase_files(owned.documents, owned.artifacts, owned.operations, subjects))
-        await owned.documents.truncate_wal()
+        await owned.documents.leave_no_trace()
         await self._note(step_name(round_id, "copies", subjects), counts)
 
     async def export(self, subject: Subject) -> tuple[dict[str, bytes], bool]:

@@ -6,7 +6,7 @@ goes to the old one. A log that was restored (another generation of its own) lea
 """
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from random import Random
 from typing import Protocol
 
@@ -122,11 +122,17 @@ class RebuildableProjection:
         """Return how many events are not applied, over all logs."""
         return sum(reader.lag_events() for reader in self.readers)
 
-    async def rebuild(self, run: OperationRun | None = None) -> None:
-        """Build a new generation, promote it, remove the old. A rebuild that died is taken up where it stood."""
+    async def rebuild(
+        self, run: OperationRun | None = None, *, then: Callable[[], Awaitable[None]] | None = None
+    ) -> None:
+        """Build a new generation, promote it, do what is to be done ``then``, remove the old.
+
+        A rebuild that died is taken up where it stood.
+        """
         await self.open()
         await self._replace(run)
-        await asyncio.sleep(self._retire_after_s)
+        done = () if then is None else (then(),)
+        await asyncio.gather(asyncio.sleep(self._retire_after_s), *done)
         await self._remove_retired()
 
     async def _replace(self, run: OperationRun | None) -> None:

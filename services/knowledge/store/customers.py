@@ -192,9 +192,10 @@ class CustomerStore:
 
     async def identifiers_from(self, after: str) -> AsyncIterator[list[tuple[str, str]]]:
         """Yield (own customer id, identifier) in batches in id order, of all identifiers with an id after ``after``."""
-        collections = (self._statements.resolve(STATEMENTS), self._shopping.resolve(ACTIVITY))
         position: str | None = after or None
         while True:
+            # Asked anew for every page: a generation that was replaced meanwhile is soon gone.
+            collections = (self._statements.resolve(STATEMENTS), self._shopping.resolve(ACTIVITY))
             pages = await asyncio.gather(
                 *(self._documents.scan(each, after=position, limit=PAGE_LIMIT // 4) for each in collections)
             )

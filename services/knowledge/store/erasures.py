@@ -120,7 +120,7 @@ class ErasureStore:
 
     async def leave_no_trace(self) -> None:
         """Return when the store keeps nothing any more of what was replaced."""
-        await self._documents.truncate_wal()
+        await self._documents.leave_no_trace()
 
     async def latest(self, *, after: str | None, limit: int) -> tuple[list[Erasure], str | None]:
         """Return a page, latest first, and where the next begins."""

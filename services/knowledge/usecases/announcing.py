@@ -41,7 +41,8 @@ class Announcer:
     ) -> None:
         self._customers, self._resolutions, self._clock = customers, resolutions, clock
         self._suppression = suppression
-        self._one_at_a_time = asyncio.Lock()
+        self._one_at_a_time, self._everyone = asyncio.Lock(), asyncio.Lock()
+        self._asked = self._told = 0
 
     async def announce(self, identifiers: Iterable[str]) -> None:
         """Publish what changed for these identifiers and for all whose person they change."""
@@ -49,6 +50,21 @@ class Announcer:
         for start in range(0, len(asked), CHUNK_IDENTIFIERS):
             async with self._one_at_a_time:
                 await self._announce(set(asked[start : start + CHUNK_IDENTIFIERS]))
+
+    async def announce_everyone(self) -> None:
+        """Look at every identifier: what a rebuild or another rule may have changed.
+
+        Who asks while others do shares with them the look that begins after all of them asked.
+        """
+        self._asked += 1
+        mine = self._asked
+        async with self._everyone:
+            if self._told >= mine:
+                return
+            begun = self._asked
+            async for batch in self._customers.identifiers_from(""):
+                await self.announce(identifier for _, identifier in batch)
+            self._told = begun
 
     async def _announce(self, asked: set[str]) -> None:
         for _ in range(ROUNDS_LIMIT):
@@ -70,20 +86,12 @@ class Announcer:
         return self._suppression is not None and self._suppression.is_erased(identifier)
 
 
-async def announce_everyone(customers: CustomerStore, announcer: Announcer) -> None:
-    """Look at every identifier: what a rebuild or another rule may have changed."""
-    async for batch in customers.identifiers_from(""):
-        await announcer.announce(identifier for _, identifier in batch)
-
-
-async def announce_by_new_rules(
-    customers: CustomerStore, resolutions: ResolutionStore, announcer: Announcer, rules: IdentityRules
-) -> bool:
+async def announce_by_new_rules(resolutions: ResolutionStore, announcer: Announcer, rules: IdentityRules) -> bool:
     """Announce everyone where the rules are others than those that people were last told apart by; tell whether."""
     wanted = fingerprint({**asdict(rules), "blocked": sorted(rules.blocked)})
     if await resolutions.rules() == wanted:
         return False
-    await announce_everyone(customers, announcer)
+    await announcer.announce_everyone()
     await resolutions.note_rules(wanted)
     return True
 

@@ -319,7 +319,7 @@ async def test_ping_answers_until_the_store_is_closed_and_then_everything_refuse
         people.scan(PEOPLE),
         people.count(PEOPLE),
         people.drop(PEOPLE),
-        people.truncate_wal(),
+        people.leave_no_trace(),
     ):
         with pytest.raises(StoreUnavailableError):
             await attempt

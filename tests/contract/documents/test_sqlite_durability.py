@@ -237,7 +237,7 @@ async def test_erased_text_is_in_no_file_after_truncating_the_log(tmp_path: Path
     for n in range(400):
         body = {"name": f"secretname{n}", "phone": f"secretphone{n}", "story": f"secretstory{n} " * (n % 40)}
         await store.insert(people, f"secretkey{n}", body)
-    await store.truncate_wal()
+    await store.leave_no_trace()
     assert _files_with(tmp_path, b"secret"), "the check can see"
     for n in range(400):
         if n % 3 == 0:
@@ -246,13 +246,27 @@ async def test_erased_text_is_in_no_file_after_truncating_the_log(tmp_path: Path
             erased = {"name": f"erased{n}", "phone": None}
             await store.replace(people, f"secretkey{n}", erased, expected_revision=1)
     assert _files_with(tmp_path, b"secretphone"), "the write-ahead log still holds it"
-    await store.truncate_wal()
+    await store.leave_no_trace()
     for what in (b"secretname", b"secretphone", b"secretstory"):
         assert _files_with(tmp_path, what) == []
     assert (tmp_path / "d.sqlite-wal").stat().st_size == 0
     await store.drop(people)
-    await store.truncate_wal()
+    await store.leave_no_trace()
     assert _files_with(tmp_path, b"secretkey") == []
+    await store.close()
+
+
+async def test_pieces_of_what_was_moved_between_pages_are_in_no_file(tmp_path: Path) -> None:
+    people, chance = Collection("people", (Index("by_name", ("name",)),)), Random(7)
+    store = SqliteDocuments.open(tmp_path / "d.sqlite")
+    await store.declare(people)
+    for n in chance.sample(range(3_000), 3_000):
+        await store.insert(people, f"k{n:04}", {"name": f"secretname{n}", "story": "x" * chance.randrange(2_000)})
+    for n in chance.sample(range(3_000), 3_000):
+        erased = {"name": f"erased{n}", "story": "y" * chance.randrange(2_000)}
+        await store.replace(people, f"k{n:04}", erased, expected_revision=1)
+    await store.leave_no_trace()
+    assert _files_with(tmp_path, b"secretname") == []
     await store.close()
 
 
@@ -272,10 +286,10 @@ async def test_a_long_read_of_another_process_refuses_the_truncation_for_now(
     foreign.execute("SELECT * FROM collections").fetchall()
     await store.insert(ITEMS, "k", {})
     with pytest.raises(StoreUnavailableError, match="long read"):
-        await store.truncate_wal()
+        await store.leave_no_trace()
     foreign.execute("ROLLBACK")
     foreign.close()
-    await store.truncate_wal()
+    await store.leave_no_trace()
     await store.close()
 
 

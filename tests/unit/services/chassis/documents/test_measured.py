@@ -42,7 +42,7 @@ async def test_every_operation_is_passed_on_and_counted_once() -> None:
         (*READS, *WRITES), 1.0
     )
     await store.ping()
-    await store.truncate_wal()
+    await store.leave_no_trace()
     await store.drop(THINGS)
     await store.close()
 

@@ -5,6 +5,7 @@ import pytest
 from services.knowledge.domain.identifiers import own_customer_id
 from services.knowledge.domain.identity import Refused
 from services.knowledge.store import customers as store
+from services.knowledge.store.collections import STATEMENTS
 from tests.unit.services.knowledge.conftest import World, event_form
 from tests.unit.services.knowledge.store.test_projections import purchase
 
@@ -51,6 +52,26 @@ async def test_walking_over_many_pages_misses_and_repeats_nobody(world: World, m
     walked = [name async for batch in world.customers.identifiers_from("") for _, name in batch]
     met = [name for place, name in enumerate(names) if place % 3 or place % 2]
     assert walked == sorted(met, key=own_customer_id)
+
+
+async def test_a_walk_goes_on_in_the_generation_that_replaced_the_one_it_began_in(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(store, "PAGE_LIMIT", 12)
+    names = [f"card:2{number:03d}" for number in range(40)]
+    for name in names:
+        await world.claim(name)
+    walked, generations = list[str](), world.customers._statements
+    async for batch in world.customers.identifiers_from(""):
+        walked += [name for _, name in batch]
+        if generations.active == 1:
+            building = await generations.begin()
+            await generations.declare(building)
+            for document in (await world.documents.scan(STATEMENTS, limit=100)).documents:
+                await world.documents.insert(generations.at(building, STATEMENTS), document.key, document.body)
+            await generations.promote(building)
+            await generations.drop(1)
+    assert walked == sorted(names, key=own_customer_id)
 
 
 async def test_a_graph_too_large_to_load_is_asked_in_parts_and_an_endless_one_is_believed_by_nobody(

@@ -1,6 +1,7 @@
 """What other services hear: every change of what an identifier resolves to, once, whatever crashed between."""
 
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -203,13 +204,35 @@ async def test_other_rules_are_announced_to_everyone_once() -> None:
     await world.claim(CARD, "login:a")
     await world.claim(CARD, "login:b")
     strict = IdentityRules(neighbours={"card": 1, "login": 1, "phone": 1, "email": 1})
-    assert await announce_by_new_rules(world.customers, world.resolutions, world.announcer, IdentityRules())
+    assert await announce_by_new_rules(world.resolutions, world.announcer, IdentityRules())
     before = len(await world.events(CUSTOMERS))
     other = await make_world(strict, world.documents)
-    assert await announce_by_new_rules(other.customers, other.resolutions, other.announcer, strict)
+    assert await announce_by_new_rules(other.resolutions, other.announcer, strict)
     assert all(said["members"] == [identifier] for identifier, said in (await other.published()).items())
     assert len(await other.events(CUSTOMERS)) == before + 3
-    assert not await announce_by_new_rules(other.customers, other.resolutions, other.announcer, strict)
+    assert not await announce_by_new_rules(other.resolutions, other.announcer, strict)
+
+
+async def test_who_asks_while_everyone_is_looked_at_shares_the_next_look(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await world.claim(CARD, LOGIN)
+    walk, looks, begun = world.customers.identifiers_from, list[str](), asyncio.Event()
+
+    async def counted(after: str) -> AsyncIterator[list[tuple[str, str]]]:
+        looks.append(after)
+        begun.set()
+        await asyncio.sleep(0)
+        async for batch in walk(after):
+            yield batch
+
+    monkeypatch.setattr(world.customers, "identifiers_from", counted)
+    first = asyncio.create_task(world.announcer.announce_everyone())
+    await begun.wait()
+    await asyncio.gather(first, *(world.announcer.announce_everyone() for _ in range(3)))
+    assert len(looks) == 2
+    await world.announcer.announce_everyone()
+    assert len(looks) == 3
 
 
 async def _resume(world: World) -> None:
