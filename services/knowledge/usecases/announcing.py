@@ -15,6 +15,7 @@ from services.knowledge.store.customers import Closure, CustomerStore
 from services.knowledge.store.resolutions import Published, ResolutionStore
 
 CHUNK_IDENTIFIERS = 200  # asked for at once: keeps each step short for those who are served meanwhile
+SEEN_LIMIT = 500_000  # identifiers of one look at everyone of which is remembered that they were looked at
 ROUNDS_LIMIT = 30  # looks at one chunk; each further one is another writer's or a wider circle's doing
 
 
@@ -44,12 +45,13 @@ class Announcer:
         self._one_at_a_time, self._everyone = asyncio.Lock(), asyncio.Lock()
         self._asked = self._told = 0
 
-    async def announce(self, identifiers: Iterable[str]) -> None:
-        """Publish what changed for these identifiers and for all whose person they change."""
-        asked = list(dict.fromkeys(identifiers))
+    async def announce(self, identifiers: Iterable[str]) -> set[str]:
+        """Publish what changed for these identifiers and for all whose person they change; return all of them."""
+        asked, looked_at = list(dict.fromkeys(identifiers)), set[str]()
         for start in range(0, len(asked), CHUNK_IDENTIFIERS):
             async with self._one_at_a_time:
-                await self._announce(set(asked[start : start + CHUNK_IDENTIFIERS]))
+                looked_at |= await self._announce(set(asked[start : start + CHUNK_IDENTIFIERS]))
+        return looked_at
 
     async def announce_everyone(self) -> None:
         """Look at every identifier: what a rebuild or another rule may have changed.
@@ -61,12 +63,14 @@ class Announcer:
         async with self._everyone:
             if self._told >= mine:
                 return
-            begun = self._asked
+            begun, seen = self._asked, set[str]()
             async for batch in self._customers.identifiers_from(""):
-                await self.announce(identifier for _, identifier in batch)
+                looked_at = await self.announce(identifier for _, identifier in batch if identifier not in seen)
+                if len(seen) < SEEN_LIMIT:  # beyond it some are looked at again
+                    seen |= looked_at
             self._told = begun
 
-    async def _announce(self, asked: set[str]) -> None:
+    async def _announce(self, asked: set[str]) -> set[str]:
         for _ in range(ROUNDS_LIMIT):
             closure = await self._customers.closure(sorted(asked))
             circle = _circle(closure, asked)
@@ -77,7 +81,7 @@ class Announcer:
                 continue
             changes = [each for each in _changes(closure, published) if not self._is_erased(each[0].identifier)]
             if not changes:
-                return
+                return circle
             await self._resolutions.publish(changes, self._clock.now())
         raise AnnouncementContendedError("what these identifiers resolve to keeps changing")
 

@@ -11,8 +11,10 @@ from services.chassis.documents.memory import MemoryDocuments
 from services.chassis.documents.port import Document, StoreUnavailableError
 from services.chassis.eventlog.outbox import OutboxEvent, with_outbox
 from services.knowledge.domain.identity import IdentityRules
+from services.knowledge.store import customers as store
 from services.knowledge.store.collections import CUSTOMER_CLAIMS, CUSTOMERS, PRODUCTS, RESOLUTIONS, USER_EVENTS
 from services.knowledge.store.customers import Closure, CustomerStore
+from services.knowledge.usecases import announcing
 from services.knowledge.usecases.announcing import Announcer, announce_by_new_rules
 from services.knowledge.usecases.statements import Request, set_consent, unmerge_customer
 from tests.fakes.clock import START_TIME
@@ -211,6 +213,26 @@ async def test_other_rules_are_announced_to_everyone_once() -> None:
     assert all(said["members"] == [identifier] for identifier, said in (await other.published()).items())
     assert len(await other.events(CUSTOMERS)) == before + 3
     assert not await announce_by_new_rules(other.resolutions, other.announcer, strict)
+
+
+@pytest.mark.parametrize(("limit", "looks"), [(500, 10), (0, 50)])
+async def test_everyone_is_looked_at_once_as_long_as_it_is_remembered_who_was(
+    world: World, monkeypatch: pytest.MonkeyPatch, limit: int, looks: int
+) -> None:
+    monkeypatch.setattr(announcing, "SEEN_LIMIT", limit)
+    monkeypatch.setattr(announcing, "CHUNK_IDENTIFIERS", 1)
+    monkeypatch.setattr(store, "PAGE_LIMIT", 4)
+    for person in range(10):
+        await world.claim(f"card:100{person}", *(f"login:u{person}{each}" for each in "abcd"))
+    closure, asked = world.customers.closure, list[Iterable[str]]()
+
+    async def counted(starts: Iterable[str]) -> Closure:
+        asked.append(starts)
+        return await closure(starts)
+
+    monkeypatch.setattr(world.customers, "closure", counted)
+    await world.announcer.announce_everyone()
+    assert len(asked) == looks
 
 
 async def test_who_asks_while_everyone_is_looked_at_shares_the_next_look(
