@@ -15,7 +15,7 @@ from services.kits.times import micros
 from services.knowledge.domain.identifiers import own_customer_id
 from services.knowledge.domain.identity import LOGIN_EVENT, SAME_EVENT, Link
 from services.knowledge.domain.purchases import order_from_payload
-from services.knowledge.domain.statements import empty_record, merged_record, records_of_event
+from services.knowledge.domain.statements import Record, empty_record, merged_record, records_of_event
 from services.knowledge.domain.user_events import LOGIN
 from services.knowledge.store.bodies import (
     COUNTERS_KEPT,
@@ -57,7 +57,8 @@ class ShoppingProjection:
 
 def statements_projection(documents: DocumentStore, name: str, resolve: Resolve) -> KeyedProjection:
     """Return what folds customer-claims."""
-    return KeyedProjection(documents, resolve(STATEMENTS), name=name, keys=_stated_keys, fold=_fold_statement)
+    statements = _Statements()
+    return KeyedProjection(documents, resolve(STATEMENTS), name=name, keys=statements.keys, fold=statements.folded)
 
 
 def own_label_projection(documents: DocumentStore, name: str, resolve: Resolve) -> KeyedProjection:
@@ -164,15 +165,29 @@ def _link(body: Body, identifiers: Sequence[str], place: int, link: Link) -> Non
                     del edges[dropped]
 
 
-def _stated_keys(event: Event) -> Sequence[str]:
-    return [own_customer_id(identifier) for identifier in stated_identifiers(event)]
+class _Statements:
+    """What events of customer-claims say, by document. An event's documents are folded one after another, so that what
+    the last one said is kept: to read it costs more than to fold it.
+    """
 
+    def __init__(self) -> None:
+        self._last: tuple[Event | None, Mapping[str, Record]] = None, {}
 
-def _fold_statement(key: str, body: Body | None, event: Event) -> Body:
-    records = records_of_event(event.type, event.payload, micros(event.occurred_time))
-    said = next(record for identifier, record in records.items() if own_customer_id(identifier) == key)
-    known = empty_record(said.identifier) if body is None else record_from_body(body)
-    return record_body(merged_record(known, said))
+    def keys(self, event: Event) -> Sequence[str]:
+        return list(self._said(event))
+
+    def folded(self, key: str, body: Body | None, event: Event) -> Body:
+        said = self._said(event)[key]
+        known = empty_record(said.identifier) if body is None else record_from_body(body)
+        return record_body(merged_record(known, said))
+
+    def _said(self, event: Event) -> Mapping[str, Record]:
+        last, said = self._last
+        if last is not event:
+            records = records_of_event(event.type, event.payload, micros(event.occurred_time))
+            said = {own_customer_id(identifier): record for identifier, record in records.items()}
+            self._last = event, said
+        return said
 
 
 def _product_keys(event: Event) -> Sequence[str]:
