@@ -59,6 +59,8 @@ def _fold(key: str, body: Body | None, event: Event) -> Body | None:
 
 def _names_in(event: Event) -> list[tuple[str, int, str, str]]:
     """Return (identifier, time, source, name) of each name that the event states; "" takes one back."""
+    if NAME not in event.payload.get("claims", ()):  # what else is stated names nobody
+        return []
     found = []
     for identifier, record in records_of_event(event.type, event.payload, micros(event.occurred_time)).items():
         statements = record.said.claims.get(NAME, ())
