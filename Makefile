@@ -39,7 +39,7 @@ test-unit: $(STAMP)  ## the fast tests without sockets
 	$(PYTEST) -n 2 -m "not real" tests/unit tests/architecture --disable-socket --allow-unix-socket
 
 test-journeys: $(STAMP)  ## the journeys on the real processes
-	$(PYTEST) -m "not real" tests/journeys
+	$(PYTEST) --durations=20 -m "not real" tests/journeys
 
 test-real: $(STAMP)  ## every adapter of the ports, and what else needs real servers (docs/operator.md says how they are found)
 	$(REAL) sh -c '$(PYTEST) -n 2 $(PORT_SUITES) && $(PYTEST) -n 2 -m real tests/contract tests/journeys $(PORT_SUITES:%=--ignore=%)'
@@ -49,7 +49,7 @@ ifdef ES_JAVA_HOME_9
 endif
 
 test-browser: $(STAMP)  ## the pages in a headless browser (needs chromium-headless-shell)
-	$(PYTEST) tests/browser
+	$(PYTEST) --durations=15 tests/browser
 
 fuzz: $(STAMP)  ## walk every route as every principal on the real processes for ZHIKE_FUZZ_S seconds (600)
 	$(PYTEST) -s tests/fuzz

@@ -36,7 +36,7 @@ from services.chassis.erasure.suppression import ERASURE_KEYS, SUPPRESSED, Suppr
 from services.chassis.errors import UnavailableError
 from services.chassis.eventlog.dead_letters import DEAD_LETTERS
 from services.chassis.eventlog.documents_log import DocumentsLog
-from services.chassis.eventlog.port import NewEvent
+from services.chassis.eventlog.port import APPEND_LIMIT, NewEvent
 from services.chassis.eventlog.record import EVENTS, LOGS, micros_from_time, time_from_micros
 from services.chassis.eventlog.tombstones import SUBJECT_ERASED
 from services.chassis.idempotency import IDEMPOTENT_CREATES
@@ -125,8 +125,9 @@ class ErasureOwner:
                 before_first=partial(self._touch, name, log_name),
             )
             counts.add("events", rewritten)
-            for subject in subjects.all:
-                await log.append([_subject_erased(subject, subjects, owned.clock.now())])
+            said = [_subject_erased(subject, subjects, owned.clock.now()) for subject in subjects.all]
+            for start in range(0, len(said), APPEND_LIMIT):
+                await log.append(said[start : start + APPEND_LIMIT])
         await self._note(name, counts)
 
     async def erase_copies(self, round_id: str, subjects: Subjects, touched_logs: Sequence[str]) -> None:

@@ -37,7 +37,7 @@ from services.knowledge.usecases.statements import MAX_REQUEST_ID_CHARACTERS, Re
 
 RESOLVE_ROUNDS: Final = 5  # looks for members that came while the first were being refused
 ASK_AGAIN_S: Final = 0.2  # doubled from one asking to the next, up to:
-ASK_AGAIN_MOST_S: Final = 5.0
+ASK_AGAIN_MOST_S: Final = 1.0  # beside the seconds for which a service waits with its answer
 ASKED_MOST: Final = 30  # in one pass; a step goes on in its service meanwhile, and the other rounds have their turn
 ROUND_IDENTIFIERS_LIMIT: Final = 10_000  # of all who go together, so that a call can carry them
 GATHER_US: Final = 2_000_000  # the first of a round waits so long for others: a round costs the same for many
