@@ -108,7 +108,7 @@ class Launcher:
             lambda: asyncio.StreamReaderProtocol(stdout), os.fdopen(reading, "rb", 0)
         )
         try:
-            return Forked(await self._call(command, environment, writing), stdout)
+            return self._adopted(await self._call(command, environment, writing), stdout)
         except BaseException:
             transport.close()
             raise
@@ -134,6 +134,14 @@ class Launcher:
         if not answer:
             raise ConnectionResetError("the fork server ended")
         return int(answer)
+
+    def _adopted(self, pid: int, stdout: asyncio.StreamReader) -> Forked:
+        try:
+            return Forked(pid, stdout)
+        except OSError:  # a kernel whose processes cannot be waited for so: from now on all are executed
+            self._modules = ()
+            _bury(pid)
+            raise
 
     async def _start_server(self) -> None:
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
@@ -181,10 +189,13 @@ async def _executed(command: Sequence[str], environment: Mapping[str, str]) -> R
 def _bury_unwanted(calls: socket.socket) -> None:
     """End the process that nobody waits for; one that has not answered yet finds the socket closed and ends."""
     with contextlib.suppress(OSError, ValueError):
-        pid = int(calls.recv(64))
-        os.kill(pid, signal.SIGKILL)
-        os.waitpid(pid, 0)
+        _bury(int(calls.recv(64)))
     calls.close()
+
+
+def _bury(pid: int) -> None:
+    os.kill(pid, signal.SIGKILL)
+    os.waitpid(pid, 0)
 
 
 def _end_with_parent() -> Callable[[], Any] | None:

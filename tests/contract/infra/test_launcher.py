@@ -1,6 +1,7 @@
 """A process that is forked is what executing its command makes of it, and hangs on its supervisor alone."""
 
 import asyncio
+import errno
 import json
 import os
 import signal
@@ -137,6 +138,21 @@ async def test_what_is_no_module_of_the_plan_is_executed(environment: dict[str, 
         running = await launcher.start(command(), environment)
         assert (await said_by(running))["part"] == running.pid
         assert launcher.fork_server is None
+        await killed(running)
+
+
+async def test_it_is_executed_where_the_kernel_cannot_wait_for_it(
+    environment: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(pid: int) -> int:
+        raise OSError(errno.ENOSYS, os.strerror(errno.ENOSYS))
+
+    monkeypatch.setattr(os, "pidfd_open", refused)
+    async with launcher_of(environment, "saying", "saying_part") as launcher:
+        running = await launcher.start(command(), environment)
+        assert (await said_by(running))["part"] == running.pid
+        assert launcher.fork_server is None
+        assert [each.pid for each in psutil.Process().children() if _lives(each)].count(running.pid) == 1
         await killed(running)
 
 
