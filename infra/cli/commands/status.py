@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections import deque
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -16,6 +17,8 @@ from infra.cli.api import Api
 from infra.cli.catalog import t
 from infra.cli.deployment import Deployment, data_directory, running_deployment
 from infra.cli.screen import output, people
+from infra.local import fork_server
+from infra.local.run_file import RunFile
 from services.chassis.errors import ErrorKind, ZhikeError
 
 BYTES_PER_MIB = 1024 * 1024
@@ -33,7 +36,7 @@ def status(json: Annotated[bool, typer.Option("--json", help=t("status.json"))] 
     """Show how the deployment stands."""
     deployment = running_deployment()
     system = asyncio.run(_system(deployment))
-    memory = {name: _pss_bytes(pid) for name, pid in deployment.run.pids.items()}
+    memory = {name: _pss_bytes(pid) for name, pid in {**deployment.run.pids, **_fork_server(deployment.run)}.items()}
     if json:
         facts = {"url": deployment.run.url, "pss_bytes": memory, "pss_total_bytes": sum(memory.values()), **system}
         output.print(orjson.dumps(facts).decode(), markup=False)
@@ -80,6 +83,8 @@ def _process_table(deployment: Deployment, system: dict[str, Any], memory: dict[
         state = f"[green]{t('status.ready')}" if ready.get(name) else f"[red]{t('status.away')}"
         pid = deployment.run.pids.get(name, 0)
         table.add_row(name, state, address, str(pid), f"{memory.get(name, 0) / BYTES_PER_MIB:,.0f} MiB")
+    for name, pid in _fork_server(deployment.run).items():
+        table.add_row(name, "", "", str(pid), f"{memory.get(name, 0) / BYTES_PER_MIB:,.0f} MiB")
     return table
 
 
@@ -104,6 +109,15 @@ def _reader_table(system: dict[str, Any]) -> Table:
                 f"[red]{reader['dead_letters']:,}" if reader["dead_letters"] else "0",
             )
     return table
+
+
+def _fork_server(run: RunFile) -> dict[str, int]:
+    """Return the process that the others are forked from, where there is one."""
+    with suppress(psutil.Error):
+        for each in psutil.Process(run.supervisor_pid).children():
+            if fork_server.MODULE in each.cmdline():
+                return {"fork-server": each.pid}
+    return {}
 
 
 def _pss_bytes(pid: int) -> int:

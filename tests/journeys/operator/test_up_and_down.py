@@ -1,5 +1,6 @@
 """Starting, crashing, starting twice and stopping, on the real processes."""
 
+import json
 import os
 import signal
 import subprocess
@@ -36,9 +37,14 @@ def test_a_deployment_starts_answers_restarts_what_crashes_and_stops_without_orp
             return bool(ready and now and now.pids["search"] != run.pids["search"])
 
         _wait(back, "search is back")
+    status = json.loads(empty_shop.zhike("status", "--json").stdout.splitlines()[-1])
+    forked = {"fork-server"} if sys.platform == "linux" else set()
+    assert {name for name, pss in status["pss_bytes"].items() if pss} == {*SERVICES, GATEWAY, *forked}
+    family = [each.pid for each in psutil.Process(run.supervisor_pid).children(recursive=True)]
+    assert len(family) >= len(run.pids) + len(forked)
     empty_shop.down()
     assert empty_shop.run_file() is None
-    assert not [pid for pid in run.pids.values() if psutil.pid_exists(pid)]
+    assert not [pid for pid in (*run.pids.values(), *family) if psutil.pid_exists(pid)]
 
 
 def test_a_second_start_on_the_same_data_directory_is_refused_and_harms_nothing(empty_shop: Platform) -> None:
