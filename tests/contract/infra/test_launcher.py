@@ -160,6 +160,11 @@ async def test_a_start_that_is_given_up_leaves_no_process(environment: dict[str,
     async with launcher_of(environment, "saying") as launcher:
         await killed(await launcher.start(command(), environment))  # its imports are made
         before = {each.pid for each in psutil.Process().children(recursive=True)}
+
+        def left() -> set[int]:
+            alive = {each.pid for each in psutil.Process().children(recursive=True) if _lives(each)}
+            return alive - before - {launcher.fork_server}
+
         for pause_s in (0.0, 0.001, 0.005, 0.02, 0.05):
             start = asyncio.create_task(launcher.start(command(), environment))
             await asyncio.sleep(pause_s)
@@ -167,7 +172,7 @@ async def test_a_start_that_is_given_up_leaves_no_process(environment: dict[str,
             with suppress(asyncio.CancelledError):
                 await killed(await start)
         async with asyncio.timeout(PATIENCE_S):
-            while {each.pid for each in psutil.Process().children(recursive=True) if _lives(each)} - before:  # noqa: ASYNC110
+            while left():  # noqa: ASYNC110 - other processes
                 await asyncio.sleep(0.05)
 
 
