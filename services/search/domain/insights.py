@@ -19,6 +19,7 @@ PAGE_LIMIT: Final = 200
 # Clicks / searches is drawn towards the shop's own rate as if so many more searches had been seen.
 PRIOR_SEARCHES: Final = 10.0
 MIN_SEARCHES: Final = 3  # below this a query says nothing about growth or weakness
+MIN_SEARCHERS: Final = 3  # who searched for it before it is proposed to others
 WEAK_SHARE: Final = 0.5  # of the shop's click rate
 UNKNOWN_RESULTS: Final = -1
 POSITIONS_SHOWN: Final = 20  # clicks further down are counted together
@@ -51,6 +52,7 @@ class QueryDay:
     results: int = UNKNOWN_RESULTS
     results_time_us: int = 0
     by_position: Mapping[str, int] = field(default_factory=dict)  # clicks; the last key stands for all further down
+    searchers: tuple[str, ...] = ()  # keyed hashes of who searched, the lowest MIN_SEARCHERS: whether there are so many
 
 
 @dataclass(slots=True)
@@ -68,6 +70,7 @@ class QueryTotals:
     positions: int = 0
     results: int = UNKNOWN_RESULTS
     results_time_us: int = 0
+    searchers: set[str] = field(default_factory=set)
 
     @property
     def mean_click_position(self) -> float:
@@ -97,6 +100,7 @@ class Act:
     position: int = 0
     results: int | None = None
     time_us: int = 0
+    searcher: str = ""  # a keyed hash, "" for nobody known
 
 
 def with_act(before: QueryDay | None, act: Act) -> QueryDay:
@@ -117,6 +121,7 @@ def with_act(before: QueryDay | None, act: Act) -> QueryDay:
         results=act.results if newer and act.results is not None else day.results,
         results_time_us=act.time_us if newer else day.results_time_us,
         by_position=_with_click(day.by_position, act.position) if positioned else day.by_position,
+        searchers=tuple(sorted({*day.searchers, act.searcher} - {""})[:MIN_SEARCHERS]),
     )
 
 
@@ -183,6 +188,7 @@ def totals_of(days: Iterable[tuple[str, QueryDay]], first: str) -> dict[str, Que
         total.purchases += day.purchases
         total.position_sum += day.position_sum
         total.positions += day.positions
+        total.searchers.update(day.searchers)
         if day.results_time_us >= total.results_time_us and day.results != UNKNOWN_RESULTS:
             total.results, total.results_time_us = day.results, day.results_time_us
     return totals
@@ -199,9 +205,12 @@ def listed(totals: Iterable[QueryTotals], view: QueryView) -> list[Insight]:
 
 
 def is_suggestable(total: QueryTotals) -> bool:
-    """Tell whether a query may be shown to others: searched often, with results, and nobody's number or address."""
+    """Tell whether a query may be shown to others: searched by several, with results, and nobody's number or address.
+
+    However often one shopper types a name, it is that shopper's own.
+    """
     personal = _PERSONAL.search(total.query)
-    return total.searches >= MIN_SEARCHES and total.results != 0 and not personal and bool(total.query)
+    return len(total.searchers) >= MIN_SEARCHERS and total.results != 0 and not personal and bool(total.query)
 
 
 def shop_click_rate(totals: Iterable[QueryTotals]) -> float:

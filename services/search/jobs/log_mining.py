@@ -6,8 +6,10 @@ made wherever they are not made yet.
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import tzinfo
 from functools import lru_cache
+from hashlib import blake2b
 from typing import Any, Final
 
 from services.chassis.documents.port import Body, DocumentStore
@@ -46,6 +48,7 @@ from services.search.store.mined import (
 SEARCHES_LOG: Final = "searches"
 SERVED: Final = "SearchServed"
 QUARTER_US: Final = 15 * 60 * 1_000_000
+NOBODY: Final = "search:"  # begins the subject of a search of which nobody said whose it is
 DAYS_CACHED: Final = 1_024  # quarters of an hour
 
 
@@ -96,8 +99,16 @@ class LogMiner:
         time_us = micros_from_time(event.occurred_time)
         day = self._day_of_quarter(time_us // QUARTER_US)
         if event.log == SEARCHES_LOG:
-            return served_search(event.payload, day=day, time_us=time_us) if event.type == SERVED else None
-        return user_act(event.type, event.payload, attributed=self._attributed(event), day=day, time_us=time_us)
+            act = served_search(event.payload, day=day, time_us=time_us) if event.type == SERVED else None
+        else:
+            act = user_act(event.type, event.payload, attributed=self._attributed(event), day=day, time_us=time_us)
+        return replace(act, searcher=self._searcher(event.subject)) if act is not None and act.search else act
+
+    def _searcher(self, subject: str) -> str:
+        """Return who searched as a keyed hash, "" where nobody said who."""
+        if subject.startswith(NOBODY):
+            return ""
+        return blake2b(subject.encode("utf-8", "replace"), key=self._secret, digest_size=8).hexdigest()
 
     def _attributed(self, event: Event) -> Attribution | None:
         for token in attribution_tokens(event.payload):

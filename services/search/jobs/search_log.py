@@ -15,7 +15,7 @@ from services.chassis.errors import ErrorKind, ZhikeError
 from services.chassis.eventlog.port import APPEND_LIMIT, EventLog, NewEvent
 from services.chassis.logs import get_log
 from services.chassis.traces import current_trace
-from services.search.jobs.log_mining import SERVED
+from services.search.jobs.log_mining import NOBODY, SERVED
 from services.search.usecases.searching import Served
 
 QUEUE_LIMIT: Final = 10_000
@@ -80,7 +80,7 @@ def event_of(served: Served, trace: str = "") -> NewEvent:
         occurred_time=served.time,
         shop=served.shopper.shop,
         channel=served.shopper.channel,
-        subject=identifiers[0] if identifiers else f"search:{served.search_id}",
+        subject=identifiers[0] if identifiers else f"{NOBODY}{served.search_id}",
         payload=served.payload,
         trace=trace,
         synthetic=served.synthetic,

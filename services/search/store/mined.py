@@ -85,7 +85,8 @@ def popularity_key(shard: int) -> str:
 
 def query_day_from_body(body: Mapping[str, Any]) -> QueryDay:
     """Read a query's day."""
-    return QueryDay(**{name: body[name] for name in _FIELDS if name in body})
+    day = {name: body[name] for name in _FIELDS if name in body}
+    return QueryDay(**{**day, "searchers": tuple(body.get("searchers", ()))})
 
 
 def body_from_query_day(day: QueryDay) -> dict[str, Any]:
@@ -94,6 +95,7 @@ def body_from_query_day(day: QueryDay) -> dict[str, Any]:
         "kind": QUERY_DAY_KIND,
         **{name: getattr(day, name) for name in _FIELDS},
         "by_position": dict(day.by_position),
+        "searchers": list(day.searchers),
     }
 
 

@@ -194,9 +194,15 @@ def test_what_one_shopper_searched_for_is_suggested_to_nobody(shop: Shop) -> Non
         browser.search(f"cheese for {name}")
     seen = lambda: any(name in str(each) for each in _insights(shop))  # noqa: E731
     eventually(seen, "the searches are not mined", limit_s=20)
+    asked, others = fresh("zzmany"), [shop.browser() for _ in range(3)]
+    for each in others:
+        each.search(f"cheese for {asked}")
+    suggested = lambda typed: json.dumps(  # noqa: E731
+        shop.browser().get("/v1/suggest", q=typed, language="en")["suggestions"]
+    )
+    eventually(lambda: asked in suggested(asked), "what several searched for is not suggested", limit_s=120)
     for typed in (name, f"cheese for {name[:9]}", "cheese for"):
-        suggestions = shop.browser().get("/v1/suggest", q=typed, language="en")["suggestions"]
-        assert name not in json.dumps(suggestions)
+        assert name not in suggested(typed)
 
 
 def _insights(shop: Shop) -> list[Any]:

@@ -1,6 +1,7 @@
 """What the log teaches does not depend on the order in which it is read, and each view lists what it says."""
 
 import itertools
+from dataclasses import replace
 from datetime import date
 
 from services.search.domain.insights import (
@@ -115,16 +116,30 @@ def test_a_click_rate_is_drawn_to_the_shops_own() -> None:
 
 
 def test_only_what_several_searched_and_is_nobodys_number_is_suggested() -> None:
-    def suggestable(query: str, searches: int = 5, results: int = 1) -> bool:
-        return is_suggestable(QueryTotals(query, searches=searches, results=results))
+    def suggestable(query: str, searchers: str = "abc", results: int = 1) -> bool:
+        return is_suggestable(QueryTotals(query, searches=50, results=results, searchers=set(searchers)))
 
     assert suggestable("牛奶")
     assert suggestable("12 oz")
-    assert not suggestable("牛奶", searches=2)
+    assert not suggestable("牛奶", searchers="ab")
     assert not suggestable("牛奶", results=0)
     assert not suggestable("13800138000")
     assert not suggestable("138 0013 8000")
     assert not suggestable("li@example.com")
+
+
+def test_so_many_searchers_are_remembered_as_make_several_whatever_their_order() -> None:
+    def searched(by: str) -> QueryDay:
+        day: QueryDay | None = None
+        for each in by:
+            day = with_act(day, Act("k", "20260105", search=True, searcher=each.strip()))
+        assert day is not None
+        return day
+
+    assert searched("aaaa   a").searchers == ("a",)
+    assert searched("dacb").searchers == searched("abcd").searchers == ("a", "b", "c")
+    totals = totals_of([("k", searched("aa")), ("k", replace(searched("bc"), day="20260106"))], "20260105")
+    assert totals["k"].searchers == {"a", "b", "c"}
 
 
 def test_clicks_far_down_are_counted_together() -> None:

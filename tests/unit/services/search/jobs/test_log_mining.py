@@ -299,3 +299,16 @@ async def test_partitions_that_are_read_in_any_order_leave_the_same_documents() 
             await projection.apply(taken)
         left.append({each.key: each.body for each in (await documents.scan(MINED, limit=1_000)).documents})
     assert left[0] == left[1] == left[2]
+
+
+async def test_who_searches_is_known_as_a_hash_once_and_nobody_is_nobody() -> None:
+    one, other = served(1), served(2)
+    by_two = [one, other, replace(served(3), subject="visitor:w"), replace(served(4), subject="search:0123")]
+    history = replace(event("user-events", 1, "search", {"search": {"query": "tea"}}), subject="card:7")
+    days, _ = await mined(by_two, [history])
+    (day,) = days.values()
+    assert day.searches == 5
+    assert len(day.searchers) == 3
+    assert not any(name in str(day.searchers) for name in ("visitor", "card"))
+    days, _ = await mined([one, other])
+    assert len(next(iter(days.values())).searchers) == 1

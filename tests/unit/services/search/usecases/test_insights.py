@@ -22,7 +22,14 @@ class Days:
         self.days = [
             (
                 f"k{number}",
-                QueryDay("20260104", f"q{number:03}", "en" if number % 2 else "zh", searches=number, results=1),
+                QueryDay(
+                    "20260104",
+                    f"q{number:03}",
+                    "en" if number % 2 else "zh",
+                    searches=number,
+                    results=1,
+                    searchers=tuple("abcde"[: min(number, 3)]),
+                ),
             )
             for number in range(1, 121)
         ]
