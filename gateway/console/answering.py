@@ -351,7 +351,7 @@ async def _handled(form: Form, visit: Visit, model: Any) -> _Outcome:
         outcome = await form.handle(visit, model)
     if visit.member is not None and visit.page.roles and not recorded:
         sent = {"fields": sorted(model.model_fields_set)}
-        await visit.record(f"form.{form.name}", "page", visit.request.url.path[len(ROOT) :], after=sent)
+        await visit.record(f"form.{form.name}", "page", visit.request.url.path[len(ROOT) :], before=None, after=sent)
     return outcome, visit.headers
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Any, Final
 
+import orjson
 from zhike.controls.v1 import control_service_pb2 as pb
 
 from gateway.console.cells import Chip
@@ -85,3 +86,10 @@ def listed(values: Sequence[str]) -> str:
     """Return the first values, and that there are more."""
     more = " …" if len(values) > SHOWN_VALUES else ""
     return ", ".join(values[:SHOWN_VALUES]) + more
+
+
+async def record_change(visit: Visit, action: str, saved: pb.SavedControl) -> None:
+    """Keep in the trail which fields changed, as the Control's own history has it."""
+    change = saved.history[0] if saved.history else pb.ControlChange()
+    before, after = orjson.loads(change.before_json or b"{}"), orjson.loads(change.after_json or b"{}")
+    await visit.record(action, "control", saved.control.id, before=before, after=after)

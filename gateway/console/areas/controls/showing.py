@@ -13,6 +13,7 @@ from gateway.console.areas.controls.saying import (
     condition_text,
     control_form,
     listed,
+    record_change,
     service_in,
     state_chip,
 )
@@ -64,8 +65,7 @@ async def step(visit: Visit, form: StepForm) -> Redirect:
         despite_conflicts=form.insist,
     )
     saved = await visit.ask(STEP_CONTROL[service], request)
-    state = control_form(saved.control)["state"]
-    await visit.record(f"control.{form.step}", "control", saved.control.id, after={"state": state})
+    await record_change(visit, f"control.{form.step}", saved)
     return Redirect(f"{HERE}/{service}/{saved.control.id}", Flash(f"control_did.{form.step}"))
 
 

@@ -15,6 +15,7 @@ from gateway.console.areas.controls.saying import (
     TARGETS,
     WRITERS,
     control_form,
+    record_change,
     service_in,
 )
 from gateway.console.formats import time_of
@@ -105,7 +106,7 @@ async def save(visit: Visit, form: ControlForm) -> Redirect:
         expected_version=visit.expected_version,
     )
     saved = await visit.ask(UPDATE_CONTROL[service], request)
-    await visit.record("control.edit", "control", saved.control.id, after={"version": saved.control.version})
+    await record_change(visit, "control.edit", saved)
     return Redirect(f"{HERE}/{service}/{saved.control.id}", _told(saved))
 
 

@@ -151,28 +151,28 @@ async def write(visit: Visit, form: WordsForm) -> Redirect:
 
 async def take(visit: Visit, _form: FormModel) -> Redirect:
     """Take it into one's own hands."""
-    await visit.ask(ASSIGN_CASE, pb.AssignCaseRequest(deed=_deed(visit), owner=visit.staff.actor))
-    return await _done(visit, "assign", owner=visit.staff.actor)
+    return await _assign(visit, visit.staff.actor)
 
 
 async def assign(visit: Visit, form: AssignForm) -> Redirect:
     """Give it into somebody's hands."""
     owner = f"staff:{form.owner.removeprefix('staff:')}" if form.owner else ""
-    await visit.ask(ASSIGN_CASE, pb.AssignCaseRequest(deed=_deed(visit), owner=owner))
-    return await _done(visit, "assign", owner=owner or "-")
+    return await _assign(visit, owner)
 
 
 async def close(visit: Visit, form: CloseForm) -> Redirect:
     """End it."""
     request = pb.CloseCaseRequest(deed=_deed(visit), cause=cause_number(form.cause), text=form.text)
+    before = await _state(visit)
     await visit.ask(CLOSE_CASE, request)
-    return await _done(visit, "close", cause=form.cause)
+    return await _done(visit, "close", before, state="closed", cause=form.cause)
 
 
 async def reopen(visit: Visit, form: ReopenForm) -> Redirect:
     """Begin a new life."""
+    before = await _state(visit)
     await visit.ask(REOPEN_CASE, pb.SayCaseRequest(deed=_deed(visit), text=form.text))
-    return await _done(visit, "reopen")
+    return await _done(visit, "reopen", before, state="open")
 
 
 def _deed(visit: Visit) -> pb.CaseDeed:
@@ -184,9 +184,20 @@ def _deed(visit: Visit) -> pb.CaseDeed:
     )
 
 
-async def _done(visit: Visit, what: str, **facts: object) -> Redirect:
+async def _assign(visit: Visit, owner: str) -> Redirect:
+    case = await visit.ask(GET_CASE, pb.GetCaseRequest(id=visit.path["id"]))
+    await visit.ask(ASSIGN_CASE, pb.AssignCaseRequest(deed=_deed(visit), owner=owner))
+    return await _done(visit, "assign", {"owner": case.owner or "-"}, owner=owner or "-")
+
+
+async def _state(visit: Visit) -> dict[str, object]:
+    case = await visit.ask(GET_CASE, pb.GetCaseRequest(id=visit.path["id"]))
+    return {"state": enum_word(case_pb2.CaseState.DESCRIPTOR, case.state)}
+
+
+async def _done(visit: Visit, what: str, before: dict[str, object] | None = None, **facts: object) -> Redirect:
     case_id = visit.path["id"]
-    await visit.record(f"case.{what}", "case", case_id, after=facts_of(**facts))
+    await visit.record(f"case.{what}", "case", case_id, before=before, after=facts_of(**facts))
     return Redirect(visit.link("/cases/{id}", id=case_id), Flash(f"cases.did.{what}"))
 
 

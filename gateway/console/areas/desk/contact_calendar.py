@@ -186,7 +186,8 @@ async def complete(visit: Visit, form: CompleteForm) -> Redirect:
         deed=_deed(visit), outcome=contact_pb2.ContactOutcome.Value(outcome), note=form.note
     )
     answer = await visit.ask(COMPLETE_CONTACT, request)
-    await visit.record("contact.complete", "contact", answer.contact.id, after={"outcome": form.outcome})
+    before, after = {"state": "planned"}, {"state": "done", "outcome": form.outcome}
+    await visit.record("contact.complete", "contact", answer.contact.id, before=before, after=after)
     if answer.HasField("next"):
         day = visit.formats.day(date.fromisoformat(answer.next.day))
         return _back(visit, Flash("contacts.completed_next", {"day": day}))
@@ -197,15 +198,18 @@ async def move(visit: Visit, form: MoveForm) -> Redirect:
     """Give it another day or other hands."""
     owner = f"staff:{form.owner.removeprefix('staff:')}" if form.owner else "-"
     request = pb.MoveContactRequest(deed=_deed(visit), day=form.day, owner=owner)
+    was = await visit.ask(GET_CONTACT, pb.GetContactRequest(id=visit.path["id"]))
     contact = await visit.ask(MOVE_CONTACT, request)
-    await visit.record("contact.move", "contact", contact.id, after=facts_of(day=form.day, owner=form.owner))
+    before, after = (facts_of(day=each.day, owner=each.owner) for each in (was, contact))
+    await visit.record("contact.move", "contact", contact.id, before=before, after=after)
     return _back(visit, Flash("contacts.moved"))
 
 
 async def cancel(visit: Visit, form: CancelForm) -> Redirect:
     """Take it off the calendar."""
     contact = await visit.ask(CANCEL_CONTACT, pb.CancelContactRequest(deed=_deed(visit), note=form.note))
-    await visit.record("contact.cancel", "contact", contact.id, after={})
+    before, after = {"state": "planned"}, {"state": "cancelled"}
+    await visit.record("contact.cancel", "contact", contact.id, before=before, after=after)
     return _back(visit, Flash("contacts.cancelled"))
 
 

@@ -19,6 +19,7 @@ from gateway.console.areas.desk.case_list import case_columns
 from gateway.console.areas.desk.contact_calendar import contact_columns
 from gateway.console.areas.desk.customers import name_of
 from gateway.console.areas.desk.wording import DESK, WAYS, facts_of, options
+from gateway.console.areas.privacy.customer_data import consent_of
 from gateway.console.cells import Act, Chip, Column, Link, Moment, Money, Share, Stacked, Table
 from gateway.console.pages import Flash, Form, FormModel, Page, Redirect, View
 from gateway.console.visit import Visit
@@ -281,7 +282,8 @@ async def merge(visit: Visit, form: MergeForm) -> Redirect:
             owner=visit.staff.actor,
         ),
     )
-    await visit.record("customer.merge", "customer", customer.id, after={"reason": form.reason})
+    before, after = {"customers": 2}, {"customers": 1, "reason": form.reason}
+    await visit.record("customer.merge", "customer", customer.id, before=before, after=after)
     return Redirect(visit.link("/customers/{id}", id=customer.id), Flash("customers.merged"))
 
 
@@ -298,14 +300,14 @@ async def unmerge(visit: Visit, form: UnmergeForm) -> Redirect:
         ),
     )
     customer = answer.customers[-1]
-    await visit.record(
-        "customer.unmerge", "customer", customer.id, after={"reason": form.reason, "parted": len(form.identifiers)}
-    )
+    after = {"customers": len(answer.customers), "reason": form.reason, "parted": len(form.identifiers)}
+    await visit.record("customer.unmerge", "customer", customer.id, before={"customers": 1}, after=after)
     return Redirect(visit.link("/customers/{id}", id=customer.id), Flash("customers.unmerged"))
 
 
 async def consent(visit: Visit, form: ConsentForm) -> Redirect:
     """Keep a yes or a no that the customer said to the desk."""
+    before = await consent_of(visit, visit.path["id"], form.purpose)
     customer = await visit.ask(
         SET_CONSENT,
         pb.SetConsentRequest(
@@ -317,8 +319,8 @@ async def consent(visit: Visit, form: ConsentForm) -> Redirect:
             owner=visit.staff.actor,
         ),
     )
-    state = "granted" if form.granted else "denied"
-    await visit.record("customer.consent", "customer", customer.id, after={"purpose": form.purpose, "state": state})
+    after: dict[str, object] = {form.purpose: "granted" if form.granted else "denied"}
+    await visit.record("customer.consent", "customer", customer.id, before=before, after=after)
     return Redirect(visit.link("/customers/{id}", id=customer.id), Flash("customers.consent_kept"))
 
 

@@ -111,7 +111,8 @@ async def promote(visit: Visit, form: PromoteForm) -> Redirect:
         expected_number=visit.expected_version,
     )
     model = await visit.ask(PROMOTE_MODEL, request)
-    await visit.record("model.promote", "model", model.version, after={"reason": form.reason})
+    before, after = {"promotion": visit.expected_version}, {"version": model.version, "reason": form.reason}
+    await visit.record("model.promote", "model", model.version, before=before, after=after)
     return Redirect(visit.link("/models"), Flash("insight.promoted", {"version": model.version}))
 
 

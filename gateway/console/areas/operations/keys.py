@@ -80,14 +80,15 @@ async def revoke(visit: Visit, form: RevokeForm) -> Redirect:
     """Take a key back, at once in this process."""
     await visit.parts.keys.revoke(form.id)
     visit.parts.admission.authenticator.forget()
-    await visit.record("key.revoke", "key", form.id)
+    await visit.record("key.revoke", "key", form.id, before={"state": "live"}, after={"state": "revoked"})
     return Redirect(HERE, Flash("operations.keys.revoked", {"name": form.id}))
 
 
 async def _made(visit: Visit, wanted: KeyName, action: str) -> Redirect:
     stored, text = await visit.parts.keys.create(wanted)
     key_id = f"{stored.name}.{stored.keys[-1].number}"
-    await visit.record(action, "key", key_id, after={"kind": stored.role.value, "shop": stored.shop})
+    made = {"kind": stored.role.value, "shop": stored.shop}
+    await visit.record(action, "key", key_id, before=None, after=made)
     return Redirect(HERE, Flash("operations.keys.made", {"name": stored.name, "secret": text}, "info"))
 
 

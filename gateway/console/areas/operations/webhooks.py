@@ -148,9 +148,7 @@ async def edit(visit: Visit, form: EditForm) -> Redirect:
     before = await _target(visit, service, target_id)
     target = pb.Target(id=target_id, url=form.url, owner=form.owner, event_types=form.event_types)
     await _update(visit, service, target, ["url", "owner", "event_types"])
-    facts = {"url": before.url, "owner": before.owner, "event_types": list(before.event_types)}
-    after = {"url": form.url, "owner": form.owner, "event_types": list(form.event_types)}
-    await visit.record("webhook.edit", "webhook", target_id, before=facts, after=after)
+    await visit.record("webhook.edit", "webhook", target_id, before=_said(before), after=_said(target))
     return _back(visit, "operations.hooks.saved")
 
 
@@ -186,8 +184,9 @@ async def delete(visit: Visit, _form: Nothing) -> Redirect:
     """Delete it and cancel what waits."""
     service, target_id = _place(visit)
     request = pb.DeleteTargetRequest(id=target_id)
+    before = await _target(visit, service, target_id)
     await visit.parts.caller.call(DELETE_WEBHOOK_TARGET[service], request, timeout_ms=WRITE_TIMEOUT_MS)
-    await visit.record("webhook.delete", "webhook", target_id)
+    await visit.record("webhook.delete", "webhook", target_id, before=_said(before))
     return Redirect(HERE, Flash("operations.hooks.deleted"))
 
 
@@ -229,6 +228,10 @@ async def _target(visit: Visit, service: str, target_id: str) -> pb.Target:
     return await visit.parts.caller.call(GET_WEBHOOK_TARGET[service], request, timeout_ms=READ_TIMEOUT_MS)
 
 
+def _said(target: pb.Target) -> dict[str, object]:
+    return {"url": target.url, "owner": target.owner, "event_types": list(target.event_types)}
+
+
 async def _targets(visit: Visit, service: str) -> tuple[Sequence[Row], Sequence[str]]:
     try:
         listed = await visit.parts.caller.call(
@@ -247,8 +250,10 @@ async def _update(visit: Visit, service: str, target: pb.Target, fields: list[st
 
 async def _switch(visit: Visit, state: pb.TargetState.ValueType, verb: str) -> Redirect:
     service, target_id = _place(visit)
+    before = await _target(visit, service, target_id)
     await _update(visit, service, pb.Target(id=target_id, state=state), ["state"])
-    await visit.record(f"webhook.{verb}", "webhook", target_id)
+    was, now = (pb.TargetState.Name(each).removeprefix("TARGET_STATE_").lower() for each in (before.state, state))
+    await visit.record(f"webhook.{verb}", "webhook", target_id, before={"state": was}, after={"state": now})
     return _back(visit, "operations.hooks.saved")
 
 

@@ -73,14 +73,16 @@ async def show_one(visit: Visit) -> View:
 
 async def edit(visit: Visit, form: EditForm) -> Redirect:
     """Save, unless somebody else did meanwhile."""
-    return await _put(visit, visit.path["id"], form, visit.expected_version, "brand.edit")
+    before = await _brand(visit)
+    return await _put(visit, visit.path["id"], form, visit.expected_version, "brand.edit", before)
 
 
 async def delete(visit: Visit, _form: Nothing) -> Redirect:
     """Look for it no longer; what was counted stays."""
+    before = await _brand(visit)
     request = pb.DeleteBrandRequest(id=visit.path["id"], expected_version=visit.expected_version)
     await visit.ask(DELETE_BRAND, request)
-    await visit.record("brand.delete", "brand", visit.path["id"])
+    await visit.record("brand.delete", "brand", visit.path["id"], before=_said(before))
     return Redirect(HERE, Flash("pr.brands.deleted", {"name": visit.path["id"]}))
 
 
@@ -89,11 +91,18 @@ def kind_options(visit: Visit) -> list[tuple[str, str]]:
     return [(each, visit.words(f"pr.brand_kind.{each}")) for each in KINDS]
 
 
-async def _put(visit: Visit, brand_id: str, form: NewForm | EditForm, version: int, action: str) -> Redirect:
+async def _put(
+    visit: Visit, brand_id: str, form: NewForm | EditForm, version: int, action: str, before: pb.Brand | None = None
+) -> Redirect:
     brand = pb.Brand(id=brand_id, kind=KINDS[form.kind], names=_lines(form.names), exclusions=_lines(form.exclusions))
     await visit.ask(PUT_BRAND, pb.PutBrandRequest(brand=brand, expected_version=version))
-    await visit.record(action, "brand", brand_id, after={"kind": form.kind, "names": len(brand.names)})
+    await visit.record(action, "brand", brand_id, before=before and _said(before), after=_said(brand))
     return Redirect(HERE, Flash("pr.brands.saved", {"name": brand_id}))
+
+
+def _said(brand: pb.Brand) -> dict[str, object]:
+    kind = next((name for name, number in KINDS.items() if number == brand.kind), "")
+    return {"kind": kind, "names": list(brand.names), "exclusions": list(brand.exclusions)}
 
 
 def _lines(text: str) -> list[str]:

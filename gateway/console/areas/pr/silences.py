@@ -77,7 +77,7 @@ async def create(visit: Visit, form: NewForm) -> Redirect:
 async def end(visit: Visit, form: EndForm) -> Redirect:
     """End one now; what it withheld goes out."""
     await visit.ask(EXPIRE_SILENCE, pb.ExpireSilenceRequest(id=form.id))
-    await visit.record("silence.expire", "silence", form.id)
+    await visit.record("silence.expire", "silence", form.id, before={"state": "active"}, after={"state": "expired"})
     return Redirect(HERE, Flash("pr.silences.ended"))
 
 

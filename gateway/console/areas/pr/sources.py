@@ -188,9 +188,10 @@ async def poll(visit: Visit, _form: Nothing) -> Redirect:
 
 async def delete(visit: Visit, _form: Nothing) -> Redirect:
     """Watch it no longer; what it said stays."""
+    before = await visit.ask(GET_SOURCE, pb.GetSourceRequest(id=visit.path["id"]))
     request = pb.DeleteSourceRequest(id=visit.path["id"], expected_version=visit.expected_version)
     await visit.ask(DELETE_SOURCE, request)
-    await visit.record("source.delete", "source", visit.path["id"])
+    await visit.record("source.delete", "source", visit.path["id"], before={"title": before.title, "url": before.url})
     return Redirect(HERE, Flash("pr.sources.deleted", {"name": visit.path["id"]}))
 
 

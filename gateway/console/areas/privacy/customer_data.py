@@ -70,9 +70,17 @@ async def set_consent(visit: Visit, form: ConsentForm) -> Redirect:
         request_id=visit.submit_id,
         owner=_owner(visit),
     )
+    before = await consent_of(visit, customer_id, form.purpose)
     await visit.ask(SET_CONSENT, request)
-    await visit.record("customer.consent", "customer", customer_id, after={form.purpose: form.granted})
+    after: dict[str, object] = {form.purpose: "granted" if form.granted == "yes" else "denied"}
+    await visit.record("customer.consent", "customer", customer_id, before=before, after=after)
     return Redirect(visit.link(PATH, id=customer_id), Flash("privacy.consent.saved"))
+
+
+async def consent_of(visit: Visit, customer_id: str, purpose: str) -> dict[str, object]:
+    """Return what holds for a purpose, for the trail."""
+    customer = await visit.ask(GET_CUSTOMER, customer_service_pb2.GetCustomerRequest(id=customer_id))
+    return {purpose: next((each.state for each in customer.consents if each.purpose == purpose), "default")}
 
 
 async def export(visit: Visit, _form: ExportForm) -> Redirect:
