@@ -29,6 +29,7 @@ from loadtests.users import mix
 from loadtests.users.asking import Actor, Ask, Script
 from loadtests.users.merchandiser import PRICE_EDIT, Shares, merchandiser
 from loadtests.users.partner import partner
+from loadtests.users.pr import pr
 from loadtests.users.shopper import shopper
 
 SHED_STATUSES = frozenset({429, 503})
@@ -202,6 +203,15 @@ class Merchandiser(Player):
 
     def on_stop(self) -> None:
         load.shares.give_back(self._share)
+
+
+class Watcher(Player):
+    """Reads alerts and mentions."""
+
+    weight = mix.WEIGHTS["pr"] if plan.staff_key else 0
+
+    def play(self, actor: Actor) -> Script:
+        return pr(actor)
 
 
 class Planned(LoadTestShape):

@@ -5,8 +5,8 @@ from typing import Final
 
 # One request a second of each user, so that as many users as a shape has are as many requests a second.
 REQUESTS_PER_USER_PER_S: Final = 1.0
-# Of a hundred users. Whoever handles public opinion has no door in the API yet and is not here.
-WEIGHTS: Final[Mapping[str, int]] = {"shopper": 92, "partner": 5, "merchandiser": 3}
+# Of a hundred users.
+WEIGHTS: Final[Mapping[str, int]] = {"shopper": 91, "partner": 5, "merchandiser": 3, "pr": 1}
 
 # Shoppers, by chance at each step of a visit; the language is that of the query (0.55 Chinese).
 STARTS_AT_HOME: Final = 0.4
@@ -29,3 +29,6 @@ EDITS: Final = 0.4  # of their steps; the others read
 PRODUCTS_EACH: Final = 8
 MERCHANDISERS_LIMIT: Final = 16  # who edit, apart, so that an edit is overwritten by its own author alone
 PRICE_FACTORS: Final = (0.9, 0.95, 1.05, 1.1)
+
+# PR staff.
+FILTERS: Final = 0.5  # of their looks at mentions are at one tone

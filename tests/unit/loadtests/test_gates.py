@@ -35,6 +35,7 @@ LIMITS = Gates(
     routes={"search": {"p95_ms": 250, "p99_ms": 500}},
 )
 ROUTES = {"search", "recommendation", "events", "event-batch", "suggest", "product", "cart", "insights", PRICE_EDIT}
+ROUTES |= {"alerts", "mentions", "mention-counts"}
 KEPT = Kept(acknowledged=5, lost=0, doubled=0, door="log")
 GOOD = Run(cpu_share=0.2, kept=KEPT)
 

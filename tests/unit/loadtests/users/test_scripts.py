@@ -15,6 +15,7 @@ from loadtests.users import mix
 from loadtests.users.asking import Actor, Ask, Script, product_path
 from loadtests.users.merchandiser import Shares, merchandiser
 from loadtests.users.partner import partner
+from loadtests.users.pr import pr
 from loadtests.users.shopper import shopper
 from services.knowledge.domain.user_events import IntakeRules, check_event
 from services.knowledge.usecases.intake import RefusedForm
@@ -36,6 +37,11 @@ def answer(ask: Ask) -> Any:
         return {"results": results, "attribution_token": "token", "next_page_token": "next"}
     if ask.route == "product":
         return {"id": ask.path.rpartition("/")[2], "price": PRICE}
+    if ask.route == "mentions" and "?" in ask.path:
+        return {
+            "mentions": [{"id": "m/1"}, {"id": "m/2"}],
+            "next_page_token": "" if "page_token" in ask.path else "more",
+        }
     return {}
 
 
@@ -54,6 +60,7 @@ def scripts() -> list[tuple[str, Script]]:
         ("shopper", shopper(an_actor())),
         ("partner", partner(an_actor())),
         ("merchandiser", merchandiser(an_actor(), share=3)),
+        ("pr", pr(an_actor())),
     ]
 
 
@@ -112,6 +119,16 @@ def test_a_script_goes_on_when_nothing_is_answered() -> None:
         assert len(asked) == 50
     readers = merchandiser(an_actor(), share=3)
     assert {ask.route for ask in played(readers, 50, unanswered=frozenset({"search"}))} == {"search", "insights"}
+
+
+def test_pr_staff_watch_alerts_counts_and_mentions_and_write_nothing() -> None:
+    asked = played(pr(an_actor()), 400)
+    assert {(ask.route, ask.method, ask.key) for ask in asked} == {
+        (route, "GET", "staff") for route in ("alerts", "mentions", "mention-counts")
+    }
+    paths = [ask.path for ask in asked if ask.route == "mentions"]
+    assert any("tone=negative" in path for path in paths) and any("tone" not in path for path in paths)
+    assert "/v1/mentions/m%2F1" in paths and any("page_token=more" in path for path in paths)
 
 
 def test_merchandisers_edit_prices_by_a_little_and_read_them() -> None:
